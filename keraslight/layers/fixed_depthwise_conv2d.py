@@ -1,0 +1,96 @@
+"""Depthwise convolutions whose kernels are given, not learned."""
+
+import keras
+import numpy as np
+
+from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
+
+
+def gaussian_kernel(sigma: float, size: int = 3) -> np.ndarray:
+    """Returns the `(size, size)` float64 Gaussian of standard deviation `sigma`, of sum 1."""
+    offsets = np.arange(size) - (size - 1) / 2
+    profile = np.exp(-(offsets**2) / (2 * sigma**2))
+    kernel = np.outer(profile, profile)
+    return kernel / kernel.sum()
+
+
+class FixedDepthwiseConv2D(ReparamLayer):
+    """Base of depthwise convolutions with a bank of fixed kernels.
+
+    Channel `j` is convolved with kernel `j mod n` of the bank of `n` kernels, without bias, on an
+    input padded with `kernel_size // 2` zeros on all four sides. The kernels are a non-trainable
+    weight, so a checkpoint can carry them.
+
+    Args:
+        strides: int, the stride in both directions.
+        **kwargs: the arguments of every Keras layer, such as `name`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: `(batch, ceil(height / strides), ceil(width / strides), channels)`.
+    """
+
+    def __init__(self, strides: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(strides, int) or strides < 1:
+            raise ValueError(f"`strides` must be a positive int. Received: strides={strides!r}")
+        self.strides = strides
+
+    def bank(self) -> np.ndarray:
+        """Returns the kernels, an array of shape `(n, kernel_size, kernel_size)`."""
+        raise NotImplementedError
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if len(input_shape) != 4 or channels is None:
+            raise ValueError(
+                f"{type(self).__name__} takes images of shape (batch, height, width, channels) "
+                f"with a known number of channels. Received: input_shape={input_shape}"
+            )
+        bank = self.bank()
+        kernel = bank[np.arange(channels) % len(bank)].transpose(1, 2, 0)[..., None]
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=kernel.shape,
+            initializer=lambda shape, dtype: keras.ops.convert_to_tensor(kernel, dtype),
+            trainable=False,
+        )
+
+    def call(self, inputs):
+        return keras.ops.depthwise_conv(
+            pad_symmetric(inputs, self.kernel.shape[0] // 2),
+            self.kernel,
+            strides=self.strides,
+            padding="valid",
+            data_format="channels_last",
+        )
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, _ceil_div(height, self.strides), _ceil_div(width, self.strides), channels)
+
+    def deploy(self, inputs):
+        size = self.kernel.shape[0]
+        layer = keras.layers.DepthwiseConv2D(
+            size,
+            self.strides,
+            "same" if self.strides == 1 else "valid",
+            use_bias=False,
+            data_format="channels_last",
+            name=self.name,
+        )
+        if self.strides > 1:
+            inputs = keras.layers.ZeroPadding2D(size // 2, data_format="channels_last")(inputs)
+        return call_with_weights(layer, inputs, *self.get_weights())
+
+    def get_config(self):
+        return {**super().get_config(), "strides": self.strides}
+
+
+def pad_symmetric(images, pixels: int):
+    """Pads images of shape `(batch, height, width, channels)` with zeros on all four sides."""
+    return keras.ops.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
+
+
+def _ceil_div(size, divisor):
+    return None if size is None else -(-size // divisor)

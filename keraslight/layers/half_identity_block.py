@@ -1,0 +1,114 @@
+"""VGNet's block within a stage."""
+
+import keras
+
+from keraslight.layers.conv_act_norm import batch_normalization
+from keraslight.layers.edge_depthwise_conv2d import BANKS, EdgeDepthwiseConv2D
+from keraslight.layers.initializers import depthwise_initializer
+from keraslight.layers.pointwise import Pointwise
+from keraslight.layers.reparam_layer import ReparamLayer
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class HalfIdentityBlock(ReparamLayer):
+    """Passes one half of the channels on as it is and computes the other half anew.
+
+    `(left, right) -> (right, pointwise(concat(left, depthwise(right))))`: the old right half
+    becomes the new left half, unfiltered.
+
+    Args:
+        kernels: `"learned"` (VGNetC, VGNetG), or the fixed kernels of VGNetF: `"edge"` or
+            `"edge_gaussian"`. Fixed kernels are followed by a batch normalization.
+        activation: name of an activation or a callable.
+        se_ratio: optional float, channels kept by squeeze-and-excitation; `None` leaves it out.
+        **kwargs: the arguments of every Keras layer, such as `name`.
+
+    Input shape: two of `(batch, height, width, channels)`.
+
+    Output shape: two of `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: if `kernels` is unknown or the two halves differ in shape.
+
+    Example:
+
+    >>> half = np.random.rand(1, 8, 8, 16)
+    >>> left, right = keraslight.layers.HalfIdentityBlock()([half, half])
+    >>> tuple(right.shape)
+    (1, 8, 8, 16)
+
+    Reference:
+        Efficient CNN Architecture Design Guided by Visualization, ICME 2022, section 3
+        (https://arxiv.org/abs/2207.10318), as in the authors' code.
+    """
+
+    def __init__(
+        self,
+        kernels: str = "learned",
+        activation="silu",
+        se_ratio: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if kernels != "learned" and kernels not in BANKS:
+            raise ValueError(
+                f"`kernels` must be one of {['learned', *sorted(BANKS)]}. "
+                f"Received: kernels={kernels!r}"
+            )
+        self.kernels = kernels
+        self.activation = keras.activations.get(activation)
+        self.se_ratio = se_ratio
+        self.depthwise, self.norm = spatial_layers(kernels, self.dtype_policy)
+        self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name="concat")
+
+    def build(self, input_shape):
+        left, right = input_shape
+        if tuple(left) != tuple(right):
+            raise ValueError(
+                f"The two halves must have the same shape. Received: input_shape={input_shape}"
+            )
+        *grid, channels = left
+        self.pointwise = Pointwise(
+            channels, self.activation, self.se_ratio, dtype=self.dtype_policy, name="pointwise"
+        )
+        self.depthwise.build(right)
+        if self.norm is not None:
+            self.norm.build(right)
+        self.pointwise.build((*grid, 2 * channels))
+
+    def call(self, inputs, training=None):
+        left, right = inputs
+        filtered = self.depthwise(right)
+        if self.norm is not None:
+            filtered = self.norm(filtered, training=training)
+        return right, self.pointwise(self.concat([left, filtered]), training=training)
+
+    def compute_output_shape(self, input_shape):
+        left, right = input_shape
+        return right, left
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernels": self.kernels,
+            "activation": keras.activations.serialize(self.activation),
+            "se_ratio": self.se_ratio,
+        }
+
+
+def spatial_layers(kernels: str, dtype=None, prefix: str = ""):
+    """Returns the depthwise 3x3 layer for `kernels` and the normalization after it, or `None`."""
+    name = prefix + "depthwise"
+    if kernels == "learned":
+        depthwise = keras.layers.DepthwiseConv2D(
+            3,
+            padding="same",
+            use_bias=False,
+            depthwise_initializer=depthwise_initializer(3),
+            data_format="channels_last",
+            dtype=dtype,
+            name=name,
+        )
+        return depthwise, None
+    depthwise = EdgeDepthwiseConv2D(kernels=kernels, dtype=dtype, name=name)
+    return depthwise, batch_normalization(dtype=dtype, name=prefix + "norm")

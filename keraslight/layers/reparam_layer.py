@@ -1,0 +1,52 @@
+"""The contract between our layers and `keraslight.fuse`."""
+
+import keras
+
+
+class ReparamLayer(keras.layers.Layer):
+    """Base of every layer that `keraslight.fuse` replaces by built-in layers.
+
+    A subclass whose `call` is made of other layers needs nothing more: `deploy` then writes those
+    layers out one by one. A subclass that has a simpler form at inference (several branches that
+    collapse into one convolution, say) overrides `deploy`.
+    """
+
+    def inline(self, inputs, **kwargs):
+        """Writes out what this layer calls, on symbolic inputs.
+
+        Args:
+            inputs: `KerasTensor` or list of them, as `call` takes.
+            **kwargs: further arguments of `call`.
+
+        Returns:
+            What `call` returns; the sub-layers used are copies with the same weights.
+        """
+        copy = clone_with_weights(self, keras.tree.map_structure(lambda x: x.shape, inputs))
+        return copy.call(inputs, **kwargs)
+
+    def deploy(self, inputs):
+        """Writes out this layer's function at inference, on symbolic inputs.
+
+        Args:
+            inputs: `KerasTensor` or list of them, as `call` takes.
+
+        Returns:
+            What `call` returns, made by built-in layers or by other `ReparamLayer`s.
+        """
+        return self.inline(inputs)
+
+
+def clone_with_weights(layer: keras.layers.Layer, input_shape) -> keras.layers.Layer:
+    """Returns a built copy of `layer` that shares nothing with it but the values of its weights."""
+    copy = type(layer).from_config(layer.get_config())
+    if not copy.built:
+        copy.build(input_shape)
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
+def call_with_weights(layer: keras.layers.Layer, inputs, *weights):
+    """Calls `layer` on symbolic inputs, which builds it, and then sets its weights."""
+    outputs = layer(inputs)
+    layer.set_weights(weights)
+    return outputs

@@ -1,0 +1,76 @@
+"""Squeeze-and-excitation: channel attention."""
+
+import keras
+
+from keraslight.layers.initializers import conv_initializer
+from keraslight.layers.reparam_layer import ReparamLayer
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class SqueezeExcite(ReparamLayer):
+    """Multiplies every channel by a gate computed from the mean of all channels.
+
+    `x * sigmoid(expand(activation(reduce(mean(x)))))` with two 1x1 convolutions with bias.
+
+    Args:
+        filters: int, the number of channels after `reduce`.
+        activation: name of an activation or a callable, between the two convolutions.
+        **kwargs: the arguments of every Keras layer, such as `name`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: that of the input.
+
+    Example:
+
+    >>> tuple(keraslight.layers.SqueezeExcite(8)(np.random.rand(1, 7, 7, 32)).shape)
+    (1, 7, 7, 32)
+
+    Reference:
+        Squeeze-and-Excitation Networks, CVPR 2018, section 3 (https://arxiv.org/abs/1709.01507).
+    """
+
+    def __init__(self, filters: int, activation="relu", **kwargs):
+        super().__init__(**kwargs)
+        if filters < 1:
+            raise ValueError(f"`filters` must be positive. Received: filters={filters!r}")
+        self.filters = filters
+        self.activation = keras.activations.get(activation)
+        dtype = self.dtype_policy
+        self.squeeze = keras.layers.GlobalAveragePooling2D(
+            keepdims=True, data_format="channels_last", dtype=dtype, name="squeeze"
+        )
+        self.reduce = self._pointwise(filters, "reduce")
+        self.act = keras.layers.Activation(self.activation, dtype=dtype, name="act")
+        self.gate = keras.layers.Activation("sigmoid", dtype=dtype, name="gate")
+        self.multiply = keras.layers.Multiply(dtype=dtype, name="multiply")
+
+    def _pointwise(self, filters, name):
+        return keras.layers.Conv2D(
+            filters,
+            1,
+            kernel_initializer=conv_initializer(),
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def build(self, input_shape):
+        batch, _, _, channels = input_shape
+        self.expand = self._pointwise(channels, "expand")
+        self.reduce.build((batch, 1, 1, channels))
+        self.expand.build((batch, 1, 1, self.filters))
+
+    def call(self, inputs):
+        gate = self.gate(self.expand(self.act(self.reduce(self.squeeze(inputs)))))
+        return self.multiply([inputs, gate])
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "activation": keras.activations.serialize(self.activation),
+        }

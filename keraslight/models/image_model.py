@@ -1,0 +1,96 @@
+"""What all image backbones share: their input, their classifier head, their arguments' checks."""
+
+import keras
+
+from keraslight.layers.initializers import conv_initializer
+
+POOLINGS = {
+    "avg": keras.layers.GlobalAveragePooling2D,
+    "max": keras.layers.GlobalMaxPooling2D,
+}
+
+
+def pick(table: dict, key: str, argument: str):
+    """Returns `table[key]`, or raises a `ValueError` that lists the keys there are."""
+    if key not in table:
+        raise ValueError(f"`{argument}` must be one of {list(table)}. Received: {argument}={key!r}")
+    return table[key]
+
+
+def image_input(input_tensor, input_shape, default_size: int, min_size: int, include_top: bool):
+    """Returns the tensor an image model starts from, by keras.applications conventions.
+
+    Args:
+        input_tensor: optional tensor to use; excludes a contradicting `input_shape`.
+        input_shape: optional `(height, width, channels)`; height and width may be `None`.
+        default_size: height and width where neither is given and the model has its top.
+        min_size: the least height and width the network can take.
+        include_top: whether the model has its classifier.
+    """
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "keraslight models take images of shape (height, width, channels). Call "
+            "keras.config.set_image_data_format('channels_last'). Received: "
+            f"image_data_format={keras.config.image_data_format()!r}"
+        )
+    if input_tensor is not None:
+        if not isinstance(input_tensor, keras.KerasTensor):
+            raise ValueError(
+                "`input_tensor` must be a symbolic Keras tensor, as keras.Input returns. "
+                f"Received: input_tensor={input_tensor!r}"
+            )
+        if input_shape is not None and tuple(input_shape) != tuple(input_tensor.shape[1:]):
+            raise ValueError(
+                "`input_shape` contradicts `input_tensor`. Received: "
+                f"input_shape={tuple(input_shape)}, input_tensor.shape={input_tensor.shape}"
+            )
+        input_shape = input_tensor.shape[1:]
+    elif input_shape is None:
+        side = default_size if include_top else None
+        input_shape = (side, side, 3)
+    if len(input_shape) != 3 or input_shape[-1] is None or input_shape[-1] < 1:
+        raise ValueError(
+            "`input_shape` must be (height, width, channels) with a known number of channels. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+    if any(side is not None and side < min_size for side in input_shape[:2]):
+        raise ValueError(
+            f"The network needs images of at least {min_size}x{min_size} pixels. "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+    return keras.Input(input_shape) if input_tensor is None else input_tensor
+
+
+def classifier(
+    features,
+    include_top: bool,
+    pooling: str | None,
+    classes: int,
+    classifier_activation,
+    dropout_rate: float = 0.0,
+):
+    """Puts the classifier, or the pooling asked for in its place, on a feature map."""
+    if not include_top:
+        if pooling is None:
+            return features
+        layer = pick(POOLINGS, pooling, "pooling")
+        return layer(data_format="channels_last", name=f"{pooling}_pool")(features)
+    if classes < 1:
+        raise ValueError(f"`classes` must be positive. Received: classes={classes!r}")
+    x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name="avg_pool")(features)
+    if dropout_rate:
+        x = keras.layers.Dropout(dropout_rate, name="dropout")(x)
+    return keras.layers.Dense(
+        classes,
+        activation=classifier_activation,
+        kernel_initializer=conv_initializer(),
+        name="predictions",
+    )(x)
+
+
+def model_inputs(start, input_tensor):
+    """Returns the `keras.Input`s of a model that starts at the tensor `start`."""
+    if input_tensor is None:
+        return start
+    inputs = keras.utils.get_source_inputs(input_tensor)
+    return inputs[0] if len(inputs) == 1 else inputs
