@@ -63,7 +63,7 @@ class ConvActNorm(ReparamLayer):
         self.pad = None
         if strides > 1 and kernel_size > 1:
             self.pad = keras.layers.ZeroPadding2D(
-                kernel_size // 2, data_format="channels_last", dtype=dtype, name="pad"
+                kernel_size // 2, data_format="channels_last", dtype=dtype, name=f"{self.name}_pad"
             )
         self.conv = keras.layers.Conv2D(
             filters,
@@ -74,10 +74,10 @@ class ConvActNorm(ReparamLayer):
             kernel_initializer=conv_initializer(),
             data_format="channels_last",
             dtype=dtype,
-            name="conv",
+            name=f"{self.name}_conv",
         )
-        self.act = keras.layers.Activation(self.activation, dtype=dtype, name="act")
-        self.norm = batch_normalization(dtype=dtype, name="norm")
+        self.act = keras.layers.Activation(self.activation, dtype=dtype, name=f"{self.name}_act")
+        self.norm = batch_normalization(dtype=dtype, name=f"{self.name}_norm")
 
     def build(self, input_shape):
         if self.pad is not None:

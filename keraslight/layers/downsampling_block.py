@@ -72,7 +72,7 @@ class DownsamplingBlock(ReparamLayer):
         if downsampling == "learned":
             if strides > 1:
                 self.pad = keras.layers.ZeroPadding2D(
-                    1, data_format="channels_last", dtype=self.dtype_policy, name="pad"
+                    1, data_format="channels_last", dtype=self.dtype_policy, name=f"{self.name}_pad"
                 )
             self.downsample = keras.layers.DepthwiseConv2D(
                 3,
@@ -82,7 +82,7 @@ class DownsamplingBlock(ReparamLayer):
                 depthwise_initializer=depthwise_initializer(3),
                 data_format="channels_last",
                 dtype=self.dtype_policy,
-                name="downsample",
+                name=f"{self.name}_downsample",
             )
         else:
             paper = downsampling == "signed_gaussian"
@@ -92,7 +92,7 @@ class DownsamplingBlock(ReparamLayer):
                 alternate_sign=paper,
                 decimals=4 if paper else None,
                 dtype=self.dtype_policy,
-                name="downsample",
+                name=f"{self.name}_downsample",
             )
 
     def build(self, input_shape):
@@ -104,7 +104,7 @@ class DownsamplingBlock(ReparamLayer):
             self.activation,
             self.se_ratio,
             dtype=self.dtype_policy,
-            name="pointwise",
+            name=f"{self.name}_pointwise",
         )
         if self.pad is not None:
             input_shape = self.pad.compute_output_shape(input_shape)

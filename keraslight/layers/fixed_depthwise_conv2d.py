@@ -77,7 +77,7 @@ class FixedDepthwiseConv2D(ReparamLayer):
             "same" if self.strides == 1 else "valid",
             use_bias=False,
             data_format="channels_last",
-            name=self.name,
+            name=f"{self.name}_conv",
         )
         if self.strides > 1:
             inputs = keras.layers.ZeroPadding2D(size // 2, data_format="channels_last")(inputs)

@@ -58,8 +58,8 @@ class HalfIdentityBlock(ReparamLayer):
         self.kernels = kernels
         self.activation = keras.activations.get(activation)
         self.se_ratio = se_ratio
-        self.depthwise, self.norm = spatial_layers(kernels, self.dtype_policy)
-        self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name="concat")
+        self.depthwise, self.norm = spatial_layers(kernels, self.dtype_policy, f"{self.name}_")
+        self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
 
     def build(self, input_shape):
         left, right = input_shape
@@ -69,7 +69,7 @@ class HalfIdentityBlock(ReparamLayer):
             )
         *grid, channels = left
         self.pointwise = Pointwise(
-            channels, self.activation, self.se_ratio, dtype=self.dtype_policy, name="pointwise"
+            channels, self.activation, self.se_ratio, dtype=self.dtype_policy, name=f"{self.name}_pointwise"
         )
         self.depthwise.build(right)
         if self.norm is not None:

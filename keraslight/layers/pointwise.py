@@ -44,14 +44,14 @@ class Pointwise(ReparamLayer):
         self.activation = keras.activations.get(activation)
         self.se_ratio = se_ratio
         dtype = self.dtype_policy
-        self.mix = ConvActNorm(filters, activation=self.activation, dtype=dtype, name="mix")
+        self.mix = ConvActNorm(filters, activation=self.activation, dtype=dtype, name=self.name)
         self.attention = None
         if se_ratio:
             self.attention = SqueezeExcite(
                 make_divisible(int(filters * se_ratio)),
                 activation=self.activation,
                 dtype=dtype,
-                name="attention",
+                name=f"{self.name}_attention",
             )
 
     def build(self, input_shape):

@@ -36,9 +36,14 @@ class ReparamLayer(keras.layers.Layer):
         return self.inline(inputs)
 
 
-def clone_with_weights(layer: keras.layers.Layer, input_shape) -> keras.layers.Layer:
-    """Returns a built copy of `layer` that shares nothing with it but the values of its weights."""
-    copy = type(layer).from_config(layer.get_config())
+def clone_with_weights(
+    layer: keras.layers.Layer, input_shape, **config
+) -> keras.layers.Layer:
+    """Returns a built copy of `layer` that shares nothing with it but the values of its weights.
+
+    Entries of `config` replace those of the layer's own.
+    """
+    copy = type(layer).from_config({**layer.get_config(), **config})
     if not copy.built:
         copy.build(input_shape)
     copy.set_weights(layer.get_weights())

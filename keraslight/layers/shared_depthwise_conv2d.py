@@ -68,7 +68,7 @@ class SharedDepthwiseConv2D(ReparamLayer):
 
     def deploy(self, inputs):
         layer = keras.layers.DepthwiseConv2D(
-            3, padding="same", use_bias=False, data_format="channels_last", name=self.name
+            3, padding="same", use_bias=False, data_format="channels_last", name=f"{self.name}_conv"
         )
         (kernel,) = self.get_weights()
         return call_with_weights(layer, inputs, np.tile(kernel, (1, 1, self.repeats, 1)))

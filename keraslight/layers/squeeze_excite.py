@@ -38,12 +38,12 @@ class SqueezeExcite(ReparamLayer):
         self.activation = keras.activations.get(activation)
         dtype = self.dtype_policy
         self.squeeze = keras.layers.GlobalAveragePooling2D(
-            keepdims=True, data_format="channels_last", dtype=dtype, name="squeeze"
+            keepdims=True, data_format="channels_last", dtype=dtype, name=f"{self.name}_squeeze"
         )
         self.reduce = self._pointwise(filters, "reduce")
-        self.act = keras.layers.Activation(self.activation, dtype=dtype, name="act")
-        self.gate = keras.layers.Activation("sigmoid", dtype=dtype, name="gate")
-        self.multiply = keras.layers.Multiply(dtype=dtype, name="multiply")
+        self.act = keras.layers.Activation(self.activation, dtype=dtype, name=f"{self.name}_act")
+        self.gate = keras.layers.Activation("sigmoid", dtype=dtype, name=f"{self.name}_gate")
+        self.multiply = keras.layers.Multiply(dtype=dtype, name=f"{self.name}_multiply")
 
     def _pointwise(self, filters, name):
         return keras.layers.Conv2D(
@@ -52,7 +52,7 @@ class SqueezeExcite(ReparamLayer):
             kernel_initializer=conv_initializer(),
             data_format="channels_last",
             dtype=self.dtype_policy,
-            name=name,
+            name=f"{self.name}_{name}",
         )
 
     def build(self, input_shape):

@@ -1,0 +1,1 @@
+"""The algebra of re-parameterization and the pass that writes the fused model."""

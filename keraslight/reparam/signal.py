@@ -1,0 +1,138 @@
+"""What is known of a tensor while the fused model is written."""
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Part(NamedTuple):
+    """The channels `start` to `stop` of a tensor of the fused model."""
+
+    tensor: object
+    start: int
+    stop: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self.start == 0 and self.stop == self.tensor.shape[-1]
+
+
+@dataclass(eq=False)
+class Signal:
+    """A tensor of the original model as an affine function of tensors of the fused one.
+
+        signal = zero_pad(scale * concat(parts) + shift + border)
+
+    `scale` and `shift` are batch normalizations on their way into the next linear layer; nothing is
+    written until a reader needs the tensor itself. `border` is the part of a shift that a
+    zero-padded depthwise convolution made of it: coefficients on the images of `border.py`.
+
+    Attributes:
+        parts: the tensors, joined along the channels.
+        scale: array of shape `(channels,)`.
+        shift: array of shape `(channels,)`.
+        border: dict from keys of `outside_maps` to arrays of shape `(channels, 8)`.
+        padding: `((top, bottom), (left, right))` zeros around all this, or `None`.
+        grid: hashable that is equal for signals of equal height and width.
+        name: name for the layer that joins the parts.
+    """
+
+    parts: tuple[Part, ...]
+    scale: np.ndarray
+    shift: np.ndarray
+    border: dict = field(default_factory=dict)
+    padding: tuple | None = None
+    grid: object = None
+    name: str | None = None
+
+    @classmethod
+    def of(cls, tensor, grid=None) -> "Signal":
+        """Returns the signal that is a tensor of the fused model."""
+        channels = tensor.shape[-1] if len(tensor.shape) else 1
+        channels = channels or 0
+        return cls(
+            parts=(Part(tensor, 0, channels),),
+            scale=np.ones(channels),
+            shift=np.zeros(channels),
+            grid=_grid(tensor) or grid or object(),
+        )
+
+    @property
+    def channels(self) -> int:
+        return len(self.scale)
+
+    @property
+    def rank(self) -> int:
+        return len(self.parts[0].tensor.shape)
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether a scale, a shift or a border is still to be written."""
+        return bool((self.scale != 1).any() or self.shift.any() or self.border)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the signal is one tensor of the fused model as it is."""
+        return (
+            not self.is_affine
+            and self.padding is None
+            and len(self.parts) == 1
+            and self.parts[0].is_whole
+        )
+
+    def affine(self, scale: np.ndarray, shift: np.ndarray) -> "Signal":
+        """Returns `scale * self + shift`."""
+        return replace(
+            self,
+            scale=self.scale * scale,
+            shift=self.shift * scale + shift,
+            border={key: value * scale[:, None] for key, value in self.border.items()},
+        )
+
+    def bare(self) -> "Signal":
+        """Returns this signal without scale, shift and border."""
+        return replace(
+            self, scale=np.ones_like(self.scale), shift=np.zeros_like(self.shift), border={}
+        )
+
+    def channels_between(self, start: int, stop: int) -> "Signal":
+        """Returns the channels `start` to `stop` of this signal."""
+        parts, position = [], 0
+        for part in self.parts:
+            length = part.stop - part.start
+            first, last = max(start - position, 0), min(stop - position, length)
+            if first < last:
+                parts.append(Part(part.tensor, part.start + first, part.start + last))
+            position += length
+        return replace(
+            self,
+            parts=tuple(parts),
+            scale=self.scale[start:stop],
+            shift=self.shift[start:stop],
+            border={key: value[start:stop] for key, value in self.border.items()},
+        )
+
+
+def concatenate(signals: list[Signal], name: str) -> Signal:
+    """Joins signals along the channels."""
+    border = {}
+    for key in {key for signal in signals for key in signal.border}:
+        border[key] = np.concatenate(
+            [s.border.get(key, np.zeros((s.channels, 8))) for s in signals]
+        )
+    return Signal(
+        parts=tuple(part for signal in signals for part in signal.parts),
+        scale=np.concatenate([signal.scale for signal in signals]),
+        shift=np.concatenate([signal.shift for signal in signals]),
+        border=border,
+        grid=signals[0].grid,
+        name=name,
+    )
+
+
+def _grid(tensor):
+    """Height and width of a tensor of images, where they are known."""
+    if len(tensor.shape) != 4 or None in tensor.shape[1:3]:
+        return None
+    return tuple(tensor.shape[1:3])
