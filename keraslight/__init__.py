@@ -1,9 +1,12 @@
 """keraslight: light-weight, re-parameterizable CNN backbones for mobile devices on Keras 3."""
 
 from keraslight import layers
+from keraslight.export.tflite import export_tflite
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import create_model, list_models
 from keraslight.models.vgnet import VGNetC, VGNetF, VGNetG
+from keraslight.quantization.calibrate import calibrate
+from keraslight.quantization.quantize import quantize_model
 from keraslight.reparam.fuse import fuse
 from keraslight.weights.checkpoint import load_checkpoint
 
@@ -12,9 +15,12 @@ __all__ = [
     "VGNetC",
     "VGNetF",
     "VGNetG",
+    "calibrate",
     "create_model",
+    "export_tflite",
     "fuse",
     "layers",
     "list_models",
     "load_checkpoint",
+    "quantize_model",
 ]

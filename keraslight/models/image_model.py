@@ -58,7 +58,7 @@ def image_input(input_tensor, input_shape, default_size: int, min_size: int, inc
             f"The network needs images of at least {min_size}x{min_size} pixels. "
             f"Received: input_shape={tuple(input_shape)}"
         )
-    return keras.Input(input_shape) if input_tensor is None else input_tensor
+    return keras.Input(input_shape, name="images") if input_tensor is None else input_tensor
 
 
 def classifier(

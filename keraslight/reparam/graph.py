@@ -74,18 +74,26 @@ class Graph:
             The values of the model's outputs, in its structure.
         """
         values = {id(t): v for t, v in zip(tensors_in(self.inputs), inputs, strict=True)}
+        reads = collections.Counter(id(t) for call in self.calls for t in call.inputs)
+        reads.update(self._output_ids)
 
-        def fill_in(tree):
-            return keras.tree.map_structure(
-                lambda leaf: values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf, tree
-            )
+        def read(leaf):
+            if not isinstance(leaf, keras.KerasTensor):
+                return leaf
+            reads[id(leaf)] -= 1
+            return values[id(leaf)] if reads[id(leaf)] else values.pop(id(leaf))
 
         for call in self.calls:
-            outputs = visit(call, *fill_in(call.args), **fill_in(call.kwargs))
+            args, kwargs = keras.tree.map_structure(read, (call.args, call.kwargs))
+            outputs = visit(call, *args, **kwargs)
             tensors = tensors_in(call.outputs)
             outputs = [outputs] if len(tensors) == 1 else list(outputs)
-            values.update(zip(map(id, tensors), outputs, strict=True))
-        return fill_in(self.outputs)
+            values.update(
+                (id(tensor), value)
+                for tensor, value in zip(tensors, outputs, strict=True)
+                if reads[id(tensor)]
+            )
+        return keras.tree.map_structure(lambda tensor: values[id(tensor)], self.outputs)
 
 
 def trace(model: keras.Model, form: str = "deploy") -> Graph:

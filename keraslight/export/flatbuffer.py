@@ -1,0 +1,53 @@
+"""Reads and writes what the converter leaves out of a .tflite file: names and a signature."""
+
+import flatbuffers
+
+FILE_IDENTIFIER = b"TFL3"
+
+
+def schema():
+    """Returns the module of the TFLite schema that TensorFlow carries."""
+    from tensorflow.lite.python import schema_py_generated
+
+    return schema_py_generated
+
+
+def read(content: bytes):
+    """Returns the model in a .tflite file as objects of the schema."""
+    return schema().ModelT.InitFromPackedBuf(content, 0)
+
+
+def write(model) -> bytes:
+    """Returns the .tflite file of a model of schema objects."""
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def with_signature(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
+    """Names the inputs and outputs of a .tflite file and gives it its one signature.
+
+    Args:
+        content: the file.
+        inputs: a name for every input, in order.
+        outputs: a name for every output, in order.
+    """
+    model = read(content)
+    graph = model.subgraphs[0]
+    signature = schema().SignatureDefT()
+    signature.signatureKey = "serving_default"
+    signature.subgraphIndex = 0
+    signature.inputs = _named(graph, graph.inputs, inputs)
+    signature.outputs = _named(graph, graph.outputs, outputs)
+    model.signatureDefs = [signature]
+    return write(model)
+
+
+def _named(graph, indices, names):
+    entries = []
+    for index, name in zip(indices, names, strict=True):
+        graph.tensors[index].name = name
+        entry = schema().TensorMapT()
+        entry.name, entry.tensorIndex = name, int(index)
+        entries.append(entry)
+    return entries

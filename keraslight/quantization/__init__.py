@@ -1,0 +1,1 @@
+"""Int8: fake-quantization layers, the rewrite of a model, calibration."""

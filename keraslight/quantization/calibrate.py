@@ -1,0 +1,186 @@
+"""Sets the ranges of a quantized model from data, and corrects the means its rounding shifts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.linear import QuantizedLinear
+from keraslight.quantization.quantized_model import QuantizedModel
+from keraslight.quantization.ranges import METHODS, Histogram, minmax
+from keraslight.reparam.graph import trace
+
+# bias correction keeps the tensors of all its pictures at hand
+CORRECTION_IMAGES = 100
+
+
+def calibrate(
+    model: QuantizedModel,
+    batches: Iterable,
+    method: str = "mse",
+    bias_correction: bool = True,
+    verbose: int = 1,
+) -> QuantizedModel:
+    """Sets the ranges of a quantized model from data. This alone is post-training quantization.
+
+    Args:
+        model: what `keraslight.quantize_model` returned; it is changed in place.
+        batches: iterable of inputs of the model, or of tuples that begin with them. 100 to 200
+            pictures are enough; they are read once.
+        method: `"mse"` gives outputs of activations and concatenations the range of the least
+            squared error and all others that of the data; `"minmax"` gives all that of the data;
+            `"percentile"` cuts off one value in 10,000 at each end.
+        bias_correction: bool, whether to correct every bias so that the mean of each channel,
+            over at most 100 of the pictures, is that of the float model.
+        verbose: 0 for silence, 1 for a progress bar.
+
+    Returns:
+        `model`.
+
+    Raises:
+        ValueError: if `model` is not quantized, there is no batch, `method` is unknown, or values
+            are not finite; the ranges are then left as they were.
+
+    Example:
+
+    ```python
+    quantized = keraslight.quantize_model(model.fuse())
+    keraslight.calibrate(quantized, dataset.take(10))
+    ```
+
+    Reference:
+        Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019, section
+        4.2 and appendix D (https://arxiv.org/abs/1906.04721), for the correction.
+    """
+    if not isinstance(model, QuantizedModel):
+        raise ValueError(
+            "Only a model made by keraslight.quantize_model can be calibrated. "
+            f"Received: model={model!r}"
+        )
+    if method not in METHODS:
+        raise ValueError(f"`method` must be one of {list(METHODS)}. Received: method={method!r}")
+    batches = [_inputs(batch) for batch in batches]
+    if not batches:
+        raise ValueError(f"Calibration needs at least one batch. Received: batches={batches!r}")
+    graph = trace(model)
+    steps = 2 * len(batches) + len(graph.calls) * bias_correction
+    progress = keras.utils.Progbar(steps, verbose=verbose, unit_name="step")
+    for quantizer, (low, high) in _find_ranges(graph, batches, METHODS[method], progress).items():
+        quantizer.set_range(low, high)
+    if bias_correction:
+        _correct_biases(graph, _first(batches, CORRECTION_IMAGES), progress)
+    return model
+
+
+def _inputs(batch):
+    return [
+        keras.ops.convert_to_tensor(x)
+        for x in keras.tree.flatten(batch[0] if isinstance(batch, tuple) else batch)
+    ]
+
+
+def _first(batches, count):
+    """Returns the first batches, of at least `count` examples together if there are so many."""
+    total = 0
+    for index, batch in enumerate(batches):
+        total += batch[0].shape[0]
+        if total >= count:
+            return batches[: index + 1]
+    return batches
+
+
+def _find_ranges(graph, batches, method, progress):
+    """Returns the range of every quantizer whose range is a matter of data."""
+    histograms = {
+        call.operation: Histogram()
+        for call in graph.calls
+        if isinstance(call.operation, FakeQuantize) and call.operation.fixed_range is None
+    }
+
+    def run(batch, collect):
+        def visit(call, *args, **kwargs):
+            if call.operation in histograms:
+                collect(histograms[call.operation], keras.ops.convert_to_numpy(args[0]))
+            return _in_float(call.operation, *args, **kwargs)
+
+        graph.run(batch, visit)
+        progress.add(1)
+
+    for batch in batches:
+        run(batch, Histogram.observe)
+    for quantizer, histogram in histograms.items():
+        if not np.isfinite([histogram.minimum, histogram.maximum]).all():
+            raise ValueError(
+                "Calibration met values that are not finite, so no range was set: look for NaN in "
+                f"the pictures and the weights. Received: {quantizer.name} with values from "
+                f"{histogram.minimum} to {histogram.maximum}"
+            )
+    for batch in batches:
+        run(batch, Histogram.count)
+    return {
+        quantizer: (method if quantizer.clips else minmax)(histogram)
+        for quantizer, histogram in histograms.items()
+    }
+
+
+def _in_float(operation, *args, **kwargs):
+    """Calls an operation of a quantized model without any rounding."""
+    if isinstance(operation, FakeQuantize):
+        return args[0], None
+    if not isinstance(operation, QuantizedLinear):
+        return operation(*args, **kwargs)
+    outputs = operation.linear(args[0][0], operation.kernel)
+    return outputs + operation.bias if operation.use_bias else outputs
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """A tensor's values in all batches, in the float and in the quantized model."""
+
+    exact: list
+    rounded: list
+
+
+def _correct_biases(graph, batches, progress):
+    """Runs the float and the quantized model side by side, layer by layer over all batches."""
+    corrected = set()
+
+    def visit(call, *args, **kwargs):
+        operation = call.operation
+        run_exact = [_in_float(operation, *a, **k) for a, k in _per_batch(args, kwargs, "exact")]
+        run_rounded = [operation(*a, **k) for a, k in _per_batch(args, kwargs, "rounded")]
+        if getattr(operation, "use_bias", False) and operation not in corrected:
+            corrected.add(operation)
+            shift = _channel_means(run_exact) - _channel_means(run_rounded)
+            operation.bias.assign_add(shift)
+            run_rounded = [y + keras.ops.cast(shift, y.dtype) for y in run_rounded]
+        progress.add(1)
+        if isinstance(operation, FakeQuantize):
+            return tuple(
+                _Runs(list(x), list(y))
+                for x, y in zip(zip(*run_exact, strict=True), zip(*run_rounded, strict=True), strict=True)
+            )
+        return _Runs(run_exact, run_rounded)
+
+    inputs = [list(values) for values in zip(*batches, strict=True)]
+    graph.run([_Runs(values, values) for values in inputs], visit)
+
+
+def _per_batch(args, kwargs, run):
+    """Yields the arguments of a call for one batch after the other."""
+    runs = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, _Runs)]
+    for index in range(len(runs[0].exact)):
+        yield keras.tree.map_structure(
+            lambda leaf: getattr(leaf, run)[index] if isinstance(leaf, _Runs) else leaf,  # noqa: B023
+            (args, kwargs),
+        )
+
+
+def _channel_means(batches):
+    total = sum(
+        keras.ops.sum(keras.ops.cast(y, "float32"), axis=tuple(range(len(y.shape) - 1)))
+        for y in batches
+    )
+    return total / sum(np.prod(y.shape[:-1]) for y in batches)

@@ -1,0 +1,112 @@
+"""Convolutions and dense layers that compute with weights as int8 TFLite stores them."""
+
+import keras
+
+FLOAT_TINY = 1e-6
+LEVELS = 127  # a symmetric int8 weight lies in [-127, 127]
+
+
+def quantized_kernel(kernel, amplitude):
+    """Rounds a kernel to its 255 int8 values, symmetric, per last axis or for the whole tensor."""
+    axis = None if len(amplitude.shape) == 0 else len(kernel.shape) - 1
+    return keras.quantizers.fake_quant_with_min_max_vars(
+        kernel, -amplitude, amplitude, narrow_range=True, axis=axis
+    )
+
+
+def amplitude(kernel, per_channel: bool):
+    """Returns the largest absolute weight, per last axis or of the whole tensor."""
+    axes = tuple(range(len(kernel.shape) - 1)) if per_channel else None
+    largest = keras.ops.max(keras.ops.abs(kernel), axis=axes)
+    return keras.ops.stop_gradient(keras.ops.maximum(largest, FLOAT_TINY))
+
+
+def quantized_bias(bias, step):
+    """Rounds a bias to multiples of `step`; the gradient passes straight through."""
+    rounded = keras.ops.round(bias / step) * step
+    return bias + keras.ops.stop_gradient(rounded - bias)
+
+
+class QuantizedLinear:
+    """Mixin of a linear Keras layer: its weights are those of int8 TFLite.
+
+    The kernel is int8, symmetric, per output channel or per tensor; the bias is int32 in steps of
+    the input's times the kernel's step, which is why the layer takes `[input, range of input]`.
+    """
+
+    per_channel = True
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.input_spec = None
+
+    def build(self, input_shape):
+        super().build(input_shape[0])
+        self.input_spec = None  # which speaks of one input
+
+    def call(self, inputs, training=None):
+        x, input_range = inputs
+        kernel = self.flat_kernel()
+        largest = amplitude(kernel, self.per_channel)
+        outputs = self.linear(x, keras.ops.reshape(quantized_kernel(kernel, largest), self.kernel.shape))
+        if not self.use_bias:
+            return outputs
+        step = keras.ops.stop_gradient((input_range[1] - input_range[0]) / 255 * largest / LEVELS)
+        return outputs + keras.ops.cast(quantized_bias(self.bias, step), outputs.dtype)
+
+    def flat_kernel(self):
+        """Returns the kernel with its output channels along the last axis."""
+        return self.kernel
+
+    def compute_output_shape(self, input_shape):
+        # the build method of the Keras layer asks for the shape of its one input
+        of_pair = isinstance(input_shape[0], tuple | list)
+        return super().compute_output_shape(input_shape[0] if of_pair else input_shape)
+
+    def compute_output_spec(self, inputs, training=None):
+        x, _ = inputs
+        return keras.KerasTensor(self.compute_output_shape([x.shape, (2,)]), dtype=self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class QuantizedConv2D(QuantizedLinear, keras.layers.Conv2D):
+    """Conv2D with int8 weights per output channel; called with `[images, range of images]`."""
+
+    def linear(self, x, kernel):
+        return self.convolution_op(x, kernel)
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class QuantizedDepthwiseConv2D(QuantizedLinear, keras.layers.DepthwiseConv2D):
+    """DepthwiseConv2D with int8 weights per channel; called with `[images, range of images]`."""
+
+    def flat_kernel(self):
+        height, width, channels, multiplier = self.kernel.shape
+        return keras.ops.reshape(self.kernel, (height, width, channels * multiplier))
+
+    def linear(self, x, kernel):
+        return keras.ops.depthwise_conv(
+            x,
+            kernel,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class QuantizedDense(QuantizedLinear, keras.layers.Dense):
+    """Dense with int8 weights per tensor (TFLite converts no other); `[inputs, range of inputs]`."""
+
+    per_channel = False
+
+    def linear(self, x, kernel):
+        return keras.ops.matmul(x, kernel)
+
+
+QUANTIZED = {
+    keras.layers.Conv2D: QuantizedConv2D,
+    keras.layers.DepthwiseConv2D: QuantizedDepthwiseConv2D,
+    keras.layers.Dense: QuantizedDense,
+}

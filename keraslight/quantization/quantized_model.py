@@ -1,0 +1,38 @@
+"""The class of quantized models."""
+
+import keras
+
+from keraslight.quantization.fake_quantize import FakeQuantize
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class QuantizedModel(keras.Model):
+    """A functional Keras model that computes with the values int8 TFLite can represent.
+
+    Made by `keraslight.quantize_model`; an ordinary Keras model to train, save and load, once
+    `keraslight.calibrate` has set its ranges.
+    """
+
+    @property
+    def quantizers(self) -> list[FakeQuantize]:
+        """The layers that round activations."""
+        return [layer for layer in self.layers if isinstance(layer, FakeQuantize)]
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether every range was set."""
+        return all(quantizer.is_calibrated for quantizer in self.quantizers)
+
+    def require_calibration(self) -> None:
+        """Raises a `ValueError` if a range was not set."""
+        missing = [quantizer.name for quantizer in self.quantizers if not quantizer.is_calibrated]
+        if missing:
+            raise ValueError(
+                "The model was not calibrated: call keraslight.calibrate(model, batches) first. "
+                f"Received: model={self!r} with {len(missing)} ranges not set, such as {missing[0]}"
+            )
+
+    def fit(self, *args, **kwargs):
+        """Trains the model, see `keras.Model.fit`; refuses one that was not calibrated."""
+        self.require_calibration()
+        return super().fit(*args, **kwargs)
