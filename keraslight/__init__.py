@@ -2,6 +2,8 @@
 
 from keraslight import layers
 from keraslight.export.tflite import export_tflite
+from keraslight.models.cost import count_macs
+from keraslight.models.features import feature_extractor
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import create_model, list_models
 from keraslight.models.vgnet import VGNetC, VGNetF, VGNetG
@@ -16,8 +18,10 @@ __all__ = [
     "VGNetF",
     "VGNetG",
     "calibrate",
+    "count_macs",
     "create_model",
     "export_tflite",
+    "feature_extractor",
     "fuse",
     "layers",
     "list_models",

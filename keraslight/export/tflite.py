@@ -41,7 +41,6 @@ def export_tflite(
         RuntimeError: if the Keras backend is not TensorFlow, whose converter does the work.
 
     Example:
-
     ```python
     fused = model.fuse()
     keraslight.export_tflite(fused, "float.tflite")
@@ -70,7 +69,8 @@ def _refuse_unfit(model, path, quantization):
         )
     if quantization not in QUANTIZATIONS:
         raise ValueError(
-            f"`quantization` must be one of {QUANTIZATIONS}. Received: quantization={quantization!r}"
+            f"`quantization` must be one of {QUANTIZATIONS}. "
+            f"Received: quantization={quantization!r}"
         )
     if path.suffix != ".tflite" or not path.parent.is_dir():
         raise ValueError(

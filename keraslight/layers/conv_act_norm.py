@@ -36,7 +36,6 @@ class ConvActNorm(ReparamLayer):
     Output shape: `(batch, ceil(height / strides), ceil(width / strides), filters)`.
 
     Example:
-
     >>> layer = keraslight.layers.ConvActNorm(16, kernel_size=3, strides=2)
     >>> tuple(layer(np.random.rand(1, 9, 9, 3)).shape)
     (1, 5, 5, 16)

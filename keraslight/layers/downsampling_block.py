@@ -36,7 +36,6 @@ class DownsamplingBlock(ReparamLayer):
         ValueError: if `filters` is odd or `downsampling` unknown.
 
     Example:
-
     >>> left, right = keraslight.layers.DownsamplingBlock(16)(np.random.rand(1, 8, 8, 8))
     >>> tuple(left.shape), tuple(right.shape)
     ((1, 4, 4, 8), (1, 4, 4, 8))

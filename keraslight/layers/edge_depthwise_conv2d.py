@@ -42,7 +42,6 @@ class EdgeDepthwiseConv2D(FixedDepthwiseConv2D):
         ValueError: if `strides` is not a positive int or `kernels` names no bank.
 
     Example:
-
     >>> x = np.random.rand(1, 8, 8, 5)
     >>> tuple(keraslight.layers.EdgeDepthwiseConv2D(kernels="edge")(x).shape)
     (1, 8, 8, 5)

@@ -29,7 +29,6 @@ class GaussianDepthwiseConv2D(FixedDepthwiseConv2D):
         ValueError: if `strides` is not a positive int, `sigma` not positive or `kernel_size` even.
 
     Example:
-
     >>> x = np.random.rand(1, 8, 8, 5)
     >>> tuple(keraslight.layers.GaussianDepthwiseConv2D(strides=2)(x).shape)
     (1, 4, 4, 5)

@@ -31,7 +31,6 @@ class HalfIdentityBlock(ReparamLayer):
         ValueError: if `kernels` is unknown or the two halves differ in shape.
 
     Example:
-
     >>> half = np.random.rand(1, 8, 8, 16)
     >>> left, right = keraslight.layers.HalfIdentityBlock()([half, half])
     >>> tuple(right.shape)
@@ -69,7 +68,11 @@ class HalfIdentityBlock(ReparamLayer):
             )
         *grid, channels = left
         self.pointwise = Pointwise(
-            channels, self.activation, self.se_ratio, dtype=self.dtype_policy, name=f"{self.name}_pointwise"
+            channels,
+            self.activation,
+            self.se_ratio,
+            dtype=self.dtype_policy,
+            name=f"{self.name}_pointwise",
         )
         self.depthwise.build(right)
         if self.norm is not None:

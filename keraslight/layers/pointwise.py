@@ -28,7 +28,6 @@ class Pointwise(ReparamLayer):
     Output shape: `(batch, height, width, filters)`.
 
     Example:
-
     >>> layer = keraslight.layers.Pointwise(16, se_ratio=0.25)
     >>> tuple(layer(np.random.rand(1, 8, 8, 4)).shape)
     (1, 8, 8, 16)

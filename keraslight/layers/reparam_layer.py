@@ -36,9 +36,7 @@ class ReparamLayer(keras.layers.Layer):
         return self.inline(inputs)
 
 
-def clone_with_weights(
-    layer: keras.layers.Layer, input_shape, **config
-) -> keras.layers.Layer:
+def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> keras.layers.Layer:
     """Returns a built copy of `layer` that shares nothing with it but the values of its weights.
 
     Entries of `config` replace those of the layer's own.

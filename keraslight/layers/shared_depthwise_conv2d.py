@@ -28,7 +28,6 @@ class SharedDepthwiseConv2D(ReparamLayer):
         ValueError: if `channels` is not a multiple of `repeats`.
 
     Example:
-
     >>> layer = keraslight.layers.SharedDepthwiseConv2D(repeats=4)
     >>> tuple(layer(np.random.rand(1, 8, 8, 16)).shape)
     (1, 8, 8, 16)

@@ -22,7 +22,6 @@ class SqueezeExcite(ReparamLayer):
     Output shape: that of the input.
 
     Example:
-
     >>> tuple(keraslight.layers.SqueezeExcite(8)(np.random.rand(1, 7, 7, 32)).shape)
     (1, 7, 7, 32)
 

@@ -22,7 +22,6 @@ def list_models(prefix: str = "") -> list[str]:
         A sorted list of str.
 
     Example:
-
     >>> keraslight.list_models("vgnetf")[0]
     'vgnetf_1_0mp'
     """
@@ -43,7 +42,6 @@ def create_model(name: str, **kwargs) -> keras.Model:
         ValueError: if there is no model of that name.
 
     Example:
-
     >>> keraslight.create_model("vgnetg_1_0mp_se", classes=10, input_shape=(64, 64, 3)).name
     'vgnetg_1_0mp_se'
     """

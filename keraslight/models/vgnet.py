@@ -35,7 +35,7 @@ FIXED_KERNELS = ("edge_gaussian", "edge")
 SE_RATIO = 0.25
 
 
-def VGNetG(  # noqa: N802
+def VGNetG(
     variant: str = "1.0mp",
     se: bool = False,
     version: int = 2,
@@ -87,7 +87,6 @@ def VGNetG(  # noqa: N802
         ValueError: if an argument is not one of the choices above, or the input too small.
 
     Example:
-
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3), classes=10)
     >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
     (1, 10)
@@ -99,7 +98,7 @@ def VGNetG(  # noqa: N802
     return _vgnet("vgnetg", kernels="learned", **locals())
 
 
-def VGNetC(  # noqa: N802
+def VGNetC(
     variant: str = "1.0mp",
     se: bool = False,
     version: int = 2,
@@ -123,7 +122,6 @@ def VGNetC(  # noqa: N802
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
 
     Example:
-
     >>> model = keraslight.VGNetC("1.0mp", input_shape=(32, 32, 3), classes=10)
     >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
     (1, 10)
@@ -135,7 +133,7 @@ def VGNetC(  # noqa: N802
     return _vgnet("vgnetc", kernels="learned", **locals())
 
 
-def VGNetF(  # noqa: N802
+def VGNetF(
     variant: str = "1.0mp",
     se: bool = False,
     version: int = 1,
@@ -166,7 +164,6 @@ def VGNetF(  # noqa: N802
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
 
     Example:
-
     >>> model = keraslight.VGNetF("1.0mp", input_shape=(32, 32, 3), classes=10)
     >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
     (1, 10)

@@ -44,7 +44,6 @@ def calibrate(
             are not finite; the ranges are then left as they were.
 
     Example:
-
     ```python
     quantized = keraslight.quantize_model(model.fuse())
     keraslight.calibrate(quantized, dataset.take(10))
@@ -160,7 +159,9 @@ def _correct_biases(graph, batches, progress):
         if isinstance(operation, FakeQuantize):
             return tuple(
                 _Runs(list(x), list(y))
-                for x, y in zip(zip(*run_exact, strict=True), zip(*run_rounded, strict=True), strict=True)
+                for x, y in zip(
+                    zip(*run_exact, strict=True), zip(*run_rounded, strict=True), strict=True
+                )
             )
         return _Runs(run_exact, run_rounded)
 

@@ -48,7 +48,9 @@ class QuantizedLinear:
         x, input_range = inputs
         kernel = self.flat_kernel()
         largest = amplitude(kernel, self.per_channel)
-        outputs = self.linear(x, keras.ops.reshape(quantized_kernel(kernel, largest), self.kernel.shape))
+        outputs = self.linear(
+            x, keras.ops.reshape(quantized_kernel(kernel, largest), self.kernel.shape)
+        )
         if not self.use_bias:
             return outputs
         step = keras.ops.stop_gradient((input_range[1] - input_range[0]) / 255 * largest / LEVELS)
@@ -65,7 +67,9 @@ class QuantizedLinear:
 
     def compute_output_spec(self, inputs, training=None):
         x, _ = inputs
-        return keras.KerasTensor(self.compute_output_shape([x.shape, (2,)]), dtype=self.compute_dtype)
+        return keras.KerasTensor(
+            self.compute_output_shape([x.shape, (2,)]), dtype=self.compute_dtype
+        )
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -97,7 +101,10 @@ class QuantizedDepthwiseConv2D(QuantizedLinear, keras.layers.DepthwiseConv2D):
 
 @keras.saving.register_keras_serializable("keraslight")
 class QuantizedDense(QuantizedLinear, keras.layers.Dense):
-    """Dense with int8 weights per tensor (TFLite converts no other); `[inputs, range of inputs]`."""
+    """Dense with int8 weights per tensor; called with `[inputs, range of inputs]`.
+
+    TFLite's converter refuses weights per channel here.
+    """
 
     per_channel = False
 

@@ -48,7 +48,6 @@ def quantize_model(model: keras.Model, ranges: str = "frozen") -> QuantizedModel
             fused first, or a layer that is not known; the message names it.
 
     Example:
-
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3), classes=10)
     >>> quantized = keraslight.quantize_model(model.fuse())
     >>> keraslight.calibrate(quantized, [np.random.rand(4, 32, 32, 3)])

@@ -6,9 +6,9 @@ image its response is `u * sum(k)`; where it sticks out, the taps outside see ze
     response = u * sum(k) - sum over taps of u * k[tap] * outside[tap]
 
 with `outside[tap]` the 0/1 image that tells where that tap lies outside. The centre tap never does,
-so eight images serve all channels and all kernels. They depend on nothing but the size. They are
-zero but for one line of pixels at each edge, and one convolution of built-in layers makes them from
-a tensor of ones: tap `(y, x)` of a zero-padded 3x3 over ones tells where that neighbour is *inside*.
+so eight images serve all channels and all kernels. They depend on nothing but the size, and are
+zero but for one line of pixels at each edge. One built-in convolution makes them from a tensor of
+ones: tap `(y, x)` of a zero-padded 3x3 over ones tells where that neighbour is *inside*.
 """
 
 import keras

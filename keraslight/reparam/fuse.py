@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from keraslight.reparam.graph import trace
-from keraslight.reparam.writer import FusedWriter
 from keraslight.reparam.signal import Signal
+from keraslight.reparam.writer import FusedWriter
 
 CHECK_BATCH = 2
 CHECK_SIZE = 64
@@ -37,7 +37,6 @@ def fuse(model: keras.Model, tolerance: float = 1e-4) -> keras.Model:
             if the fused model differs by more than `tolerance`.
 
     Example:
-
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(64, 64, 3))
     >>> fused = keraslight.fuse(model)
     >>> len(fused.layers) > len(model.layers)
@@ -91,7 +90,7 @@ def _check(model, fused, tolerance):
         error = np.abs(y.astype("float64") - z).max() / max(np.abs(y).max(), 1e-30)
         if not error <= tolerance:
             raise ValueError(
-                f"The fused model was refused: output {index} differs by {error:.2g} of its largest "
-                f"value on a random batch. Received: tolerance={tolerance}; raise it if the model "
-                "amplifies rounding errors, and look for NaN or tiny variances otherwise."
+                f"The fused model was refused: output {index} differs by {error:.2g} of its "
+                f"largest value on a random batch. Received: tolerance={tolerance}; raise it if "
+                "the model amplifies rounding errors, else look for NaN or tiny variances."
             )

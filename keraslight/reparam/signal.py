@@ -35,7 +35,7 @@ class Signal:
         border: dict from keys of `outside_maps` to arrays of shape `(channels, 8)`.
         padding: `((top, bottom), (left, right))` zeros around all this, or `None`.
         grid: hashable that is equal for signals of equal height and width.
-        name: name for the layer that joins the parts.
+        name: name for the layer that is written if parts are to be joined or values changed.
     """
 
     parts: tuple[Part, ...]
@@ -47,7 +47,7 @@ class Signal:
     name: str | None = None
 
     @classmethod
-    def of(cls, tensor, grid=None) -> "Signal":
+    def of(cls, tensor, grid=None, name=None) -> "Signal":
         """Returns the signal that is a tensor of the fused model."""
         channels = tensor.shape[-1] if len(tensor.shape) else 1
         channels = channels or 0
@@ -56,6 +56,7 @@ class Signal:
             scale=np.ones(channels),
             shift=np.zeros(channels),
             grid=_grid(tensor) or grid or object(),
+            name=name,
         )
 
     @property
@@ -110,7 +111,11 @@ class Signal:
             parts=tuple(parts),
             scale=self.scale[start:stop],
             shift=self.shift[start:stop],
-            border={key: value[start:stop] for key, value in self.border.items()},
+            border={
+                key: value[start:stop]
+                for key, value in self.border.items()
+                if value[start:stop].any()
+            },
         )
 
 

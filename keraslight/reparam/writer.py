@@ -53,7 +53,7 @@ class FusedWriter:
         joined = self.join(signal)
         if not signal.is_affine:
             return joined
-        name = self.unique(f"{joined.name}_affine")
+        name = self.unique(f"{signal.name or 'input'}_affine")
         if signal.rank != 4:
             layer = L.BatchNormalization(dtype="float32", name=name)
             zeros = np.zeros(signal.channels)
@@ -71,7 +71,9 @@ class FusedWriter:
 
     def plain(self, signal: Signal) -> Signal:
         """Returns a signal with everything pending written."""
-        return signal if signal.is_plain else Signal.of(self.tensor(signal), signal.grid)
+        if signal.is_plain:
+            return signal
+        return Signal.of(self.tensor(signal), signal.grid, signal.name)
 
     def join(self, signal: Signal):
         """Returns the parts of a signal as one tensor, without scale, shift and padding."""
@@ -129,7 +131,7 @@ class FusedWriter:
         if isinstance(operation, L.Layer):
             copy.set_weights(operation.get_weights())
         grid = signals[0].grid if signals and type(operation) in ELEMENTWISE else None
-        return keras.tree.map_structure(lambda tensor: Signal.of(tensor, grid), outputs)
+        return keras.tree.map_structure(lambda x: Signal.of(x, grid, call.name), outputs)
 
     def copy(self, operation, **config):
         """Returns a new layer without weights, some entries of its configuration changed."""
@@ -149,7 +151,7 @@ class FusedWriter:
             x = self.plain(x)
         kernel, bias = self.with_following_norm(call)
         bias = bias + response(kernel, x.shift)
-        for key, coefficients in x.border.items():
+        for coefficients in x.border.values():
             kernel = np.concatenate([kernel, coefficients.T @ kernel[:, :, : x.channels]], axis=2)
         x = self.with_maps(x, f"{call.name}_concat")
         kernel = scale_inputs(kernel, x.scale)
@@ -190,7 +192,7 @@ class FusedWriter:
         copy = self.copy(layer, use_bias=bool(layer.use_bias or bias.any()))
         weights = (kernel, bias) if copy.use_bias else (kernel,)
         output = call_with_weights(copy, self.tensor(x.bare()), *weights)
-        return Signal.of(output, x.grid if _keeps_size(layer, x) else None)
+        return Signal.of(output, x.grid if _keeps_size(layer, x) else None, call.name)
 
     def with_following_norm(self, call):
         """Returns kernel and bias of a linear layer, the normalization right after it folded in."""
@@ -230,17 +232,39 @@ class FusedWriter:
         joined = concatenate([replace(x, border={}), *maps], name)
         return replace(joined, padding=x.padding, grid=x.grid)
 
-    def reaches_pointwise(self, tensor) -> bool:
-        """Tells whether all a tensor flows into, by linear ways, is 1x1 convolutions."""
+    def reaches_pointwise(self, tensor, start=0, stop=None) -> bool:
+        """Tells whether 1x1 convolutions are all that channels of a tensor get to, linearly.
+
+        Args:
+            tensor: tensor of the original model.
+            start: int, the first of the channels.
+            stop: optional int, the end of the channels.
+        """
+        stop = tensor.shape[-1] if stop is None else stop
         users = self.graph.users(tensor)
         if not users or self.graph.is_output(tensor):
-            return False
-        return all(
-            _takes_border(user.operation)
-            if type(user.operation) is L.Conv2D
-            else _joins_channels(user) and self.reaches_pointwise(user.outputs)
-            for user in users
+            return start >= stop
+        return start >= stop or all(
+            self._user_reaches_pointwise(user, tensor, start, stop) for user in users
         )
+
+    def _user_reaches_pointwise(self, user, tensor, start, stop):
+        if type(user.operation) is L.Conv2D:
+            return _takes_border(user.operation)
+        if not _joins_channels(user):
+            return False
+        starts = [start]
+        if type(user.operation).__name__ == "GetItem":
+            first, last, _ = user.args[1][-1].indices(tensor.shape[-1])
+            starts, stop = [max(start, first) - first], min(stop, last) - max(start, first) + start
+        elif type(user.operation).__name__ == "Concatenate":
+            starts, position = [], 0
+            for x in user.inputs:
+                if x is tensor:
+                    starts.append(position + start)
+                position += x.shape[-1]
+        length = stop - start
+        return all(self.reaches_pointwise(user.outputs, first, first + length) for first in starts)
 
     # layers that a scale and a shift pass through
 
@@ -299,7 +323,11 @@ RULES = {
     L.ZeroPadding2D: FusedWriter.zero_padding,
 }
 # bare operations, whose classes are not public
-RULES_BY_NAME = {"GetItem": FusedWriter.get_item, "ConvertToTensor": FusedWriter.nothing}
+RULES_BY_NAME = {
+    "Concatenate": FusedWriter.concatenate,
+    "ConvertToTensor": FusedWriter.nothing,
+    "GetItem": FusedWriter.get_item,
+}
 ELEMENTWISE = {L.Activation, L.Add, L.BatchNormalization, L.Dropout, L.Multiply, L.ReLU}
 
 
@@ -349,7 +377,7 @@ def _keeps_size(layer, x) -> bool:
 def _joins_channels(call) -> bool:
     """Tells whether a call concatenates or slices channels, or scales and shifts them."""
     operation = call.operation
-    if type(operation) in (L.Concatenate, L.BatchNormalization):
+    if type(operation).__name__ in ("Concatenate", "BatchNormalization"):
         return _is_last(operation.axis, call.outputs)
     if type(operation).__name__ != "GetItem":
         return False

@@ -28,7 +28,6 @@ def load_checkpoint(model, path: str | os.PathLike) -> None:
             message names every missing, unexpected and misshaped tensor.
 
     Example:
-
     ```python
     model = keraslight.VGNetG("1.0mp")
     keraslight.load_checkpoint(model, "vgnetg_1_0mp.safetensors")

@@ -10,7 +10,7 @@ OI_TO_IO = (1, 0)
 
 
 class Entry(NamedTuple):
-    """A variable and the axes of the published tensor in the variable's order (`None`: as it is)."""
+    """A variable, and the axes of the published tensor in its order (`None`: as they are)."""
 
     variable: object
     axes: tuple[int, ...] | None = None

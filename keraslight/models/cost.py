@@ -1,0 +1,54 @@
+"""What a model costs: multiply-adds."""
+
+import math
+
+import keras
+
+from keraslight.reparam.graph import trace
+
+
+def count_macs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> int:
+    """Counts the multiply-adds of one example: convolutions (fixed kernels too) and dense layers.
+
+    Args:
+        model: a functional model with one input, ours or any other, before or after `fuse()`.
+        input_shape: `(height, width, channels)`, needed where the model takes any size.
+
+    Returns:
+        An int. Additions, activations, poolings and normalizations are not counted.
+
+    Raises:
+        ValueError: if the size of the input is not known.
+
+    Example:
+    >>> keraslight.count_macs(keraslight.VGNetG("1.0mp"))
+    141300232
+    """
+    shape = tuple(model.input_shape[1:] if input_shape is None else input_shape)
+    if None in shape:
+        raise ValueError(
+            "The model takes any size: pass input_shape=(height, width, channels). "
+            f"Received: input_shape={shape}"
+        )
+    total = 0
+
+    def visit(call, *args, **kwargs):
+        nonlocal total
+        outputs = call.operation.compute_output_spec(*args, **kwargs)
+        total += _macs(call.operation, args, outputs)
+        return outputs
+
+    trace(model, form="inline").run([keras.KerasTensor((1, *shape))], visit)
+    return total
+
+
+def _macs(operation, args, outputs):
+    kind = type(operation).__name__
+    if kind in ("Conv2D", "DepthwiseConv2D", "Dense"):
+        kernel = operation.kernel
+    elif kind in ("Conv", "DepthwiseConv", "Matmul"):
+        kernel = args[1]
+    else:
+        return 0
+    per_output = math.prod(kernel.shape[: 2 if kind.startswith("Depthwise") else -1])
+    return math.prod(outputs.shape) * per_output

@@ -1,0 +1,16 @@
+"""What the tests share."""
+
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def fresh_session():
+    yield
+    keras.utils.clear_session()

@@ -1,0 +1,142 @@
+"""Every layer: config round trip, shapes, one training step, mixed precision, bad arguments."""
+
+import keras
+import numpy as np
+import pytest
+
+from keraslight import layers as kl
+from keraslight.layers.edge_depthwise_conv2d import BANKS
+from tests.helpers import images
+
+IMAGE = (2, 9, 8, 16)
+# layer, arguments, shapes of the inputs, shapes of the outputs, number of trainable weights
+CASES = [
+    (kl.GaussianDepthwiseConv2D, {"strides": 2}, [IMAGE], [(2, 5, 4, 16)], 0),
+    (kl.GaussianDepthwiseConv2D, {"sigma": 1.1, "alternate_sign": True}, [IMAGE], [IMAGE], 0),
+    (kl.EdgeDepthwiseConv2D, {"kernels": "edge"}, [(2, 9, 8, 6)], [(2, 9, 8, 6)], 0),
+    (kl.EdgeDepthwiseConv2D, {"strides": 2}, [IMAGE], [(2, 5, 4, 16)], 0),
+    (kl.SharedDepthwiseConv2D, {"repeats": 4}, [IMAGE], [IMAGE], 1),
+    (kl.ConvActNorm, {"filters": 6}, [IMAGE], [(2, 9, 8, 6)], 3),
+    (kl.ConvActNorm, {"filters": 6, "kernel_size": 3, "strides": 2}, [IMAGE], [(2, 5, 4, 6)], 3),
+    (kl.SqueezeExcite, {"filters": 4, "activation": "silu"}, [IMAGE], [IMAGE], 4),
+    (kl.Pointwise, {"filters": 6, "se_ratio": 0.25}, [IMAGE], [(2, 9, 8, 6)], 7),
+    (kl.DownsamplingBlock, {"filters": 32}, [IMAGE], [(2, 5, 4, 16)] * 2, 3),
+    (kl.DownsamplingBlock, {"filters": 40}, [IMAGE], [(2, 5, 4, 20)] * 2, 3),
+    (kl.DownsamplingBlock, {"filters": 8}, [IMAGE], [(2, 5, 4, 4)] * 2, 3),
+    (
+        kl.DownsamplingBlock,
+        {"filters": 24, "strides": 1, "downsampling": "learned"},
+        [IMAGE],
+        [(2, 9, 8, 12)] * 2,
+        4,
+    ),
+    (kl.HalfIdentityBlock, {}, [IMAGE, IMAGE], [IMAGE, IMAGE], 4),
+    (kl.HalfIdentityBlock, {"kernels": "edge", "se_ratio": 0.25}, [IMAGE, IMAGE], [IMAGE] * 2, 9),
+]
+IDS = [f"{case[0].__name__}-{case[1]}" for case in CASES]
+
+
+def call(layer, inputs):
+    y = layer(inputs[0] if len(inputs) == 1 else inputs)
+    return keras.tree.flatten(y)
+
+
+@pytest.mark.parametrize(("cls", "config", "inputs", "expected", "weights"), CASES, ids=IDS)
+def test_layer(cls, config, inputs, expected, weights, tmp_path):
+    layer = cls(**config, name="it")
+    x = [images(*shape) for shape in inputs]
+    eager = [keras.ops.convert_to_numpy(y) for y in call(layer, x)]
+    assert [y.shape for y in eager] == expected
+    assert len(layer.trainable_weights) == weights
+    assert layer.dtype_policy.name == "float32"
+
+    symbolic = [keras.Input(shape[1:]) for shape in inputs]
+    copy = cls.from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    model = keras.Model(symbolic, call(copy, symbolic))
+    assert [y.shape[1:] for y in model.outputs] == [shape[1:] for shape in expected]
+    copy.set_weights(layer.get_weights())
+    model.save(tmp_path / "layer.keras")
+    loaded = keras.saving.load_model(tmp_path / "layer.keras")
+    for y, z in zip(eager, keras.tree.flatten(loaded(x)), strict=True):
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(z), y, atol=1e-6)
+
+
+@pytest.mark.parametrize(("cls", "config", "inputs", "expected", "weights"), CASES, ids=IDS)
+def test_dynamic_size_and_mixed_precision(cls, config, inputs, expected, weights):
+    symbolic = [keras.Input((None, None, shape[-1])) for shape in inputs]
+    layer = cls(**config, dtype="mixed_float16")
+    outputs = call(layer, symbolic)
+    assert [y.shape for y in outputs] == [(None, None, None, shape[-1]) for shape in expected]
+    model = keras.Model(symbolic, outputs)
+    y = keras.tree.flatten(model([images(*shape) for shape in inputs]))
+    assert [tuple(z.shape) for z in y] == expected
+    assert all(keras.backend.standardize_dtype(z.dtype) == "float16" for z in y)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: kl.GaussianDepthwiseConv2D(strides=0), "Received: strides=0"),
+        (lambda: kl.GaussianDepthwiseConv2D(sigma=0), "Received: sigma=0"),
+        (lambda: kl.GaussianDepthwiseConv2D(kernel_size=4), "Received: kernel_size=4"),
+        (lambda: kl.EdgeDepthwiseConv2D(kernels="x"), "edge_gaussian.*Received: kernels='x'"),
+        (lambda: kl.SharedDepthwiseConv2D(8)(images(1, 4, 4, 12)), "multiple of repeats=8"),
+        (lambda: kl.SqueezeExcite(0), "Received: filters=0"),
+        (lambda: kl.DownsamplingBlock(7), "Received: filters=7"),
+        (lambda: kl.DownsamplingBlock(8, downsampling="max"), "Received: downsampling='max'"),
+        (lambda: kl.HalfIdentityBlock("x"), "learned.*Received: kernels='x'"),
+        (
+            lambda: kl.HalfIdentityBlock()([images(1, 4, 4, 4), images(1, 4, 4, 8)]),
+            "same shape",
+        ),
+        (lambda: kl.EdgeDepthwiseConv2D().build((None, 4, 4, None)), "number of channels"),
+    ],
+)
+def test_bad_arguments(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_gaussian_kernels_of_the_spec():
+    released = kl.GaussianDepthwiseConv2D().bank()
+    expected = [[0.07511360, 0.12384140], [0.12384140, 0.20417994]]
+    np.testing.assert_allclose(released[0, :2, :2], expected, atol=1e-7)
+    paper = kl.GaussianDepthwiseConv2D(sigma=1.1, alternate_sign=True, decimals=4).bank()
+    np.testing.assert_array_equal(paper[0, :2, :2], [[0.0811, 0.1226], [0.1226, 0.1853]])
+    np.testing.assert_array_equal(paper[1], -paper[0])
+
+
+def test_edge_kernels_of_the_spec():
+    edge, both = BANKS["edge"], BANKS["edge_gaussian"]
+    np.testing.assert_array_equal(edge[0], [[-0.5, -1, -0.5], [0, 0, 0], [0.5, 1, 0.5]])
+    np.testing.assert_array_equal(edge[1], [[-0.5, 0, 0.5], [-1, 0, 1], [-0.5, 0, 0.5]])
+    np.testing.assert_allclose(edge[2][0] * 12, [-1, -2, -1])
+    np.testing.assert_array_equal(edge[3], [[0, -0.25, 0], [-0.25, 1, -0.25], [0, -0.25, 0]])
+    np.testing.assert_allclose(both[4] * 3, [[-3, -2, -1], [-2, 0, 2], [1, 2, 3]])
+    np.testing.assert_allclose(both[5] * 3, [[-1, -2, -3], [2, 0, -2], [3, 2, 1]])
+    np.testing.assert_array_equal(both[7][0], [0.0277, 0.1110, 0.0277])
+    assert both[6][1, 1] == 0.1853
+
+
+def test_channel_j_takes_kernel_j_mod_8():
+    layer = kl.EdgeDepthwiseConv2D()
+    layer.build((None, 4, 4, 28))
+    kernel = np.asarray(layer.kernel)
+    for channel in range(28):
+        expected = BANKS["edge_gaussian"][channel % 8].astype("float32")
+        np.testing.assert_array_equal(kernel[:, :, channel, 0], expected)
+
+
+def test_halves_are_passed_on_as_published():
+    left, right = images(1, 4, 4, 8), images(1, 4, 4, 8, seed=1)
+    new_left, _ = kl.HalfIdentityBlock()([left, right])
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(new_left), right)
+
+
+def test_downsampling_keeps_the_last_channels():
+    block = kl.DownsamplingBlock(12)
+    x = images(1, 8, 8, 10)
+    left, _ = block(x)
+    blurred = keras.ops.convert_to_numpy(kl.GaussianDepthwiseConv2D(2)(x))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(left), blurred[..., -6:], atol=1e-6)

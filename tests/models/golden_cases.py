@@ -1,0 +1,56 @@
+"""The golden cases: reference logits of the official implementations."""
+
+import pathlib
+
+import keras
+import numpy as np
+
+import keraslight
+from tests.golden import recipe
+
+FOLDER = pathlib.Path(__file__).parent.parent / "golden"
+
+
+def names(prefix=""):
+    return sorted(path.stem for path in FOLDER.glob(f"{prefix}*.json"))
+
+
+def build(name, folder):
+    """Returns (model with the case's weights, case, its logits)."""
+    case, logits = recipe.load_case(FOLDER / f"{name}.json")
+    model = BUILDERS[name.split("_")[0]](case, name)
+    path = folder / f"{name}.npz"
+    np.savez(path, **recipe.state_dict(case))
+    keraslight.load_checkpoint(model, path)
+    return model, case, logits
+
+
+def images(case, kind):
+    return recipe.image(case, kind).transpose(0, 2, 3, 1)
+
+
+def common(case):
+    size = case["input_size"]
+    return {
+        "classes": case["classes"],
+        "input_shape": (size, size, 3),
+        "classifier_activation": None,
+    }
+
+
+def vgnet(case, name):
+    options = {"thumbnail": case["thumbnail"]}
+    if not case["model"].startswith(("vgnete", "vgnetf")):
+        options["version"] = 1 if name.startswith("vgnet_paper") else 2
+    return keraslight.create_model(case["model"], **common(case), **options)
+
+
+BUILDERS = {"vgnet": vgnet}
+
+
+def trainable_parameters(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def logits_of(model, case, kind):
+    return keras.ops.convert_to_numpy(model(images(case, kind), training=False))

@@ -1,0 +1,19 @@
+"""Every golden case: logits within its tolerance, its parameters and its multiply-adds."""
+
+import numpy as np
+import pytest
+
+import keraslight
+from tests.models import golden_cases
+
+
+@pytest.mark.parametrize("name", golden_cases.names())
+def test_golden(name, tmp_path):
+    model, case, logits = golden_cases.build(name, tmp_path)
+    for kind in logits:
+        received = golden_cases.logits_of(model, case, kind)
+        np.testing.assert_allclose(received, logits[kind], rtol=0, atol=case["tolerance"])
+    if "trainable_params" in case:
+        assert golden_cases.trainable_parameters(model) == case["trainable_params"]
+    if "macs" in case:
+        assert keraslight.count_macs(model) == case["macs"]

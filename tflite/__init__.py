@@ -1,0 +1,1 @@
+"""Command-line programs around .tflite files, and what they share."""
