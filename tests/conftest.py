@@ -1,7 +1,6 @@
 """What the tests share."""
 
 import keras
-import numpy as np
 import pytest
 
 

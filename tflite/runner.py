@@ -18,7 +18,6 @@ class TFLiteRunner:
         ValueError: if the file is not a .tflite file with one input and one output.
 
     Example:
-
     ```python
     probabilities = TFLiteRunner("model.tflite").predict(images)
     ```

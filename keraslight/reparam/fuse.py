@@ -77,7 +77,8 @@ def random_batch(model: keras.Model, batch: int = CHECK_BATCH):
             return rng.integers(0, 2, shape).astype(tensor.dtype)
         return rng.normal(0, 1, shape).astype(tensor.dtype)
 
-    return keras.tree.map_structure(draw, model.input)
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    return keras.tree.map_structure(draw, inputs)
 
 
 def _check(model, fused, tolerance):

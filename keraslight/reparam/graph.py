@@ -117,7 +117,10 @@ def trace(model: keras.Model, form: str = "deploy") -> Graph:
             "Only functional and built Sequential Keras models can be read as a graph. "
             f"Received: model={model!r}"
         )
-    model = keras.Model(model.input, model.output)
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs[0], model.outputs[0])
+    else:
+        model = keras.Model(model.input, model.output)
     write_out = _WriteOut(form)
     while any(_is_nested(operation) for operation in model.operations):
         model = keras.models.clone_model(
@@ -184,7 +187,7 @@ class _WriteOut:
 
 def _is_functional(model):
     try:
-        return bool(model.inputs) and bool(model.operations)
+        return bool(model.inputs) and bool(model.outputs)
     except (AttributeError, ValueError):
         return False
 

@@ -1,0 +1,134 @@
+"""fuse() on every VGNet."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keraslight
+from tests.helpers import images, outputs, randomize_norms, relative_error, unchanged
+
+TOLERANCE = 1e-5
+SIZES = [(224, 224), (97, 97), (128, 96)]
+PAPER = ["vgnetc_1_0mp", "vgnetg_1_0mp", "vgnetg_1_5mp_se", "vgnetg_2_0mp"]
+
+
+def is_builtin(layer):
+    return type(layer).__module__.startswith("keras.")
+
+
+@pytest.mark.parametrize("name", keraslight.list_models("vgnet"))
+def test_every_variant_at_any_size(name):
+    model = keraslight.create_model(
+        name, input_shape=(None, None, 3), classes=10, classifier_activation=None
+    )
+    check(model)
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_version(name):
+    check(
+        keraslight.create_model(
+            name, version=1, input_shape=(None, None, 3), classifier_activation=None
+        )
+    )
+
+
+def check(model):
+    randomize_norms(model)
+    with unchanged(model):
+        fused = model.fuse()
+    assert all(is_builtin(layer) for layer in fused.layers)
+    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in fused.layers)
+    for size in SIZES:
+        assert relative_error(model, fused, images(1, *size, 3)) <= TOLERANCE
+
+
+@pytest.mark.parametrize("size", [*SIZES, (32, 32), (33, 34)])
+@pytest.mark.parametrize("name", ["vgnetg_1_0mp", "vgnetg_2_0mp", "vgnetf_1_5mp"])
+def test_fixed_sizes(name, size):
+    model = keraslight.create_model(
+        name, input_shape=(*size, 3), classes=10, classifier_activation=None
+    )
+    randomize_norms(model)
+    assert relative_error(model, model.fuse(), images(2, *size, 3)) <= TOLERANCE
+
+
+def test_thumbnail():
+    model = randomize_norms(keraslight.VGNetG(thumbnail=True, classifier_activation=None))
+    assert relative_error(model, model.fuse(), images(2, 32, 32, 3)) <= TOLERANCE
+
+
+def test_near_zero_and_negative_scales():
+    model = keraslight.VGNetG(se=True, input_shape=(64, 64, 3), classifier_activation=None)
+    randomize_norms(model)
+    norm = model.get_layer("stage2_block3").pointwise.mix.norm
+    gamma = np.asarray(norm.gamma).copy()
+    gamma[:5] = [0, 1e-8, -1e-8, -1, -1e-3]
+    norm.gamma.assign(gamma)
+    assert relative_error(model, model.fuse(), images(2, 64, 64, 3)) <= TOLERANCE
+
+
+def test_little_arithmetic_is_left():
+    """Spec: no slice and no normalization's arithmetic in VGNetG-1.0MP, 149 operations."""
+    model = randomize_norms(keraslight.VGNetG())
+    fused = model.fuse()
+    kinds = [type(layer).__name__ for layer in fused.layers]
+    assert kinds.count("Conv2D") == 28 + 4  # the border maps of the four stages
+    assert kinds.count("DepthwiseConv2D") == 27
+    assert not {"Multiply", "Add", "Rescaling"} & set(kinds)
+
+
+def test_features_fuse():
+    model = keraslight.VGNetG(input_shape=(None, None, 3), include_top=False)
+    features = keraslight.feature_extractor(randomize_norms(model))
+    fused = keraslight.fuse(features)
+    assert len(fused.outputs) == 5
+    assert relative_error(features, fused, images(2, 65, 97, 3)) <= TOLERANCE
+
+
+def test_fused_file_needs_no_keraslight(tmp_path):
+    model = randomize_norms(keraslight.VGNetG("2.0mp", input_shape=(None, None, 3), classes=10))
+    fused = model.fuse()
+    fused.save(tmp_path / "fused.keras")
+    x = images(2, 65, 97, 3)
+    np.savez(tmp_path / "x.npz", x=x, y=outputs(fused, x)[0])
+    script = """
+import sys
+sys.modules["keraslight"] = None  # so that importing it fails
+import keras, numpy as np
+data = np.load("x.npz")
+y = keras.saving.load_model("fused.keras")(data["x"], training=False)
+np.testing.assert_array_equal(keras.ops.convert_to_numpy(y), data["y"])
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+
+
+def test_a_trained_models_copy_is_independent():
+    model = randomize_norms(keraslight.VGNetG(input_shape=(32, 32, 3), classes=5))
+    fused = model.fuse()
+    x, before = images(4, 32, 32, 3), outputs(model, images(4, 32, 32, 3))[0]
+    fused.compile("sgd", "sparse_categorical_crossentropy")
+    fused.fit(x, np.arange(4), verbose=0)
+    np.testing.assert_array_equal(outputs(model, x)[0], before)
+
+
+def test_compiled_model_with_any_loss():
+    model = keraslight.VGNetG(input_shape=(32, 32, 3), classes=5)
+    model.compile("sgd", lambda y, p: keras.ops.mean(p))
+    assert relative_error(model, model.fuse(), images(1, 32, 32, 3)) <= TOLERANCE
+
+
+def test_refuses_above_tolerance():
+    model = randomize_norms(keraslight.VGNetG(input_shape=(32, 32, 3), classes=5))
+    with pytest.raises(ValueError, match=r"differs by .*Received: tolerance=1e-12"):
+        model.fuse(tolerance=1e-12)
+
+
+def test_refuses_not_finite_weights():
+    model = keraslight.VGNetG(input_shape=(32, 32, 3), classes=5)
+    model.get_layer("stem").norm.moving_variance.assign(np.full(28, np.nan))
+    with pytest.raises(ValueError, match="look for NaN"):
+        model.fuse()
