@@ -122,7 +122,7 @@ def test_vgnetf_is_version_1_with_its_own_kernels():
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match="vgnetg_1_0mp.*Received: name='resnet'"):
+    with pytest.raises(ValueError, match=r"vgnetg_1_0mp.*Received: name='resnet'"):
         keraslight.create_model("resnet")
 
 
