@@ -1,0 +1,162 @@
+"""export_tflite(): the files, run and compared."""
+
+import keras
+import numpy as np
+import pytest
+
+import keraslight
+from keraslight.export import flatbuffer
+from tests.helpers import images, outputs, randomize_norms
+from tflite.runner import TFLiteRunner
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def fused():
+    model = keraslight.VGNetG(
+        "1.0mp", input_shape=(None, None, 3), classes=10, classifier_activation=None
+    )
+    return randomize_norms(model).fuse()
+
+
+@pytest.fixture(scope="module")
+def quantized(fused):
+    model = keraslight.quantize_model(fused)
+    return keraslight.calibrate(model, [images(32, SIZE, SIZE, 3)], verbose=0)
+
+
+def operations(path):
+    """Returns the names of a file's operations."""
+    model = flatbuffer.read(path.read_bytes())
+    names = {v: k for k, v in vars(flatbuffer.schema().BuiltinOperator).items() if k.isupper()}
+    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
+    return [names[codes[op.opcodeIndex]] for op in model.subgraphs[0].operators]
+
+
+def tensor_types(path):
+    tensors = flatbuffer.read(path.read_bytes()).subgraphs[0].tensors
+    names = {v: k for k, v in vars(flatbuffer.schema().TensorType).items() if k.isupper()}
+    return {names[tensor.type] for tensor in tensors}
+
+
+@pytest.mark.parametrize(("quantization", "tolerance"), [(None, 1e-5), ("float16", 2e-3)])
+def test_float_files(fused, tmp_path, quantization, tolerance):
+    path = keraslight.export_tflite(
+        fused, tmp_path / "model.tflite", quantization, input_shape=(SIZE, SIZE, 3)
+    )
+    x = images(3, SIZE, SIZE, 3)
+    runner = TFLiteRunner(path)
+    expected = outputs(fused, x)[0]
+    assert np.abs(runner.predict(x) - expected).max() <= tolerance * np.abs(expected).max()
+    assert tuple(runner.input["shape"]) == (1, SIZE, SIZE, 3)
+
+
+def test_names_and_signature(fused, tmp_path):
+    path = keraslight.export_tflite(fused, tmp_path / "m.tflite", input_shape=(SIZE, SIZE, 3))
+    runner = TFLiteRunner(path)
+    assert (runner.input["name"], runner.output["name"]) == ("images", "predictions")
+    (signature,) = flatbuffer.read(path.read_bytes()).signatureDefs
+    assert signature.signatureKey == b"serving_default"
+    assert [entry.name for entry in signature.inputs] == [b"images"]
+    assert [entry.name for entry in signature.outputs] == [b"predictions"]
+
+
+def test_operation_counts(fused, quantized, tmp_path):
+    """149 operations in float and in int8: no slice, no normalization, no QUANTIZE inside."""
+    for model in (fused, quantized):
+        path = keraslight.export_tflite(model, tmp_path / "m.tflite", input_shape=(SIZE, SIZE, 3))
+        found = operations(path)
+        assert len(found) == 149
+        assert set(found) == {
+            "CONV_2D",
+            "DEPTHWISE_CONV_2D",
+            "LOGISTIC",
+            "MUL",
+            "CONCATENATION",
+            "PAD",
+            "MEAN",
+            "FULLY_CONNECTED",
+        }
+        assert found.count("MUL") == 28  # those of SiLU
+
+
+def test_int8_file(quantized, tmp_path):
+    path = keraslight.export_tflite(
+        quantized, tmp_path / "m.tflite", "int8", input_shape=(SIZE, SIZE, 3)
+    )
+    runner = TFLiteRunner(path)
+    assert runner.input["dtype"] == runner.output["dtype"] == np.int8
+    assert tensor_types(path) <= {"INT8", "INT32"}
+    graph = flatbuffer.read(path.read_bytes()).subgraphs[0]
+    kernels = [
+        graph.tensors[op.inputs[1]]
+        for op, name in zip(graph.operators, operations(path), strict=True)
+        if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+    ]
+    per_channel = [len(kernel.quantization.scale) > 1 for kernel in kernels]
+    assert per_channel == [True] * (28 + 27) + [False]  # all but the dense layer
+    x = images(16, SIZE, SIZE, 3)
+    simulated, received = outputs(quantized, x)[0], runner.predict(x)
+    assert (simulated.argmax(-1) == received.argmax(-1)).mean() >= 0.99
+
+
+def test_unfused_model_exports_too(tmp_path):
+    model = randomize_norms(keraslight.VGNetF(input_shape=(32, 32, 3), classes=5))
+    path = keraslight.export_tflite(model, tmp_path / "m.tflite")
+    x = images(2, 32, 32, 3)
+    np.testing.assert_allclose(TFLiteRunner(path).predict(x), outputs(model, x)[0], atol=1e-5)
+
+
+def test_several_inputs_and_outputs(tmp_path):
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    model = keras.Model([a, b], [keras.layers.Add(name="sum")([a, b]), a * 2])
+    path = keraslight.export_tflite(model, tmp_path / "m.tflite")
+    (signature,) = flatbuffer.read(path.read_bytes()).signatureDefs
+    assert [entry.name for entry in signature.inputs] == [b"a", b"b"]
+    assert signature.outputs[0].name == b"sum"
+
+
+def refused(tmp_path, message, *args, error=ValueError, **kwargs):
+    with pytest.raises(error, match=message):
+        keraslight.export_tflite(*args, **kwargs)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_arguments(fused, tmp_path):
+    path, shape = tmp_path / "m.tflite", (SIZE, SIZE, 3)
+    refused(tmp_path, "pass input_shape=", fused, path)
+    refused(tmp_path, "does not fit", fused, path, input_shape=(64, 64, 1))
+    refused(tmp_path, "does not fit", fused, path, input_shape=(64, 64))
+    refused(tmp_path, "Received: quantization='int4'", fused, path, "int4", shape)
+    refused(tmp_path, "calibrate first", fused, path, "int8", shape)
+    refused(tmp_path, r"end in \.tflite", fused, tmp_path / "m.lite", None, shape)
+    refused(tmp_path, "folder that exists", fused, tmp_path / "no" / "m.tflite", None, shape)
+
+
+def test_uncalibrated_model_is_refused(fused, tmp_path):
+    quantized = keraslight.quantize_model(fused)
+    refused(tmp_path, r"keraslight\.calibrate", quantized, tmp_path / "m.tflite", "int8")
+
+
+def test_quantized_model_as_float16_is_refused(quantized, tmp_path):
+    refused(tmp_path, "export the fused model", quantized, tmp_path / "m.tflite", "float16")
+
+
+@keras.saving.register_keras_serializable("tests")
+class Eigen(keras.layers.Layer):
+    def call(self, x):
+        return keras.ops.eigh(x)[0]
+
+
+def test_operations_without_a_builtin_are_refused(tmp_path):
+    start = keras.Input((4, 4))
+    refused(tmp_path, "cannot express", keras.Model(start, Eigen()(start)), tmp_path / "m.tflite")
+
+
+def test_the_file_is_replaced_as_a_whole(fused, tmp_path):
+    path = tmp_path / "m.tflite"
+    path.write_bytes(b"old")
+    keraslight.export_tflite(fused, path, input_shape=(SIZE, SIZE, 3))
+    assert path.read_bytes()[4:8] == b"TFL3"
+    assert [p.name for p in tmp_path.iterdir()] == ["m.tflite"]

@@ -1,0 +1,42 @@
+"""The models on the other Keras backends, each in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CASES = ["vgnet_release__vgnetg_1_0mp_se", "vgnet_paper__vgnetf_1_5mp"]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_golden_cases_and_fuse(backend):
+    """One golden case a family, a fused model and a training step."""
+    pytest.importorskip(backend)
+    script = """
+import pathlib, sys, tempfile
+import keras, numpy as np
+from tests.models import golden_cases
+from tests.helpers import images, relative_error, randomize_norms
+import keraslight
+
+with tempfile.TemporaryDirectory() as folder:
+    for name in sys.argv[1:]:
+        model, case, logits = golden_cases.build(name, pathlib.Path(folder))
+        received = golden_cases.logits_of(model, case, "white")
+        np.testing.assert_allclose(received, logits["white"], rtol=0, atol=case["tolerance"])
+
+model = keraslight.VGNetG(input_shape=(33, 32, 3), classes=3, se=True)
+randomize_norms(model)
+fused = model.fuse()
+assert relative_error(model, fused, images(2, 33, 32, 3)) <= 1e-5
+model.compile("sgd", "sparse_categorical_crossentropy")
+model.fit(images(2, 33, 32, 3), np.arange(2), verbose=0)
+quantized = keraslight.quantize_model(fused)
+keraslight.calibrate(quantized, [images(2, 33, 32, 3)], verbose=0)
+quantized.compile("sgd", "sparse_categorical_crossentropy")
+quantized.fit(images(2, 33, 32, 3), np.arange(2), verbose=0)
+assert keras.config.backend() == sys.modules["os"].environ["KERAS_BACKEND"]
+"""
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    subprocess.run([sys.executable, "-c", script, *CASES], env=environment, check=True)
