@@ -6,6 +6,7 @@ from keraslight.models.cost import count_macs
 from keraslight.models.features import feature_extractor
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import create_model, list_models
+from keraslight.models.repvgg import RepVGG
 from keraslight.models.vgnet import VGNetC, VGNetF, VGNetG
 from keraslight.quantization.calibrate import calibrate
 from keraslight.quantization.quantize import quantize_model
@@ -14,6 +15,7 @@ from keraslight.weights.checkpoint import load_checkpoint
 
 __all__ = [
     "LightModel",
+    "RepVGG",
     "VGNetC",
     "VGNetF",
     "VGNetG",

@@ -7,6 +7,7 @@ from keraslight.layers.gaussian_depthwise_conv2d import GaussianDepthwiseConv2D
 from keraslight.layers.half_identity_block import HalfIdentityBlock
 from keraslight.layers.pointwise import Pointwise
 from keraslight.layers.reparam_layer import ReparamLayer
+from keraslight.layers.repvgg_block import QARepVGGBlock, RepVGGBlock
 from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
 from keraslight.layers.squeeze_excite import SqueezeExcite
 
@@ -17,6 +18,8 @@ __all__ = [
     "GaussianDepthwiseConv2D",
     "HalfIdentityBlock",
     "Pointwise",
+    "QARepVGGBlock",
+    "RepVGGBlock",
     "ReparamLayer",
     "SharedDepthwiseConv2D",
     "SqueezeExcite",

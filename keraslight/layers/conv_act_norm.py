@@ -3,17 +3,8 @@
 import keras
 
 from keraslight.layers.initializers import conv_initializer
+from keraslight.layers.parts import batch_normalization
 from keraslight.layers.reparam_layer import ReparamLayer
-
-NORM_EPSILON = 1e-5
-NORM_MOMENTUM = 0.9
-
-
-def batch_normalization(**kwargs) -> keras.layers.BatchNormalization:
-    """Returns a BatchNormalization of channels with the constants of the published networks."""
-    return keras.layers.BatchNormalization(
-        axis=-1, epsilon=NORM_EPSILON, momentum=NORM_MOMENTUM, **kwargs
-    )
 
 
 @keras.saving.register_keras_serializable("keraslight")

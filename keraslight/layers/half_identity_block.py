@@ -2,9 +2,9 @@
 
 import keras
 
-from keraslight.layers.conv_act_norm import batch_normalization
 from keraslight.layers.edge_depthwise_conv2d import BANKS, EdgeDepthwiseConv2D
 from keraslight.layers.initializers import depthwise_initializer
+from keraslight.layers.parts import batch_normalization
 from keraslight.layers.pointwise import Pointwise
 from keraslight.layers.reparam_layer import ReparamLayer
 

@@ -80,12 +80,14 @@ def classifier(
     x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name="avg_pool")(features)
     if dropout_rate:
         x = keras.layers.Dropout(dropout_rate, name="dropout")(x)
+    return dense(classes, classifier_activation, "predictions")(x)
+
+
+def dense(classes: int, activation, name: str) -> keras.layers.Dense:
+    """Returns the dense layer of a classifier."""
     return keras.layers.Dense(
-        classes,
-        activation=classifier_activation,
-        kernel_initializer=conv_initializer(),
-        name="predictions",
-    )(x)
+        classes, activation=activation, kernel_initializer=conv_initializer(), name=name
+    )
 
 
 def model_inputs(start, input_tensor):

@@ -34,3 +34,27 @@ def response(kernel: np.ndarray, constant: np.ndarray) -> np.ndarray:
 
 def _double(variable) -> np.ndarray:
     return np.asarray(variable, dtype="float64")
+
+
+def fold_norm(kernel, norm) -> tuple[np.ndarray, np.ndarray]:
+    """Folds a BatchNormalization into the convolution without bias before it.
+
+    Returns:
+        The kernel and the bias of one convolution that does both.
+    """
+    scale, shift = norm_scale_shift(norm)
+    return _double(kernel) * scale, shift
+
+
+def centred(kernel: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Puts zeros around a kernel of odd size, in the middle of a larger one."""
+    rows, columns = (height - kernel.shape[0]) // 2, (width - kernel.shape[1]) // 2
+    return np.pad(kernel, ((rows, rows), (columns, columns), (0, 0), (0, 0)))
+
+
+def identity_kernel(channels: int, groups: int = 1) -> np.ndarray:
+    """Returns the 1x1 kernel of a (grouped) convolution that returns its input."""
+    depth = channels // groups
+    kernel = np.zeros((1, 1, depth, channels))
+    kernel[0, 0, np.arange(channels) % depth, np.arange(channels)] = 1
+    return kernel

@@ -5,10 +5,14 @@ import os
 import numpy as np
 
 from keraslight.weights.readers import read_tensors
+from keraslight.weights.repvgg_names import repvgg_tensors, timm_repvgg_tensors
 from keraslight.weights.vgnet_names import vgnet_tensors
 
 # for every family the ways its tensors are named
-NAMINGS = {"vgnet": (vgnet_tensors,)}
+NAMINGS = {
+    "repvgg": (repvgg_tensors, timm_repvgg_tensors),
+    "vgnet": (vgnet_tensors,),
+}
 STEP_COUNTER = "num_batches_tracked"
 
 
@@ -42,6 +46,7 @@ def load_checkpoint(model, path: str | os.PathLike) -> None:
     values = {k: v for k, v in read_tensors(path).items() if not k.endswith(STEP_COUNTER)}
     maps = [naming(model) for naming in NAMINGS[family]]
     tensors = max(maps, key=lambda tensors: len(tensors.keys() & values.keys()))
+    values = {name: v for name, v in values.items() if not name.startswith(tensors.unused)}
     _refuse_misfits(tensors, values, path)
     for name, entry in tensors.items():
         entry.variable.assign(entry.to_keras(values[name].astype("float32")))

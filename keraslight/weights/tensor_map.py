@@ -36,6 +36,9 @@ class TensorMap(dict):
         weight: suffix of a kernel.
         bias: suffix of a bias.
         norm: the four suffixes of a batch normalization: gamma, beta, mean, variance.
+
+    Attributes:
+        unused: beginnings of names of tensors a checkpoint may hold that this model has no use for.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class TensorMap(dict):
     ):
         super().__init__()
         self.weight, self.bias, self.norm_suffixes = weight, bias, norm
+        self.unused: tuple[str, ...] = ()
 
     def conv(self, name: str, layer) -> None:
         """Adds a convolution's kernel and, where it has one, its bias."""

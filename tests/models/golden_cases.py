@@ -45,7 +45,14 @@ def vgnet(case, name):
     return keraslight.create_model(case["model"], **common(case), **options)
 
 
-BUILDERS = {"vgnet": vgnet}
+def repvgg(case, name):
+    variant = name.split("repvgg")[1].removeprefix("v2").strip("_").split("_")[0]
+    variant = {"plus": "plus_l2pse"}.get(variant, variant)
+    block = "qa" if name.startswith("qa") else "repvgg"
+    return keraslight.RepVGG(variant, block=block, **common(case))
+
+
+BUILDERS = {"vgnet": vgnet, "repvgg": repvgg, "timm": repvgg, "qarepvggv2": repvgg}
 
 
 def trainable_parameters(model):

@@ -1,0 +1,36 @@
+"""Built-in layers with the settings all published networks here share."""
+
+import keras
+
+from keraslight.layers.initializers import conv_initializer
+
+NORM_EPSILON = 1e-5
+NORM_MOMENTUM = 0.9
+
+
+def batch_normalization(**kwargs) -> keras.layers.BatchNormalization:
+    """Returns a BatchNormalization of channels with the constants of the published networks."""
+    return keras.layers.BatchNormalization(
+        axis=-1, epsilon=NORM_EPSILON, momentum=NORM_MOMENTUM, **kwargs
+    )
+
+
+def conv2d(filters: int, kernel_size=1, strides: int = 1, **kwargs) -> keras.layers.Conv2D:
+    """Returns a convolution without bias, padded with zeros to `"same"` unless said otherwise."""
+    return keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides,
+        **{
+            "padding": "same",
+            "use_bias": False,
+            "kernel_initializer": conv_initializer(),
+            "data_format": "channels_last",
+            **kwargs,
+        },
+    )
+
+
+def zero_padding(pixels, **kwargs) -> keras.layers.ZeroPadding2D:
+    """Returns a layer that puts zeros around images."""
+    return keras.layers.ZeroPadding2D(pixels, data_format="channels_last", **kwargs)
