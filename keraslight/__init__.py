@@ -4,6 +4,7 @@ from keraslight import layers
 from keraslight.export.tflite import export_tflite
 from keraslight.models.cost import count_macs
 from keraslight.models.features import feature_extractor
+from keraslight.models.igcv3 import IGCV3
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import create_model, list_models
 from keraslight.models.repvgg import RepVGG
@@ -14,6 +15,7 @@ from keraslight.reparam.fuse import fuse
 from keraslight.weights.checkpoint import load_checkpoint
 
 __all__ = [
+    "IGCV3",
     "LightModel",
     "RepVGG",
     "VGNetC",

@@ -34,7 +34,6 @@ class ACBConv2D(ReparamLayer):
         ValueError: if `kernel_size` is even or less than 3, or `padding` none of the above.
 
     Example:
-
     >>> layer = keraslight.layers.ACBConv2D(16, 5, strides=2, padding=1)
     >>> tuple(layer(np.random.rand(1, 9, 9, 8)).shape)
     (1, 4, 4, 16)

@@ -34,7 +34,6 @@ class DiracConv2D(ReparamLayer):
         ValueError: if `kernel_size` is even.
 
     Example:
-
     >>> tuple(keraslight.layers.DiracConv2D(16)(np.random.rand(1, 9, 9, 8)).shape)
     (1, 9, 9, 16)
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslight.layers.initializers import conv_initializer
+from keraslight.layers.initializers import conv_initializer, depthwise_initializer
 
 NORM_EPSILON = 1e-5
 NORM_MOMENTUM = 0.9
@@ -11,7 +11,7 @@ NORM_MOMENTUM = 0.9
 def batch_normalization(**kwargs) -> keras.layers.BatchNormalization:
     """Returns a BatchNormalization of channels with the constants of the published networks."""
     return keras.layers.BatchNormalization(
-        axis=-1, epsilon=NORM_EPSILON, momentum=NORM_MOMENTUM, **kwargs
+        axis=-1, **{"epsilon": NORM_EPSILON, "momentum": NORM_MOMENTUM, **kwargs}
     )
 
 
@@ -34,3 +34,19 @@ def conv2d(filters: int, kernel_size=1, strides: int = 1, **kwargs) -> keras.lay
 def zero_padding(pixels, **kwargs) -> keras.layers.ZeroPadding2D:
     """Returns a layer that puts zeros around images."""
     return keras.layers.ZeroPadding2D(pixels, data_format="channels_last", **kwargs)
+
+
+def depthwise_conv2d(strides: int = 1, **kwargs) -> keras.layers.DepthwiseConv2D:
+    """Returns a depthwise 3x3 convolution without bias.
+
+    At stride 1 it pads with zeros to `"same"`; above, its input is to be padded by one.
+    """
+    return keras.layers.DepthwiseConv2D(
+        3,
+        strides,
+        padding="same" if strides == 1 else "valid",
+        use_bias=False,
+        depthwise_initializer=depthwise_initializer(3),
+        data_format="channels_last",
+        **kwargs,
+    )

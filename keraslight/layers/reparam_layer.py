@@ -11,18 +11,19 @@ class ReparamLayer(keras.layers.Layer):
     collapse into one convolution, say) overrides `deploy`.
     """
 
-    def inline(self, inputs, **kwargs):
-        """Writes out what this layer calls, on symbolic inputs.
+    def inline(self, inputs):
+        """Writes out what this layer calls in training, on symbolic inputs.
+
+        Graphs are read from a copy of the layer, see `keraslight.reparam.graph.trace`, so that this
+        method and `deploy` are free to call the layer's own parts.
 
         Args:
             inputs: `KerasTensor` or list of them, as `call` takes.
-            **kwargs: further arguments of `call`.
 
         Returns:
-            What `call` returns; the sub-layers used are copies with the same weights.
+            What `call` returns, made by built-in layers or by other `ReparamLayer`s.
         """
-        copy = clone_with_weights(self, keras.tree.map_structure(lambda x: x.shape, inputs))
-        return copy.call(inputs, **kwargs)
+        return self.call(inputs)
 
     def deploy(self, inputs):
         """Writes out this layer's function at inference, on symbolic inputs.

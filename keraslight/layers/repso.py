@@ -29,7 +29,6 @@ class RepSO(ReparamLayer):
         ValueError: if `squares` is less than 1.
 
     Example:
-
     >>> tuple(keraslight.layers.RepSO()(np.random.rand(1, 9, 9, 8)).shape)
     (1, 9, 9, 8)
 
@@ -55,7 +54,7 @@ class RepSO(ReparamLayer):
             name=f"{self.name}_{name}",
             **{
                 "use_bias": False,
-                "depthwise_initializer": depthwise_initializer(max(kernel_size)),
+                "depthwise_initializer": depthwise_initializer(*kernel_size),
                 "dtype": self.dtype_policy,
                 **kwargs,
             },

@@ -30,25 +30,16 @@ def count_macs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -
             "The model takes any size: pass input_shape=(height, width, channels). "
             f"Received: input_shape={shape}"
         )
-    total = 0
-
-    def visit(call, *args, **kwargs):
-        nonlocal total
-        outputs = call.operation.compute_output_spec(*args, **kwargs)
-        total += _macs(call.operation, args, outputs)
-        return outputs
-
-    trace(model, form="inline").run([keras.KerasTensor((1, *shape))], visit)
-    return total
+    return sum(_macs(call) for call in trace(model, "inline", shape).calls)
 
 
-def _macs(operation, args, outputs):
-    kind = type(operation).__name__
+def _macs(call):
+    kind = type(call.operation).__name__
     if kind in ("Conv2D", "DepthwiseConv2D", "Dense"):
-        kernel = operation.kernel
+        kernel = call.operation.kernel
     elif kind in ("Conv", "DepthwiseConv", "Matmul"):
-        kernel = args[1]
+        kernel = call.args[1]
     else:
         return 0
     per_output = math.prod(kernel.shape[: 2 if kind.startswith("Depthwise") else -1])
-    return math.prod(outputs.shape) * per_output
+    return math.prod(call.outputs.shape[1:]) * per_output

@@ -58,3 +58,13 @@ def identity_kernel(channels: int, groups: int = 1) -> np.ndarray:
     kernel = np.zeros((1, 1, depth, channels))
     kernel[0, 0, np.arange(channels) % depth, np.arange(channels)] = 1
     return kernel
+
+
+def as_dense(kernel: np.ndarray, groups: int) -> np.ndarray:
+    """Writes a grouped kernel as that of a convolution without groups, zero elsewhere."""
+    height, width, depth, filters = kernel.shape
+    dense = np.zeros((height, width, groups, depth, groups, filters // groups))
+    blocks = kernel.reshape(height, width, depth, groups, filters // groups)
+    for group in range(groups):
+        dense[:, :, group, :, group] = blocks[:, :, :, group]
+    return dense.reshape(height, width, groups * depth, filters)

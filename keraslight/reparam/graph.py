@@ -96,7 +96,9 @@ class Graph:
         return keras.tree.map_structure(lambda tensor: values[id(tensor)], self.outputs)
 
 
-def trace(model: keras.Model, form: str = "deploy") -> Graph:
+def trace(
+    model: keras.Model, form: str = "deploy", input_shape: tuple[int, ...] | None = None
+) -> Graph:
     """Reads a functional model as a graph of calls.
 
     Nested models and our own layers are written out. The model is not touched.
@@ -105,6 +107,7 @@ def trace(model: keras.Model, form: str = "deploy") -> Graph:
         model: a functional or a built Sequential model.
         form: how a `ReparamLayer` is written out: `"deploy"`, in its form at inference, or
             `"inline"`, in that of training.
+        input_shape: optional shape of the one input, without the batch, for a model of any size.
 
     Returns:
         A `Graph` whose operations are, for the model's own layers, those very layers.
@@ -121,13 +124,20 @@ def trace(model: keras.Model, form: str = "deploy") -> Graph:
         model = keras.Model(model.inputs[0], model.outputs[0])
     else:
         model = keras.Model(model.input, model.output)
+    sized = None
+    if input_shape is not None:
+        source = model.inputs[0]
+        sized = keras.Input(input_shape, dtype=source.dtype, name=source.name)
     write_out = _WriteOut(form)
-    while any(_is_nested(operation) for operation in model.operations):
+    nested = True
+    while nested:
         model = keras.models.clone_model(
             keras.Model(model.input, model.output),
-            clone_function=lambda op: op if _is_nested(op) else _StandIn.of(op),
+            sized,
+            clone_function=_StandIn.of_leaf,
             call_function=write_out,
         )
+        sized, nested = None, any(_is_nested(operation) for operation in model.operations)
     calls = []
 
     def record(stand_in, *args, **kwargs):
@@ -155,6 +165,10 @@ class _StandIn(keras.Operation):
     def of(cls, operation):
         return operation if isinstance(operation, cls) else cls(operation)
 
+    @classmethod
+    def of_leaf(cls, operation):
+        return operation if _is_nested(operation) else cls.of(operation)
+
     def compute_output_spec(self, *args, **kwargs):
         return self.operation.compute_output_spec(*args, **kwargs)
 
@@ -179,10 +193,10 @@ class _WriteOut:
                 layer.name = f"{name}_{layer.name}"
             return copy.call(inputs)
         self.layers += 1
-        if self.seen[id(operation)] > 1:
-            shape = keras.tree.map_structure(lambda x: x.shape, inputs)
-            operation = clone_with_weights(operation, shape, name=name)
-        return getattr(operation, self.form)(inputs)
+        shape = keras.tree.map_structure(lambda x: x.shape, inputs)
+        name = operation.name if self.seen[id(operation)] == 1 else name
+        copy = clone_with_weights(operation, shape, name=name)
+        return getattr(copy, self.form)(inputs)
 
 
 def _is_functional(model):

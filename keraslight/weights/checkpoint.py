@@ -4,12 +4,14 @@ import os
 
 import numpy as np
 
+from keraslight.weights.igcv3_names import igcv3_tensors
 from keraslight.weights.readers import read_tensors
 from keraslight.weights.repvgg_names import repvgg_tensors, timm_repvgg_tensors
 from keraslight.weights.vgnet_names import vgnet_tensors
 
 # for every family the ways its tensors are named
 NAMINGS = {
+    "igcv3": (igcv3_tensors,),
     "repvgg": (repvgg_tensors, timm_repvgg_tensors),
     "vgnet": (vgnet_tensors,),
 }

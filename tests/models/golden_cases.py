@@ -52,7 +52,12 @@ def repvgg(case, name):
     return keraslight.RepVGG(variant, block=block, **common(case))
 
 
-BUILDERS = {"vgnet": vgnet, "repvgg": repvgg, "timm": repvgg, "qarepvggv2": repvgg}
+def igcv3(case, name):
+    _, variant, width = name.split("_")
+    return keraslight.IGCV3(variant, float(width), **common(case))
+
+
+BUILDERS = {"igcv3": igcv3, "vgnet": vgnet, "repvgg": repvgg, "timm": repvgg, "qarepvggv2": repvgg}
 
 
 def trainable_parameters(model):
