@@ -2,10 +2,11 @@
 
 from keraslight import layers
 from keraslight.export.tflite import export_tflite
-from keraslight.models.cost import count_macs
+from keraslight.models.cost import count_macs, summary_table
 from keraslight.models.features import feature_extractor
 from keraslight.models.igcv3 import IGCV3
 from keraslight.models.light_model import LightModel
+from keraslight.models.lightnet import FalconNet, LightNet
 from keraslight.models.registry import create_model, list_models
 from keraslight.models.repvgg import RepVGG
 from keraslight.models.vgnet import VGNetC, VGNetF, VGNetG
@@ -16,7 +17,9 @@ from keraslight.weights.checkpoint import load_checkpoint
 
 __all__ = [
     "IGCV3",
+    "FalconNet",
     "LightModel",
+    "LightNet",
     "RepVGG",
     "VGNetC",
     "VGNetF",
@@ -31,4 +34,5 @@ __all__ = [
     "list_models",
     "load_checkpoint",
     "quantize_model",
+    "summary_table",
 ]

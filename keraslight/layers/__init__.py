@@ -10,11 +10,15 @@ from keraslight.layers.gaussian_depthwise_conv2d import GaussianDepthwiseConv2D
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.half_identity_block import HalfIdentityBlock
 from keraslight.layers.interleaved_group_block import InterleavedGroupBlock
+from keraslight.layers.interleaved_group_convs import IGCV1Conv2D, IGCV2Conv2D
+from keraslight.layers.meta_basic_block import MetaBasicBlock, MetaLightBlock, PartialConv2D
 from keraslight.layers.pointwise import Pointwise
+from keraslight.layers.refco import RefCO
 from keraslight.layers.reparam_layer import ReparamLayer
 from keraslight.layers.repso import RepSO
 from keraslight.layers.repvgg_block import QARepVGGBlock, RepVGGBlock
 from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
+from keraslight.layers.sparsely_factorized_conv2d import SparselyFactorizedConv2D
 from keraslight.layers.squeeze_excite import SqueezeExcite
 from keraslight.layers.wide_interleaved_block import InterleavedGroupPair, WideInterleavedGroupBlock
 
@@ -28,14 +32,21 @@ __all__ = [
     "GaussianDepthwiseConv2D",
     "GroupedPointwiseConv2D",
     "HalfIdentityBlock",
+    "IGCV1Conv2D",
+    "IGCV2Conv2D",
     "InterleavedGroupBlock",
     "InterleavedGroupPair",
+    "MetaBasicBlock",
+    "MetaLightBlock",
+    "PartialConv2D",
     "Pointwise",
     "QARepVGGBlock",
+    "RefCO",
     "RepSO",
     "RepVGGBlock",
     "ReparamLayer",
     "SharedDepthwiseConv2D",
+    "SparselyFactorizedConv2D",
     "SqueezeExcite",
     "WideInterleavedGroupBlock",
 ]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keraslight.layers.parts import strided_shape
 from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 
 
@@ -66,8 +67,7 @@ class FixedDepthwiseConv2D(ReparamLayer):
         )
 
     def compute_output_shape(self, input_shape):
-        batch, height, width, channels = input_shape
-        return (batch, _ceil_div(height, self.strides), _ceil_div(width, self.strides), channels)
+        return strided_shape(input_shape, self.strides, input_shape[-1])
 
     def deploy(self, inputs):
         size = self.kernel.shape[0]
@@ -90,7 +90,3 @@ class FixedDepthwiseConv2D(ReparamLayer):
 def pad_symmetric(images, pixels: int):
     """Pads images of shape `(batch, height, width, channels)` with zeros on all four sides."""
     return keras.ops.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
-
-
-def _ceil_div(size, divisor):
-    return None if size is None else -(-size // divisor)

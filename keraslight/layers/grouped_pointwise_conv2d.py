@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keraslight.layers.initializers import conv_initializer
-from keraslight.layers.parts import conv2d
+from keraslight.layers.parts import conv2d, strided_shape
 from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 
 # up to so many groups one product with a block-diagonal matrix is faster than one per group
@@ -87,9 +87,7 @@ class GroupedPointwiseConv2D(ReparamLayer):
         return self.deploy(inputs)
 
     def compute_output_shape(self, input_shape):
-        batch, *sides, _ = input_shape
-        sides = [None if side is None else -(-side // self.strides) for side in sides]
-        return (batch, *sides, self.filters)
+        return strided_shape(input_shape, self.strides, self.filters)
 
     def get_config(self):
         return {

@@ -4,7 +4,13 @@ import keras
 
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
-from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, zero_padding
+from keraslight.layers.parts import (
+    batch_normalization,
+    conv2d,
+    depthwise_conv2d,
+    strided_shape,
+    zero_padding,
+)
 from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.reparam.algebra import as_dense, fold_norm
 
@@ -122,9 +128,7 @@ class InterleavedGroupBlock(ReparamLayer):
         return self.finish(inputs, x)
 
     def compute_output_shape(self, input_shape):
-        batch, *sides, _ = input_shape
-        sides = [None if side is None else -(-side // self.strides) for side in sides]
-        return (batch, *sides, self.filters)
+        return strided_shape(input_shape, self.strides, self.filters)
 
     def get_config(self):
         return {

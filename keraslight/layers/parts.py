@@ -50,3 +50,10 @@ def depthwise_conv2d(strides: int = 1, **kwargs) -> keras.layers.DepthwiseConv2D
         data_format="channels_last",
         **kwargs,
     )
+
+
+def strided_shape(input_shape, strides: int, channels: int):
+    """Returns the output shape of a layer that pads as much as its kernel sticks out."""
+    batch, *sides, _ = input_shape
+    sides = [None if side is None else -(-side // strides) for side in sides]
+    return (batch, *sides, channels)

@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslight.layers.parts import batch_normalization, conv2d, zero_padding
+from keraslight.layers.parts import batch_normalization, conv2d, strided_shape, zero_padding
 from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.squeeze_excite import SqueezeExcite
 from keraslight.reparam.algebra import centred, fold_norm, identity_kernel, norm_scale_shift
@@ -121,17 +121,18 @@ class RepVGGBlock(ReparamLayer):
                 f"The number of channels must be a multiple of groups={self.groups}. "
                 f"Received: input_shape={input_shape}"
             )
+        padded = input_shape if self.pad is None else self.pad.compute_output_shape(input_shape)
         output_shape = self.compute_output_shape(input_shape)
-        self.build_branches(input_shape, output_shape)
+        self.build_branches(input_shape, padded, output_shape)
         if self.attention is not None:
             self.attention.build(output_shape)
 
-    def build_branches(self, input_shape, output_shape):
+    def build_branches(self, input_shape, padded, output_shape):
         """Builds what `make_branches` made."""
         if self.deployed:
-            self.reparam.build(input_shape)
+            self.reparam.build(padded)
             return
-        self.dense.build(input_shape)
+        self.dense.build(padded)
         self.dense_norm.build(output_shape)
         self.pointwise.build(input_shape)
         self.pointwise_norm.build(output_shape)
@@ -187,9 +188,7 @@ class RepVGGBlock(ReparamLayer):
         return self.finish(call_with_weights(conv, padded, *self.fused_weights()))
 
     def compute_output_shape(self, input_shape):
-        batch, *sides, _ = input_shape
-        sides = [None if side is None else -(-side // self.strides) for side in sides]
-        return (batch, *sides, self.filters)
+        return strided_shape(input_shape, self.strides, self.filters)
 
     def get_config(self):
         return {
@@ -239,11 +238,11 @@ class QARepVGGBlock(RepVGGBlock):
         self.pointwise = self.conv1x1("pointwise")
         self.sum_norm = self.norm("sum_norm")
 
-    def build_branches(self, input_shape, output_shape):
+    def build_branches(self, input_shape, padded, output_shape):
         if self.deployed:
-            self.reparam.build(input_shape)
+            self.reparam.build(padded)
             return
-        self.dense.build(input_shape)
+        self.dense.build(padded)
         self.dense_norm.build(output_shape)
         self.pointwise.build(input_shape)
         self.sum_norm.build(output_shape)

@@ -24,13 +24,44 @@ def count_macs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -
     >>> keraslight.count_macs(keraslight.VGNetG("1.0mp"))
     141300232
     """
+    return sum(_macs(call) for call in _calls(model, input_shape))
+
+
+def summary_table(*models: keras.Model, input_shape: tuple[int, ...] | None = None) -> str:
+    """Compares models by what they cost, such as one before and after `fuse()`.
+
+    Args:
+        *models: functional models with one input.
+        input_shape: `(height, width, channels)`, needed where the models take any size.
+
+    Returns:
+        A Markdown table: parameters, layers (those inside our blocks one by one), multiply-adds.
+
+    Example:
+    >>> model = keraslight.RepVGG("a0")
+    >>> print(keraslight.summary_table(model, model.fuse()))
+    | model | parameters | layers | MACs |
+    | --- | ---: | ---: | ---: |
+    | repvgg_a0 | 9,132,616 | 213 | 1,512,579,840 |
+    | repvgg_a0_fused | 8,309,384 | 53 | 1,361,447,168 |
+    """
+    lines = ["| model | parameters | layers | MACs |", "| --- | ---: | ---: | ---: |"]
+    for model in models:
+        calls = _calls(model, input_shape)
+        layers = sum(isinstance(call.operation, keras.layers.Layer) for call in calls)
+        macs = sum(map(_macs, calls))
+        lines.append(f"| {model.name} | {model.count_params():,} | {layers:,} | {macs:,} |")
+    return "\n".join(lines)
+
+
+def _calls(model, input_shape):
     shape = tuple(model.input_shape[1:] if input_shape is None else input_shape)
     if None in shape:
         raise ValueError(
             "The model takes any size: pass input_shape=(height, width, channels). "
             f"Received: input_shape={shape}"
         )
-    return sum(_macs(call) for call in trace(model, "inline", shape).calls)
+    return trace(model, "inline", shape).calls
 
 
 def _macs(call):

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+import keraslight
 from keraslight import layers as kl
 from keraslight.layers.edge_depthwise_conv2d import BANKS
-from tests.helpers import images
+from tests.helpers import images, norms_in, randomize_norms, relative_error
 
 IMAGE = (2, 9, 8, 16)
 # layer, arguments, shapes of the inputs, shapes of the outputs, number of trainable weights
@@ -32,6 +33,67 @@ CASES = [
     ),
     (kl.HalfIdentityBlock, {}, [IMAGE, IMAGE], [IMAGE, IMAGE], 4),
     (kl.HalfIdentityBlock, {"kernels": "edge", "se_ratio": 0.25}, [IMAGE, IMAGE], [IMAGE] * 2, 9),
+]
+CASES += [
+    (kl.RepVGGBlock, {"filters": 16}, [IMAGE], [IMAGE], 8),
+    (kl.RepVGGBlock, {"filters": 8, "strides": 2, "se_filters": 2}, [IMAGE], [(2, 5, 4, 8)], 10),
+    (
+        kl.RepVGGBlock,
+        {"filters": 16, "groups": 4, "se_filters": 2, "se_after": True},
+        [IMAGE],
+        [IMAGE],
+        12,
+    ),
+    (kl.RepVGGBlock, {"filters": 16, "deploy": True}, [IMAGE], [IMAGE], 2),
+    (kl.QARepVGGBlock, {"filters": 16}, [IMAGE], [IMAGE], 6),
+    (kl.QARepVGGBlock, {"filters": 8, "strides": 2}, [IMAGE], [(2, 5, 4, 8)], 6),
+    (kl.ACBConv2D, {"filters": 6, "kernel_size": 3}, [IMAGE], [(2, 9, 8, 6)], 9),
+    (kl.ACBConv2D, {"filters": 6, "kernel_size": 5, "padding": 1}, [IMAGE], [(2, 7, 6, 6)], 9),
+    (
+        kl.ACBConv2D,
+        {"filters": 8, "kernel_size": 3, "padding": 3, "strides": 2, "groups": 2},
+        [IMAGE],
+        [(2, 7, 6, 8)],
+        9,
+    ),
+    (
+        kl.ACBConv2D,
+        {"filters": 8, "kernel_size": 3, "padding": "valid", "dilation_rate": 2},
+        [IMAGE],
+        [(2, 5, 4, 8)],
+        9,
+    ),
+    (kl.DiracConv2D, {"filters": 24}, [IMAGE], [(2, 9, 8, 24)], 3),
+    (kl.DiracConv2D, {"filters": 6, "padding": "valid"}, [IMAGE], [(2, 7, 6, 6)], 3),
+    (kl.RepSO, {}, [IMAGE], [IMAGE], 20),
+    (kl.RepSO, {"squares": 1}, [IMAGE], [IMAGE], 14),
+    (kl.SparselyFactorizedConv2D, {"filters": 64}, [IMAGE], [(2, 9, 8, 64)], 2),
+    (kl.RefCO, {"filters": 64}, [IMAGE], [(2, 9, 8, 64)], 6),
+    (kl.RefCO, {"filters": 8, "window": 4, "branches": (2, 3)}, [IMAGE], [(2, 9, 8, 8)], 6),
+    (kl.ChannelShuffle, {"groups": 4}, [IMAGE], [IMAGE], 0),
+    (kl.GroupedPointwiseConv2D, {"filters": 32, "groups": 2}, [IMAGE], [(2, 9, 8, 32)], 1),
+    (
+        kl.GroupedPointwiseConv2D,
+        {"filters": 8, "groups": 8, "strides": 2},
+        [IMAGE],
+        [(2, 5, 4, 8)],
+        1,
+    ),
+    (kl.InterleavedGroupBlock, {"filters": 16, "residual": True}, [IMAGE], [IMAGE], 9),
+    (kl.InterleavedGroupBlock, {"filters": 12, "strides": 2}, [IMAGE], [(2, 5, 4, 12)], 9),
+    (kl.InterleavedGroupPair, {"filters": 24}, [IMAGE], [(2, 9, 8, 24)], 6),
+    (kl.WideInterleavedGroupBlock, {"filters": 24}, [IMAGE], [(2, 9, 8, 24)], 15),
+    (kl.WideInterleavedGroupBlock, {"filters": 16, "strides": 2}, [IMAGE], [(2, 5, 4, 16)], 9),
+    (kl.IGCV1Conv2D, {"partitions": 4, "strides": 2}, [IMAGE], [(2, 5, 4, 16)], 2),
+    (kl.IGCV2Conv2D, {"branch_channels": (2, 4, 2)}, [IMAGE], [IMAGE], 4),
+    (kl.IGCV2Conv2D, {"branch_channels": (4, 4), "strides": 2}, [IMAGE], [(2, 5, 4, 16)], 3),
+    (kl.PartialConv2D, {}, [IMAGE], [IMAGE], 1),
+    (kl.MetaLightBlock, {}, [IMAGE], [IMAGE], 32),
+    (kl.MetaBasicBlock, {"layout": "irb"}, [IMAGE], [IMAGE], 9),
+    (kl.MetaBasicBlock, {"layout": "sandglass"}, [IMAGE], [IMAGE], 12),
+    (kl.MetaBasicBlock, {"layout": "fasternet", "expansion": 2}, [IMAGE], [IMAGE], 5),
+    (kl.MetaBasicBlock, {"layout": "shufflenetv2"}, [IMAGE], [IMAGE], 9),
+    (kl.MetaBasicBlock, {"layout": "mobilenetv1"}, [IMAGE], [IMAGE], 12),
 ]
 IDS = [f"{case[0].__name__}-{case[1]}" for case in CASES]
 
@@ -91,6 +153,28 @@ def test_dynamic_size_and_mixed_precision(cls, config, inputs, expected, weights
             "same shape",
         ),
         (lambda: kl.EdgeDepthwiseConv2D().build((None, 4, 4, None)), "number of channels"),
+        (lambda: kl.RepVGGBlock(6, groups=4), "Received: filters=6, groups=4"),
+        (lambda: kl.RepVGGBlock(4, groups=4)(images(1, 4, 4, 6)), "multiple of groups=4"),
+        (lambda: kl.QARepVGGBlock(8, se_filters=2), "use RepVGGBlock"),
+        (lambda: kl.ACBConv2D(4, 2), "Received: kernel_size=2"),
+        (lambda: kl.ACBConv2D(4, 1), "at least 3"),
+        (lambda: kl.ACBConv2D(4, 3, padding="full"), "Received: padding='full'"),
+        (lambda: kl.DiracConv2D(4, 2), "Received: kernel_size=2"),
+        (lambda: kl.RepSO(0), "Received: squares=0"),
+        (lambda: kl.SparselyFactorizedConv2D(8, window=3)(images(1, 4, 4, 8)), "window=3"),
+        (lambda: kl.SparselyFactorizedConv2D(7)(images(1, 4, 4, 5)), "No window"),
+        (lambda: kl.ChannelShuffle(0), "Received: groups=0"),
+        (lambda: kl.ChannelShuffle(3)(images(1, 4, 4, 8)), "multiple of groups=3"),
+        (lambda: kl.GroupedPointwiseConv2D(3, 2), "Received: filters=3, groups=2"),
+        (lambda: kl.GroupedPointwiseConv2D(4, 2)(images(1, 4, 4, 3)), "multiple of groups=2"),
+        (
+            lambda: kl.InterleavedGroupBlock(4, residual=True)(images(1, 4, 4, 8)),
+            "can be added only",
+        ),
+        (lambda: kl.IGCV2Conv2D((2, 2))(images(1, 4, 4, 8)), "must be the number of channels"),
+        (lambda: kl.MetaBasicBlock("resnet"), "Received: layout='resnet'"),
+        (lambda: kl.MetaBasicBlock(spatial="conv"), "Received: spatial='conv'"),
+        (lambda: kl.MetaBasicBlock(channel="conv"), "Received: channel='conv'"),
     ],
 )
 def test_bad_arguments(build, message):
@@ -140,3 +224,39 @@ def test_downsampling_keeps_the_last_channels():
     left, _ = block(x)
     blurred = keras.ops.convert_to_numpy(kl.GaussianDepthwiseConv2D(2)(x))
     np.testing.assert_allclose(keras.ops.convert_to_numpy(left), blurred[..., -6:], atol=1e-6)
+
+
+@pytest.mark.parametrize(("cls", "config", "inputs", "expected", "weights"), CASES, ids=IDS)
+def test_fused_layer(cls, config, inputs, expected, weights):
+    """Every layer alone is the same function of built-in layers after fusing, at any size."""
+    for sides in ((None, None), inputs[0][1:3]):
+        symbolic = [keras.Input((*sides, shape[-1])) for shape in inputs]
+        model = keras.Model(symbolic, call(cls(**config), symbolic))
+        randomize(model)
+        fused = keraslight.fuse(model)
+        assert all(type(layer).__module__.startswith("keras.") for layer in fused.layers)
+        assert not any(isinstance(x, keras.layers.BatchNormalization) for x in fused.layers)
+        x = [images(*shape) for shape in inputs]
+        assert relative_error(model, fused, x) <= 1e-5
+
+
+def randomize(model):
+    """Gives normalizations, and the branches of RefCO, statistics far from their initial ones."""
+    if norms_in(model):
+        randomize_norms(model)
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        if len(weight.shape) == 3 and weight.path.endswith(("mean", "variance", "gamma", "beta")):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+
+
+@pytest.mark.parametrize(("cls", "config", "inputs", "expected", "weights"), CASES, ids=IDS)
+def test_every_weight_gets_a_gradient(cls, config, inputs, expected, weights):
+    symbolic = [keras.Input(shape[1:]) for shape in inputs]
+    outputs = [keras.layers.Flatten()(y) for y in call(cls(**config), symbolic)]
+    model = keras.Model(symbolic, keras.layers.Dense(1)(keras.layers.concatenate(outputs)))
+    before = [np.asarray(weight).copy() for weight in model.trainable_weights]
+    model.compile(keras.optimizers.Adam(epsilon=1e-20), "mse")
+    model.fit([images(*shape) for shape in inputs], np.arange(2.0), verbose=0)
+    for old, weight in zip(before, model.trainable_weights, strict=True):
+        assert np.abs(old - np.asarray(weight)).max() > 0, weight.path

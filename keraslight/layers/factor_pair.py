@@ -1,0 +1,147 @@
+"""Two sparse factors of a 1x1 convolution: their sizes, their product, their forms at inference.
+
+The first factor mixes, within each of the `G` groups of `K` neighbouring channels, `K` inputs into
+`Q` hidden values; the second mixes, for each of the `Q`, the hidden values of all groups into `M`
+outputs. Every output depends on every input, along exactly one path.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
+from keraslight.layers.parts import conv2d
+from keraslight.layers.reparam_layer import call_with_weights
+from keraslight.reparam.algebra import as_dense
+
+
+class FactorSizes(NamedTuple):
+    """The sizes of a pair of factors.
+
+    Attributes:
+        window: `K`, neighbouring channels mixed by the first factor.
+        groups: `G`, the number of windows.
+        hidden: `Q`, hidden values of each window.
+        outputs: `M`, outputs of each hidden place.
+    """
+
+    window: int
+    groups: int
+    hidden: int
+    outputs: int
+
+    @classmethod
+    def of(cls, channels: int, filters: int, window: int, reduction: int) -> "FactorSizes":
+        """Returns the sizes for a window.
+
+        Raises:
+            ValueError: if the window does not divide the channels, or the reduction the window, or
+                the hidden values of a window the filters.
+        """
+        hidden = window // reduction
+        if channels % window or window % reduction or hidden < 1 or filters % hidden:
+            raise ValueError(
+                "`window` must divide the channels, `reduction` the window, and window / reduction "
+                f"the filters. Received: window={window}, reduction={reduction}, "
+                f"channels={channels}, filters={filters}"
+            )
+        return cls(window, channels // window, hidden, filters // hidden)
+
+
+def best_window(channels: int, filters: int, reduction: int) -> int:
+    """Returns the window of the fewest weights, the smaller of two that are equal.
+
+    With window `K` there are `channels * K / reduction + channels * filters / K` weights, least at
+    `K = sqrt(reduction * filters)` if that were a possible window.
+    """
+    windows = [
+        window
+        for window in range(reduction, channels + 1, reduction)
+        if channels % window == 0 and filters % (window // reduction) == 0
+    ]
+    if not windows:
+        raise ValueError(
+            "No window divides the channels and is a multiple of `reduction`. Received: "
+            f"channels={channels}, filters={filters}, reduction={reduction}"
+        )
+    return min(windows, key=lambda window: window / reduction + filters / window)
+
+
+class FactorPair(NamedTuple):
+    """The weights of a pair of factors.
+
+    Attributes:
+        first: array of shape `(groups, window, hidden)`.
+        first_bias: array of shape `(groups, hidden)`.
+        second: array of shape `(hidden, groups, outputs)`.
+        second_bias: array of shape `(hidden, outputs)`.
+    """
+
+    first: np.ndarray
+    first_bias: np.ndarray
+    second: np.ndarray
+    second_bias: np.ndarray
+
+    def product(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns kernel `(1, 1, channels, filters)` and bias of the one dense convolution."""
+        kernel = np.einsum("gkq,qgm->gkqm", self.first, self.second)
+        bias = self.second_bias + np.einsum("gq,qgm->qm", self.first_bias, self.second)
+        channels = kernel.shape[0] * kernel.shape[1]
+        return kernel.reshape(1, 1, channels, -1), bias.ravel()
+
+    def deploy(self, inputs, name: str):
+        """Writes the pair in the form that is fastest for its sizes, see `form`."""
+        return FORMS[form(inputs, self.second_bias.size)](self, inputs, name)
+
+    def as_dense(self, inputs, name):
+        """Writes one dense 1x1 convolution."""
+        kernel, bias = self.product()
+        conv = conv2d(bias.size, use_bias=True, name=f"{name}_conv")
+        return call_with_weights(conv, inputs, kernel, bias)
+
+    def as_mixed(self, inputs, name):
+        """Writes a dense first factor, which shuffles as it goes, and a grouped second one."""
+        groups, hidden = self.first_bias.shape
+        order = shuffled(groups * hidden, groups)
+        kernel, bias = as_dense(self._first_kernel(), groups), self.first_bias.ravel()
+        conv = conv2d(groups * hidden, use_bias=True, name=f"{name}_first_conv")
+        x = call_with_weights(conv, inputs, kernel[..., order], bias[order])
+        return self._second(x, name)
+
+    def as_grouped(self, inputs, name):
+        """Writes two grouped 1x1 convolutions with a shuffle between."""
+        groups, hidden = self.first_bias.shape
+        conv = conv2d(groups * hidden, groups=groups, use_bias=True, name=f"{name}_first_conv")
+        x = call_with_weights(conv, inputs, self._first_kernel(), self.first_bias.ravel())
+        return self._second(ChannelShuffle(groups, name=f"{name}_shuffle")(x), name)
+
+    def _first_kernel(self):
+        groups, window, hidden = self.first.shape
+        return self.first.transpose(1, 0, 2).reshape(1, 1, window, groups * hidden)
+
+    def _second(self, x, name):
+        hidden, groups, outputs = self.second.shape
+        kernel = self.second.transpose(1, 0, 2).reshape(1, 1, groups, hidden * outputs)
+        conv = conv2d(hidden * outputs, groups=hidden, use_bias=True, name=f"{name}_second_conv")
+        return call_with_weights(conv, x, kernel, self.second_bias.ravel())
+
+
+FORMS = {
+    "dense": FactorPair.as_dense,
+    "mixed": FactorPair.as_mixed,
+    "grouped": FactorPair.as_grouped,
+}
+# narrower than this side, one or both factors are faster dense (measured, one x86 thread)
+NARROW = 32
+
+
+def form(inputs, filters: int) -> str:
+    """Chooses the form of a pair of factors at inference.
+
+    The shuffle of the grouped form needs to know the size of the images; without it the first
+    factor is written dense.
+    """
+    channels = inputs.shape[-1]
+    if min(channels, filters) <= NARROW:
+        return "mixed" if filters > channels else "dense"
+    return "mixed" if None in inputs.shape[1:3] else "grouped"

@@ -1,0 +1,285 @@
+"""The meta basic block: two channel operations and up to three spatial ones around them."""
+
+from typing import NamedTuple
+
+import keras
+
+from keraslight.layers.channel_shuffle import ChannelShuffle
+from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d
+from keraslight.layers.refco import RefCO
+from keraslight.layers.reparam_layer import ReparamLayer
+from keraslight.layers.repso import RepSO
+
+
+class Layout(NamedTuple):
+    """One row of the table of layouts; each step is followed by an activation where it says so.
+
+    Attributes:
+        before: spatial operation before the first channel operation, `None` for none.
+        between: spatial operation between the two channel operations.
+        after: spatial operation after the second channel operation.
+        activations: steps followed by an activation.
+        hidden: channels between the two channel operations over those outside, given the
+            expansion.
+        residual: whether the input is added to the output.
+        half: whether the block works on half of the channels, which are then shuffled.
+        last_norm: whether the second channel operation is normalized.
+    """
+
+    before: str | None = None
+    between: str | None = None
+    after: str | None = None
+    activations: tuple[str, ...] = ()
+    hidden: object = staticmethod(lambda expansion: expansion)
+    residual: bool = True
+    half: bool = False
+    last_norm: bool = True
+
+
+LAYOUTS = {
+    # FalconNet's own: an inverted residual whose spatial operation is chosen
+    "meta_light": Layout(between="spatial", activations=("expand", "between")),
+    # MobileNetV2
+    "irb": Layout(between="depthwise", activations=("expand", "between")),
+    # MobileNeXt: narrow inside, spatial operations outside
+    "sandglass": Layout(
+        before="depthwise",
+        after="depthwise",
+        activations=("before", "project"),
+        hidden=lambda expansion: 1 / expansion,
+    ),
+    # FasterNet: a 3x3 convolution of a quarter of the channels
+    "fasternet": Layout(before="partial", activations=("expand",), last_norm=False),
+    "shufflenetv2": Layout(
+        between="depthwise",
+        activations=("expand", "project"),
+        hidden=lambda expansion: 1,
+        residual=False,
+        half=True,
+    ),
+    # two depthwise separable convolutions
+    "mobilenetv1": Layout(
+        before="depthwise",
+        between="depthwise",
+        activations=("before", "expand", "between", "project"),
+        hidden=lambda expansion: 1,
+        residual=False,
+    ),
+}
+SPATIAL = ("dw3x3", "repso")
+CHANNEL = ("pointwise", "refco")
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class PartialConv2D(ReparamLayer):
+    """A 3x3 convolution of the first channels; the others pass as they are.
+
+    Args:
+        ratio: int, the channels over those that are convolved.
+        **kwargs: the arguments of every Keras layer, such as `name`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: that of the input.
+
+    Example:
+    >>> tuple(keraslight.layers.PartialConv2D()(np.random.rand(1, 8, 8, 16)).shape)
+    (1, 8, 8, 16)
+
+    Reference:
+        Run, Don't Walk: Chasing Higher FLOPS for Faster Neural Networks, CVPR 2023, section 3.2
+        (https://arxiv.org/abs/2303.03667).
+    """
+
+    def __init__(self, ratio: int = 4, **kwargs):
+        super().__init__(**kwargs)
+        self.ratio = ratio
+        self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
+
+    def build(self, input_shape):
+        *shape, channels = input_shape
+        self.convolved = channels // self.ratio
+        self.conv = conv2d(self.convolved, 3, dtype=self.dtype_policy, name=f"{self.name}_conv")
+        self.conv.build((*shape, self.convolved))
+
+    def call(self, inputs):
+        first, rest = inputs[..., : self.convolved], inputs[..., self.convolved :]
+        return self.concat([self.conv(first), rest])
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "ratio": self.ratio}
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class MetaBasicBlock(ReparamLayer):
+    """A basic block of light-weight networks, by the layout of its operations.
+
+    Every block is `(before, expand, between, project, after)`: two channel operations with spatial
+    operations around them. Every operation is normalized, and some are followed by an activation.
+
+    Args:
+        layout: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
+            `"shufflenetv2"` or `"mobilenetv1"`.
+        expansion: int, the hidden channels over those outside (in `"sandglass"` the other way
+            round); `"shufflenetv2"` and `"mobilenetv1"` have none.
+        spatial: the spatial operation of `"meta_light"`: `"dw3x3"` or `"repso"`.
+        channel: both channel operations: `"pointwise"`, a 1x1 convolution, or `"refco"`.
+        activation: name of an activation or a callable.
+        **kwargs: the arguments of every Keras layer, such as `name`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: that of the input.
+
+    Raises:
+        ValueError: if `layout`, `spatial` or `channel` is none of the choices.
+
+    Example:
+    >>> layer = keraslight.layers.MetaBasicBlock("sandglass")
+    >>> tuple(layer(np.random.rand(1, 8, 8, 16)).shape)
+    (1, 8, 8, 16)
+
+    Reference:
+        FalconNet: Factorization for the Light-weight ConvNets, 2023
+        (https://arxiv.org/abs/2306.06365), for the notion; each layout's own paper for the rest.
+        Where normalizations and activations stand in `"meta_light"` is our reading.
+    """
+
+    def __init__(
+        self,
+        layout: str = "meta_light",
+        expansion: int = 4,
+        spatial: str = "dw3x3",
+        channel: str = "pointwise",
+        activation="relu",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for argument, value, choices in (
+            ("layout", layout, tuple(LAYOUTS)),
+            ("spatial", spatial, SPATIAL),
+            ("channel", channel, CHANNEL),
+        ):
+            if value not in choices:
+                raise ValueError(
+                    f"`{argument}` must be one of {choices}. Received: {argument}={value!r}"
+                )
+        self.layout = layout
+        self.expansion = expansion
+        self.spatial = spatial
+        self.channel = channel
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape):
+        row, dtype = LAYOUTS[self.layout], self.dtype_policy
+        *grid, channels = input_shape
+        self.working = channels // 2 if row.half else channels
+        hidden = int(self.working * row.hidden(self.expansion))
+        steps = {
+            "before": self._spatial(row.before, "before"),
+            "expand": self._channel(hidden, "expand"),
+            "between": self._spatial(row.between, "between"),
+            "project": self._channel(self.working, "project", row.last_norm),
+            "after": self._spatial(row.after, "after"),
+        }
+        self.steps = []
+        shape = (*grid, self.working)
+        for step, layers in steps.items():
+            if layers and step in row.activations:
+                layers = [*layers, self._part(keras.layers.Activation, f"{step}_act")]
+            for layer in layers:
+                layer.build(shape)
+                shape = layer.compute_output_shape(shape)
+            self.steps += layers
+        self.add = keras.layers.Add(dtype=dtype, name=f"{self.name}_add")
+        self.concat = keras.layers.Concatenate(dtype=dtype, name=f"{self.name}_concat")
+        self.shuffle = ChannelShuffle(2, dtype=dtype, name=f"{self.name}_shuffle")
+
+    def _part(self, layer, name, **kwargs):
+        if layer is keras.layers.Activation:
+            kwargs["activation"] = self.activation
+        return layer(dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
+
+    def _spatial(self, operation, step):
+        if operation is None:
+            return []
+        if operation == "spatial" and self.spatial == "repso":
+            return [self._part(RepSO, step)]
+        if operation == "partial":
+            return [self._part(PartialConv2D, step)]
+        return [
+            self._part(depthwise_conv2d, step),
+            self._part(batch_normalization, f"{step}_norm"),
+        ]
+
+    def _channel(self, filters, step, norm=True):
+        if self.channel == "refco":
+            return [self._part(RefCO, step, filters=filters)]
+        conv = self._part(conv2d, step, filters=filters)
+        return [conv, self._part(batch_normalization, f"{step}_norm")] if norm else [conv]
+
+    def call(self, inputs, training=None):
+        row = LAYOUTS[self.layout]
+        x = inputs[..., : self.working] if row.half else inputs
+        for layer in self.steps:
+            trained = isinstance(layer, RepSO | RefCO | keras.layers.BatchNormalization)
+            x = layer(x, training=training) if trained else layer(x)
+        if row.half:
+            return self.shuffle(self.concat([x, inputs[..., self.working :]]))
+        return self.add([inputs, x]) if row.residual else x
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "layout": self.layout,
+            "expansion": self.expansion,
+            "spatial": self.spatial,
+            "channel": self.channel,
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class MetaLightBlock(MetaBasicBlock):
+    """FalconNet's basic block: expand, filter, project, add the input.
+
+    `x + project(act(spatial(act(expand(x)))))`, every operation normalized: the layout
+    `"meta_light"` of `MetaBasicBlock`, by default with FalconNet's own operations.
+
+    Args:
+        expansion: int, the hidden channels over those outside.
+        spatial: `"repso"` or `"dw3x3"`.
+        channel: `"refco"` or `"pointwise"`.
+        activation: name of an activation or a callable.
+        **kwargs: the arguments of every Keras layer, such as `name`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: that of the input.
+
+    Example:
+    >>> tuple(keraslight.layers.MetaLightBlock()(np.random.rand(1, 8, 8, 16)).shape)
+    (1, 8, 8, 16)
+
+    Reference:
+        FalconNet: Factorization for the Light-weight ConvNets, 2023
+        (https://arxiv.org/abs/2306.06365). Two channel operations with one spatial between are the
+        paper's text; where normalizations and activations stand is our reading.
+    """
+
+    def __init__(
+        self,
+        expansion: int = 4,
+        spatial: str = "repso",
+        channel: str = "refco",
+        activation="relu",
+        **kwargs,
+    ):
+        kwargs.pop("layout", None)
+        super().__init__("meta_light", expansion, spatial, channel, activation, **kwargs)

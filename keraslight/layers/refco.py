@@ -1,0 +1,112 @@
+"""RefCO: FalconNet's channel operation, many pairs of sparse factors in training."""
+
+import keras
+
+from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
+from keraslight.layers.normalized_branches import NormalizedBranches
+from keraslight.layers.reparam_layer import ReparamLayer
+from keraslight.layers.sparsely_factorized_conv2d import factors_of, joined
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class RefCO(ReparamLayer):
+    """A sparsely factorized 1x1 convolution whose two factors are sums of normalized branches.
+
+    As many branches stand side by side as give each factor the weights of the dense map it stands
+    for: `channels / window` for the first, `window` for the second, each with a batch normalization
+    of its own, and no activation between the two. Training computes no branch: the statistics of
+    all follow from the mean and the covariance of their input. At inference the layer is one pair
+    of factors with bias, or one dense 1x1 convolution where that is faster.
+
+    Args:
+        filters: int, the number of output channels.
+        window: optional int, neighbouring channels that the first factor mixes. Defaults to the
+            window of the fewest weights.
+        reduction: int, the channels of a window over its hidden values.
+        branches: optional `(of the first factor, of the second)`, in place of the numbers above.
+        gamma_initializer: optional float, the initial scale of every branch. Defaults to one over
+            the square root of their number.
+        **kwargs: the arguments of every Keras layer, such as `name`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: `(batch, height, width, filters)`, normalized.
+
+    Raises:
+        ValueError: if no window fits the channels, the filters and the reduction.
+
+    Example:
+    >>> layer = keraslight.layers.RefCO(64)
+    >>> tuple(layer(np.random.rand(1, 8, 8, 16)).shape)
+    (1, 8, 8, 64)
+
+    Reference:
+        FalconNet: Factorization for the Light-weight ConvNets, 2023
+        (https://arxiv.org/abs/2306.06365). The text states branches that are summed and become one
+        pair. Their numbers (a fraction bar is lost in the only text found), a normalization in each
+        and no activation between the factors are our reading.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        window: int | None = None,
+        reduction: int = 2,
+        branches: tuple[int, int] | None = None,
+        gamma_initializer: float | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.window = window
+        self.reduction = reduction
+        self.branches = None if branches is None else tuple(branches)
+        self.gamma_initializer = gamma_initializer
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        window = self.window or best_window(channels, self.filters, self.reduction)
+        self.sizes = FactorSizes.of(channels, self.filters, window, self.reduction)
+        branches = self.branches or (self.sizes.groups, self.sizes.window)
+        self.first, self.second = (
+            NormalizedBranches(
+                count,
+                units,
+                self.gamma_initializer,
+                dtype=self.dtype_policy,
+                name=f"{self.name}_{name}",
+            )
+            for name, count, units in zip(
+                ("first", "second"), branches, (self.sizes.hidden, self.sizes.outputs), strict=True
+            )
+        )
+        self.first.build((*input_shape[:-1], self.sizes.groups, self.sizes.window))
+        self.second.build((*input_shape[:-1], self.sizes.hidden, self.sizes.groups))
+
+    def call(self, inputs, training=None):
+        hidden = self.first(factors_of(inputs, self.sizes), training=training)
+        return joined(self.second(keras.ops.swapaxes(hidden, -1, -2), training=training))
+
+    def pair(self) -> FactorPair:
+        """Returns the one pair of factors that all branches amount to at inference."""
+        return FactorPair(*self.first.fused_weights(), *self.second.fused_weights())
+
+    def deploy(self, inputs):
+        return self.pair().deploy(inputs, self.name)
+
+    def inline(self, inputs):
+        # what this layer is at inference, however it computes it
+        return self.pair().as_grouped(inputs, self.name)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "window": self.window,
+            "reduction": self.reduction,
+            "branches": self.branches,
+            "gamma_initializer": self.gamma_initializer,
+        }

@@ -1,0 +1,103 @@
+"""Sparsely factorized convolution: a 1x1 convolution as the product of two sparse factors."""
+
+import keras
+
+from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
+from keraslight.layers.initializers import grouped_initializer
+from keraslight.layers.reparam_layer import ReparamLayer
+
+
+def factors_of(inputs, sizes: FactorSizes):
+    """Splits the channels of images into the windows of the first factor."""
+    ops = keras.ops
+    return ops.reshape(inputs, (*ops.shape(inputs)[:-1], sizes.groups, sizes.window))
+
+
+def joined(outputs):
+    """Joins the outputs of the second factor into channels."""
+    ops = keras.ops
+    *shape, hidden, each = ops.shape(outputs)
+    return ops.reshape(outputs, (*shape, hidden * each))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class SparselyFactorizedConv2D(ReparamLayer):
+    """A 1x1 convolution whose kernel is the product of two sparse factors, without bias.
+
+    Every output depends on every input, at the cost of `2 / sqrt(reduction * filters)` of the
+    weights of a dense 1x1 convolution, if the window is the best one.
+
+    Args:
+        filters: int, the number of output channels.
+        window: optional int, neighbouring channels that the first factor mixes. Defaults to the
+            window of the fewest weights.
+        reduction: int, the channels of a window over its hidden values.
+        **kwargs: the arguments of every Keras layer, such as `name`.
+
+    Input shape: `(batch, height, width, channels)`.
+
+    Output shape: `(batch, height, width, filters)`.
+
+    Raises:
+        ValueError: if no window fits the channels, the filters and the reduction.
+
+    Example:
+    >>> layer = keraslight.layers.SparselyFactorizedConv2D(128)
+    >>> tuple(layer(np.random.rand(1, 8, 8, 32)).shape), layer.count_params()
+    ((1, 8, 8, 128), 512)
+
+    Reference:
+        FalconNet: Factorization for the Light-weight ConvNets, 2023
+        (https://arxiv.org/abs/2306.06365). The text states the two factors, unshared windows and
+        the best window; the formulas here were derived anew, and the choice among possible windows
+        and the reduction of 2 are our reading.
+    """
+
+    def __init__(self, filters: int, window: int | None = None, reduction: int = 2, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.window = window
+        self.reduction = reduction
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        window = self.window or best_window(channels, self.filters, self.reduction)
+        self.sizes = FactorSizes.of(channels, self.filters, window, self.reduction)
+        window, groups, hidden, outputs = self.sizes
+        self.first = self.add_weight(
+            name="first",
+            shape=(groups, window, hidden),
+            initializer=grouped_initializer(window),
+        )
+        self.second = self.add_weight(
+            name="second",
+            shape=(hidden, groups, outputs),
+            initializer=grouped_initializer(groups),
+        )
+
+    def call(self, inputs):
+        hidden = keras.ops.einsum("nhwgk,gkq->nhwgq", factors_of(inputs, self.sizes), self.first)
+        return joined(keras.ops.einsum("nhwgq,qgm->nhwqm", hidden, self.second))
+
+    def pair(self) -> FactorPair:
+        """Returns the weights of the two factors."""
+        first, second = (weights.astype("float64") for weights in self.get_weights())
+        return FactorPair(first, 0 * first[:, 0], second, 0 * second[:, 0])
+
+    def deploy(self, inputs):
+        return self.pair().deploy(inputs, self.name)
+
+    def inline(self, inputs):
+        # what this layer is, however it computes it
+        return self.pair().as_grouped(inputs, self.name)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "window": self.window,
+            "reduction": self.reduction,
+        }

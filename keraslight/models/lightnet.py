@@ -1,0 +1,187 @@
+"""LightNet and FalconNet: one overall architecture, its basic block chosen by name.
+
+FalconNet: Factorization for the Light-weight ConvNets, 2023 (https://arxiv.org/abs/2306.06365).
+
+No code and no figures of the paper could be found, so this claims neither parity nor accuracy. From
+the paper's text: the operations of the stem, the depths and widths of the stages, the grouped 2x2
+convolutions between them, the head, the basic block's two channel operations and one spatial, the
+branches of RepSO, the factors and branches of RefCO. Our reading: where normalizations and
+activations stand, the strides inside the stem and what its shortcut spans, the width of the head,
+the default expansion.
+"""
+
+import keras
+
+from keraslight.layers.initializers import depthwise_initializer
+from keraslight.layers.interleaved_group_block import InterleavedGroupBlock
+from keraslight.layers.meta_basic_block import LAYOUTS, MetaBasicBlock
+from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, zero_padding
+from keraslight.models.image_model import classifier, image_input, model_inputs, pick
+from keraslight.models.light_model import LightModel
+from keraslight.models.registry import register
+from keraslight.weights.checkpoint import load_weights
+
+# (channels, blocks) of the four stages
+STAGES = ((32, 3), (64, 3), (128, 9), (256, 3))
+HEAD_CHANNELS = 1280
+BLOCKS = (*LAYOUTS, "igcv3")
+
+
+def LightNet(
+    block: str = "meta_light",
+    spatial: str = "dw3x3",
+    channel: str = "pointwise",
+    expansion: int = 4,
+    activation="relu",
+    stem_shortcut: bool = True,
+    head_channels: int = HEAD_CHANNELS,
+    include_top: bool = True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation="softmax",
+    dropout_rate: float = 0.0,
+    name: str | None = None,
+) -> LightModel:
+    """Builds LightNet, FalconNet's overall architecture, with the basic block of one's choice.
+
+    No code and no figures of the paper could be found, so this claims neither parity nor accuracy;
+    the module says which parts are the paper's text and which are our reading.
+
+    Args:
+        block: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
+            `"shufflenetv2"`, `"mobilenetv1"` or `"igcv3"`.
+        spatial: the spatial operation of `"meta_light"`: `"dw3x3"` or `"repso"`.
+        channel: the channel operations: `"pointwise"`, 1x1 convolutions, or `"refco"`; `"igcv3"`
+            has its own.
+        expansion: int, the hidden channels of a block over those outside.
+        activation: name of an activation or callable.
+        stem_shortcut: bool, whether the stem adds its first depthwise and pointwise convolution to
+            their input.
+        head_channels: int, of the 1x1 convolution before the classifier.
+        include_top: bool, whether to include the classifier.
+        weights: `None` (random initialization): none were published.
+        input_tensor: optional `keras.Input` or other symbolic tensor to build on.
+        input_shape: optional `(height, width, channels)`, at least 32x32; `None` for a side stands
+            for any size. Defaults to 224x224x3; without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`: what follows the last feature map without the top.
+        classes: int, the number of classes.
+        classifier_activation: activation of the classifier; `None` returns logits.
+        dropout_rate: float, of a dropout before the classifier.
+        name: optional str, the name of the model.
+
+    Input shape: `(batch, height, width, channels)`, images normalized with the mean
+        (0.485, 0.456, 0.406) and the standard deviation (0.229, 0.224, 0.225) of ImageNet.
+
+    Output shape: `(batch, classes)`, or that of the features without the top.
+
+    Returns:
+        A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
+
+    Raises:
+        ValueError: if an argument is not one of the choices above, or the input too small.
+
+    Example:
+    >>> model = keraslight.LightNet("sandglass", input_shape=(32, 32, 3), classes=10)
+    >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
+    (1, 10)
+
+    Reference:
+        FalconNet: Factorization for the Light-weight ConvNets, 2023
+        (https://arxiv.org/abs/2306.06365).
+    """
+    pick(dict.fromkeys(BLOCKS), block, "block")
+    start = image_input(
+        input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
+    )
+
+    def norm_act(x, part, act=True):
+        x = batch_normalization(name=f"{part}_norm")(x)
+        return keras.layers.Activation(activation, name=f"{part}_act")(x) if act else x
+
+    def make(number, stage, channels):
+        block_name = f"stage{stage}_block{number}"
+        if block == "igcv3":
+            return InterleavedGroupBlock(channels, expansion, residual=True, name=block_name)
+        return MetaBasicBlock(block, expansion, spatial, channel, activation, name=block_name)
+
+    width = STAGES[0][0]
+    x = zero_padding(1, name="stem_pad")(start)
+    x = norm_act(conv2d(width, 3, 2, padding="valid", name="stem_conv")(x), "stem")
+    inside = norm_act(depthwise_conv2d(name="stem_depthwise")(x), "stem_depthwise")
+    inside = norm_act(conv2d(width, name="stem_pointwise")(inside), "stem_pointwise")
+    x = keras.layers.Add(name="stem_add")([x, inside]) if stem_shortcut else inside
+    x = zero_padding(1, name="stem_downsample_pad")(x)
+    x = norm_act(depthwise_conv2d(2, name="stem_downsample")(x), "stem_downsample")
+    for stage, (channels, depth) in enumerate(STAGES, 1):
+        if stage > 1:
+            x = _downsample(x, f"stage{stage}_downsample")
+        for number in range(depth):
+            x = make(number, stage, channels)(x)
+    x = norm_act(conv2d(head_channels, name="stage4_head")(x), "stage4_head")
+    x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
+
+    identity = _name(block, spatial, channel)
+    model = LightModel(model_inputs(start, input_tensor), x, name=name or identity)
+    model.architecture = {"family": "lightnet", "name": identity, "expansion": expansion}
+    load_weights(model, weights)
+    return model
+
+
+def FalconNet(expansion: int = 4, name: str | None = None, **kwargs) -> LightModel:
+    """Builds FalconNet: LightNet whose basic block has RepSO and RefCO.
+
+    No code and no figures of the paper could be found, so this claims neither parity nor accuracy.
+
+    Args:
+        expansion: int, the hidden channels of a block over those outside.
+        name: optional str, the name of the model.
+        **kwargs: the further arguments of `keraslight.LightNet`.
+
+    Returns:
+        A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
+
+    Example:
+    >>> model = keraslight.FalconNet(input_shape=(32, 32, 3), classes=10)
+    >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
+    (1, 10)
+
+    Reference:
+        FalconNet: Factorization for the Light-weight ConvNets, 2023
+        (https://arxiv.org/abs/2306.06365).
+    """
+    return LightNet("meta_light", "repso", "refco", expansion, name=name, **kwargs)
+
+
+def _downsample(x, name):
+    """A 2x2 convolution of stride 2 in as many groups as channels, which it doubles."""
+    x = keras.layers.DepthwiseConv2D(
+        2,
+        strides=2,
+        depth_multiplier=2,
+        use_bias=False,
+        depthwise_initializer=depthwise_initializer(2),
+        data_format="channels_last",
+        name=name,
+    )(x)
+    return batch_normalization(name=f"{name}_norm")(x)
+
+
+def _name(block, spatial, channel):
+    if (block, spatial, channel) == ("meta_light", "repso", "refco"):
+        return "falconnet"
+    parts = ["lightnet", block]
+    if block == "meta_light" and spatial == "repso":
+        parts.append("repso")
+    if block != "igcv3" and channel == "refco":
+        parts.append("refco")
+    return "_".join(parts)
+
+
+register("falconnet", FalconNet)
+register("lightnet_meta_light_repso", LightNet, spatial="repso")
+register("lightnet_meta_light_refco", LightNet, channel="refco")
+for _block in BLOCKS:
+    register(f"lightnet_{_block}", LightNet, block=_block)

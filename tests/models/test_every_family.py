@@ -1,0 +1,68 @@
+"""What every family must do, for one or more of its models."""
+
+import keras
+import numpy as np
+import pytest
+
+import keraslight
+from tests.helpers import images, outputs, relative_error
+from tests.models.test_lightnet import randomized
+
+MODELS = [
+    "repvgg_a0",
+    "qarepvgg_a0",
+    "falconnet",
+    *keraslight.list_models("lightnet"),
+    "igcv3_d_0_5",
+    "igcv3_w",
+]
+ONE_PER_FAMILY = ["repvgg_a0", "falconnet", "igcv3_d_0_5"]
+
+
+def build(name, **kwargs):
+    return keraslight.create_model(name, input_shape=(32, 32, 3), classes=5, **kwargs)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_save_load_and_train(name, tmp_path):
+    model = randomized(build(name))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = images(4, 32, 32, 3)
+    np.testing.assert_array_equal(outputs(loaded, x)[0], outputs(model, x)[0])
+    assert loaded.architecture == model.architecture
+    before = [np.asarray(weight).copy() for weight in loaded.trainable_weights]
+    loaded.compile(keras.optimizers.Adam(epsilon=1e-20), "sparse_categorical_crossentropy")
+    loaded.fit(x, np.arange(4), verbose=0)
+    for old, weight in zip(before, loaded.trainable_weights, strict=True):
+        assert np.abs(old - np.asarray(weight)).max() > 0, weight.path
+
+
+@pytest.mark.parametrize("name", ONE_PER_FAMILY)
+def test_mixed_precision(name):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build(name)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(images(4, 32, 32, 3), np.arange(4), verbose=0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert relative_error(model, model.fuse(tolerance=0.05), images(2, 32, 32, 3)) <= 0.05
+
+
+@pytest.mark.parametrize("name", ONE_PER_FAMILY)
+def test_features(name):
+    model = build(name)
+    features = keraslight.feature_extractor(model)
+    sides = [y.shape[1] for y in outputs(features, images(1, 32, 32, 3))]
+    assert sides == sorted(sides, reverse=True)
+    assert sides[-1] == 1
+    assert relative_error(features, keraslight.fuse(features), images(1, 32, 32, 3)) <= 1e-5
+
+
+@pytest.mark.parametrize("name", ONE_PER_FAMILY)
+def test_summary_table(name):
+    model = build(name)
+    table = keraslight.summary_table(model, model.fuse())
+    assert table.splitlines()[2].startswith(f"| {name} | ")
+    assert table.splitlines()[3].startswith(f"| {name}_fused | ")

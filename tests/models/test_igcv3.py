@@ -1,0 +1,57 @@
+import keras
+import pytest
+
+import keraslight
+from tests.helpers import images, randomize_norms, relative_error
+from tests.models.golden_cases import trainable_parameters
+
+# spec: trainable parameters, millions of MACs at 224
+COUNTS = {
+    ("d", 0.5): (1985528, 96.9),
+    ("d", 0.7): (2502486, 174.6),
+    ("d", 0.75): (2638084, 189.9),
+    ("d", 1.0): (3491688, 313.0),
+    ("d", 1.4): (6023004, 590.0),
+    ("w", 1.0): (3597224, 385.5),
+}
+
+
+@pytest.mark.parametrize(("variant", "width"), COUNTS)
+def test_counts_and_fuse(variant, width):
+    model = keraslight.IGCV3(
+        variant, width, input_shape=(None, None, 3), classifier_activation=None
+    )
+    parameters, macs = COUNTS[variant, width]
+    assert trainable_parameters(model) == parameters
+    assert round(keraslight.count_macs(model, (224, 224, 3)) / 1e6, 1) == macs
+    randomize_norms(model)
+    fused = model.fuse()
+    for size in ((64, 64), (97, 65)):
+        assert relative_error(model, fused, images(1, *size, 3)) <= 1e-5
+    kinds = {type(layer) for layer in fused.layers}
+    assert not kinds & {
+        keras.layers.BatchNormalization,
+        keras.layers.Reshape,
+        keras.layers.Permute,
+        keras.layers.Concatenate,
+    }
+
+
+def test_thumbnail():
+    """Spec: the parameters and MACs of the port that trains on CIFAR-10."""
+    model = keraslight.IGCV3("d", thumbnail=True, classes=10)
+    assert trainable_parameters(model) == 2223498
+    assert round(keraslight.count_macs(model) / 1e6, 1) == 93.5
+
+
+def test_any_width():
+    assert keraslight.IGCV3("d", 0.33, input_shape=(32, 32, 3), classes=3).output_shape[-1] == 3
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="Received: variant='e'"):
+        keraslight.IGCV3("e")
+    with pytest.raises(ValueError, match="Received: width=0, variant='d'"):
+        keraslight.IGCV3("d", 0)
+    with pytest.raises(ValueError, match=r"Received: width=0.5, variant='w'"):
+        keraslight.IGCV3("w", 0.5)

@@ -1,0 +1,84 @@
+import keras
+import numpy as np
+import pytest
+
+import keraslight
+from tests.helpers import images, randomize_norms, relative_error
+from tests.models.golden_cases import trainable_parameters
+
+# spec, for expansions: deployed parameters with biases in thousands and millions of MACs at 224, of
+# LightNet and of FalconNet in its factorized form
+COUNTS = {
+    2: (3103, 290.0, 1805, 88.9),
+    3: (3846, 412.0, 1882, 106.4),
+    4: (4590, 534.0, 1959, 124.0),
+    6: (6076, 778.1, 2106, 158.3),
+    8: (7562, 1022.2, 2254, 192.5),
+}
+NAMES = [*keraslight.list_models("lightnet"), "falconnet"]
+
+
+def randomized(model):
+    randomize_norms(model)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        if len(weight.shape) == 3 and weight.path.endswith(("mean", "variance", "gamma", "beta")):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+    return model
+
+
+@pytest.mark.parametrize("expansion", COUNTS)
+def test_counts(expansion):
+    parameters, macs, _, factorized = COUNTS[expansion]
+    fused = randomized(keraslight.LightNet(expansion=expansion)).fuse()
+    assert abs(fused.count_params() / 1e3 - parameters) < 1
+    assert abs(keraslight.count_macs(fused) / 1e6 - macs) < 0.06
+    falcon = keraslight.FalconNet(expansion=expansion)
+    assert abs(keraslight.count_macs(falcon) / 1e6 - factorized) < 0.06
+
+
+def test_trainable_parameters_of_falconnet():
+    """Spec: the blocks alone hold 7.335 million in training, the rest 1.617."""
+    assert abs(trainable_parameters(keraslight.FalconNet()) / 1e6 - 7.335 - 1.617) < 0.001
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fuse(name):
+    model = keraslight.create_model(
+        name, input_shape=(None, None, 3), classes=10, classifier_activation=None
+    )
+    fused = randomized(model).fuse()
+    for size in ((64, 64), (97, 65)):
+        assert relative_error(model, fused, images(1, *size, 3)) <= 1e-5
+    kinds = {type(layer) for layer in fused.layers}
+    assert all(kind.__module__.startswith("keras.") for kind in kinds)
+    assert keras.layers.BatchNormalization not in kinds
+
+
+def test_fused_falconnet_of_fixed_size():
+    """One depthwise 3x3 for each RepSO, at most two 1x1 for each RefCO."""
+    model = keraslight.FalconNet(input_shape=(64, 96, 3), classes=10, classifier_activation=None)
+    fused = randomized(model).fuse()
+    assert relative_error(model, fused, images(2, 64, 96, 3)) <= 1e-5
+    layers = [layer for layer in fused.layers if "_block" in layer.name]
+    depthwise = [x for x in layers if isinstance(x, keras.layers.DepthwiseConv2D)]
+    pointwise = [x for x in layers if type(x) is keras.layers.Conv2D]
+    assert len(depthwise) == 18
+    assert {layer.kernel_size for layer in depthwise} == {(3, 3)}
+    assert len(pointwise) <= 2 * 36
+    assert {layer.kernel_size for layer in pointwise} == {(1, 1)}
+
+
+def test_stem_without_shortcut_and_head():
+    model = keraslight.LightNet(stem_shortcut=False, head_channels=512, include_top=False)
+    assert model.output_shape[-1] == 512
+    assert "stem_add" not in [layer.name for layer in model.layers]
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match=r"'meta_light', 'irb'.*Received: block='vgg'"):
+        keraslight.LightNet("vgg")
+    with pytest.raises(ValueError, match="Received: spatial='conv'"):
+        keraslight.LightNet(spatial="conv", input_shape=(32, 32, 3))
+    with pytest.raises(ValueError, match="families"):
+        keraslight.FalconNet(weights="falconnet.npz")
