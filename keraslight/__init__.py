@@ -11,7 +11,9 @@ from keraslight.models.registry import create_model, list_models
 from keraslight.models.repvgg import RepVGG
 from keraslight.models.vgnet import VGNetC, VGNetF, VGNetG
 from keraslight.quantization.calibrate import calibrate
+from keraslight.quantization.exact import exact_model
 from keraslight.quantization.quantize import quantize_model
+from keraslight.quantization.report import quantization_report
 from keraslight.reparam.fuse import fuse
 from keraslight.weights.checkpoint import load_checkpoint
 
@@ -27,12 +29,14 @@ __all__ = [
     "calibrate",
     "count_macs",
     "create_model",
+    "exact_model",
     "export_tflite",
     "feature_extractor",
     "fuse",
     "layers",
     "list_models",
     "load_checkpoint",
+    "quantization_report",
     "quantize_model",
     "summary_table",
 ]

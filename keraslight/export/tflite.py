@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from keraslight.export.flatbuffer import with_signature
+from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.quantized_model import QuantizedModel
-from keraslight.quantization.rules import constant_calls
+from keraslight.quantization.rules import constant_calls, is_selecting
 from keraslight.reparam.graph import trace
 
 QUANTIZATIONS = (None, "float16", "int8")
@@ -54,7 +55,7 @@ def export_tflite(
     graph = trace(model)
     sources = keras.tree.flatten(graph.inputs)
     shapes = [_static_shape(source, input_shape) for source in sources]
-    content = _convert(graph, sources, shapes, quantization, isinstance(model, QuantizedModel))
+    content = _convert(graph, shapes, quantization, model)
     names = [source.name for source in sources]
     content = with_signature(content, names, _output_names(model))
     _write_whole(path, content)
@@ -109,15 +110,21 @@ def _static_shape(source, input_shape):
     return (1, *shape)
 
 
-def _convert(graph, sources, shapes, quantization, int8):
+def _convert(graph, shapes, quantization, model):
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
 
+    sources = keras.tree.flatten(graph.inputs)
     constants = constant_calls(graph)
+    float_tensors = _float_tensors(graph, getattr(model, "float_layers", ()))
 
     def visit(call, *args, **kwargs):
+        if isinstance(call.operation, FakeQuantize) and id(call.inputs[0]) in float_tensors:
+            # the reverse of a batch of one is itself; it has no int8 form, without which the
+            # converter would quantize the layer before
+            args = (tf.reverse(args[0], [0]),)
         if id(call) not in constants:
             return call.operation(*args, **kwargs)
         # with the size fixed these are constants, which the converter would compute at run time
@@ -138,7 +145,7 @@ def _convert(graph, sources, shapes, quantization, int8):
 
     frozen = convert_variables_to_constants_v2(infer.get_concrete_function())
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
-    if int8:
+    if isinstance(model, QuantizedModel):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = tf.int8
     if quantization == "float16":
@@ -148,6 +155,16 @@ def _convert(graph, sources, shapes, quantization, int8):
         return converter.convert()
     except Exception as error:
         raise ValueError(f"TFLite cannot express the model: {error}") from error
+
+
+def _float_tensors(graph, float_layers):
+    """Returns the ids of tensors that layers kept in float32 computed."""
+    tensors = set()
+    for call in graph.calls:
+        of_float = is_selecting(call) and id(call.inputs[0]) in tensors
+        if call.name in float_layers or of_float:
+            tensors.update(id(x) for x in keras.tree.flatten(call.outputs))
+    return tensors
 
 
 def _value_or_ones(leaf):

@@ -60,7 +60,7 @@ def calibrate(
         )
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {list(METHODS)}. Received: method={method!r}")
-    batches = [_inputs(batch) for batch in batches]
+    batches = [inputs_of(batch) for batch in batches]
     if not batches:
         raise ValueError(f"Calibration needs at least one batch. Received: batches={batches!r}")
     graph = trace(model)
@@ -73,7 +73,8 @@ def calibrate(
     return model
 
 
-def _inputs(batch):
+def inputs_of(batch) -> list:
+    """Returns the inputs in a batch, which may be a tuple that begins with them, as tensors."""
     return [
         keras.ops.convert_to_tensor(x)
         for x in keras.tree.flatten(batch[0] if isinstance(batch, tuple) else batch)

@@ -11,7 +11,14 @@ class QuantizedModel(keras.Model):
 
     Made by `keraslight.quantize_model`; an ordinary Keras model to train, save and load, once
     `keraslight.calibrate` has set its ranges.
+
+    Attributes:
+        float_layers: names of the layers that were kept in float32.
     """
+
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.float_layers = []
 
     @property
     def quantizers(self) -> list[FakeQuantize]:
@@ -36,3 +43,14 @@ class QuantizedModel(keras.Model):
         """Trains the model, see `keras.Model.fit`; refuses one that was not calibrated."""
         self.require_calibration()
         return super().fit(*args, **kwargs)
+
+    def get_config(self):
+        return {**super().get_config(), "float_layers": list(self.float_layers)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        float_layers = config.pop("float_layers", [])
+        model = super().from_config(config, custom_objects=custom_objects)
+        model.float_layers = float_layers
+        return model

@@ -11,35 +11,56 @@ FUSED_ACTIVATIONS = ("relu", "relu6")
 # the output range is the same for any data: 256 steps of 1/256
 UNIT_RANGE = (0.0, 255 / 256)
 FIXED_RANGES = {"sigmoid": UNIT_RANGE, "softmax": UNIT_RANGE, "tanh": (-1.0, 127 / 128)}
-ACTIVATIONS = ("linear", *FUSED_ACTIVATIONS, *FIXED_RANGES, "silu", "swish", "gelu", "hard_silu")
+# written as products of simpler activations, which the runtime computes faster than the whole
+PRODUCTS = {
+    "silu": "sigmoid",
+    "swish": "sigmoid",
+    "hard_silu": "hard_sigmoid",
+    "hard_swish": "hard_sigmoid",
+}
+ACTIVATIONS = ("linear", *FUSED_ACTIVATIONS, *FIXED_RANGES, *PRODUCTS, "hard_sigmoid", "gelu")
 
+# classes of layers and of bare operations, by name, as those of operations are not public
 # output values are some of the input values: nothing to round
 SELECTING = {
-    L.Cropping2D,
-    L.Dropout,
-    L.Flatten,
-    L.GlobalMaxPooling2D,
-    L.Identity,
-    L.MaxPooling2D,
-    L.Permute,
-    L.Reshape,
-    L.ZeroPadding2D,
+    "ConvertToTensor",
+    "Cropping2D",
+    "Dropout",
+    "Flatten",
+    "GetItem",
+    "GlobalMaxPooling2D",
+    "Identity",
+    "MaxPooling2D",
+    "Pad",
+    "Permute",
+    "Reshape",
+    "Squeeze",
+    "SwapAxes",
+    "Transpose",
+    "ZeroPadding2D",
 }
-SELECTING_BY_NAME = {"ConvertToTensor", "GetItem", "Reshape", "Squeeze", "Transpose", "Pad"}
 # output has the range of the input, rounded anew
-SAME_RANGE = {L.AveragePooling2D}
+SAME_RANGE = {"AveragePooling2D"}
 # inputs and output have one range
-JOINING = {L.Concatenate}
+JOINING = {"Concatenate"}
 # output has a range of its own
-COMPUTING = {L.Add, L.GlobalAveragePooling2D, L.Multiply, L.Subtract}
+COMPUTING = {"Add", "GlobalAveragePooling2D", "Multiply", "Subtract"}
 # made from the size of their input alone
-CONSTANT_BY_NAME = {"OnesLike", "ZerosLike"}
+CONSTANT = {"OnesLike", "ZerosLike"}
+
+
+def kind_of(call: Call) -> str | None:
+    """Returns the name of the class of a call's layer or operation, `None` if it is not Keras's."""
+    kind = type(call.operation)
+    return kind.__name__ if kind.__module__.startswith("keras.") else None
 
 
 def is_selecting(call: Call) -> bool:
     """Tells whether a call's output values are some of its input values."""
-    kind = type(call.operation)
-    return kind in SELECTING or kind.__name__ in SELECTING_BY_NAME
+    kind = kind_of(call)
+    return kind in SELECTING or (
+        kind == "UpSampling2D" and call.operation.interpolation == "nearest"
+    )
 
 
 def activation_name(operation) -> str | None:
@@ -55,15 +76,13 @@ def activation_name(operation) -> str | None:
 
 def constant_calls(graph: Graph) -> set[int]:
     """Returns the ids of calls whose outputs depend on the size of the input alone."""
-    constant_calls, tensors = set(), set()
+    constants, tensors = set(), set()
     for call in graph.calls:
         inputs = call.inputs
-        if type(call.operation).__name__ in CONSTANT_BY_NAME or (
-            inputs and all(id(x) in tensors for x in inputs)
-        ):
-            constant_calls.add(id(call))
+        if kind_of(call) in CONSTANT or (inputs and all(id(x) in tensors for x in inputs)):
+            constants.add(id(call))
             tensors.update(id(x) for x in keras.tree.flatten(call.outputs))
-    return constant_calls
+    return constants
 
 
 class TiedRanges:
@@ -74,15 +93,13 @@ class TiedRanges:
 
     def __init__(self, graph: Graph):
         self.parent: dict[int, int] = {}
-        self.members: dict[int, int] = {}
         constants = constant_calls(graph)
         for call in graph.calls:
-            kind = type(call.operation)
             if id(call) in constants:
                 continue
-            if is_selecting(call) or kind in SAME_RANGE:
+            if is_selecting(call) or kind_of(call) in SAME_RANGE:
                 self._join(call.outputs, call.inputs[0])
-            elif kind in JOINING:
+            elif kind_of(call) in JOINING:
                 for tensor in call.inputs:
                     self._join(call.outputs, tensor)
 
