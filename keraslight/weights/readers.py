@@ -83,9 +83,17 @@ READERS = {
 }
 
 
-def suffix_of(name: str) -> str | None:
-    """Returns which of the known suffixes a file's name ends in, if any."""
-    return next((suffix for suffix in READERS if name.lower().endswith(suffix)), None)
+# read by Keras itself, see keras_file.py
+KERAS_SUFFIX = ".weights.h5"
+
+
+def suffix_of(name: str) -> str:
+    """Returns the suffix of a checkpoint's name, or raises a `ValueError` that lists them all."""
+    suffixes = sorted([*READERS, KERAS_SUFFIX])
+    for suffix in suffixes:
+        if name.lower().endswith(suffix):
+            return suffix
+    raise ValueError(f"A checkpoint must be one of {suffixes}. Received: '{name}'")
 
 
 def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -106,8 +114,6 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     path = pathlib.Path(path)
     suffix = suffix_of(path.name)
-    if suffix is None:
-        raise ValueError(f"A checkpoint must be one of {sorted(READERS)}. Received: path='{path}'")
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint at that path. Received: path='{path}'")
     if path.stat().st_size > MAX_BYTES:
