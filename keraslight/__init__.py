@@ -14,6 +14,8 @@ from keraslight.quantization.calibrate import calibrate
 from keraslight.quantization.quantize import quantize_model
 from keraslight.reparam.fuse import fuse
 from keraslight.weights.checkpoint import load_checkpoint
+from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
+from keraslight.weights.model_info import model_info
 
 __all__ = [
     "IGCV3",
@@ -27,12 +29,16 @@ __all__ = [
     "calibrate",
     "count_macs",
     "create_model",
+    "decode_predictions",
     "export_tflite",
     "feature_extractor",
     "fuse",
     "layers",
     "list_models",
     "load_checkpoint",
+    "model_info",
+    "preprocess_image",
+    "preprocess_input",
     "quantize_model",
     "summary_table",
 ]
