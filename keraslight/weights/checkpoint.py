@@ -14,6 +14,7 @@ from keraslight.weights.download import (
     url_source,
 )
 from keraslight.weights.igcv3_names import igcv3_tensors
+from keraslight.weights.igcv3_pytorchcv_names import pytorchcv_igcv3_tensors
 from keraslight.weights.keras_file import load_keras_file, save_keras_file
 from keraslight.weights.messages import say
 from keraslight.weights.readers import KERAS_SUFFIX, read_tensors, suffix_of
@@ -24,7 +25,7 @@ from keraslight.weights.vgnet_names import vgnet_tensors
 
 # for every family the ways its tensors are named
 NAMINGS = {
-    "igcv3": (igcv3_tensors,),
+    "igcv3": (igcv3_tensors, pytorchcv_igcv3_tensors),
     "repvgg": (repvgg_tensors, timm_repvgg_tensors),
     "vgnet": (vgnet_tensors,),
 }
@@ -57,6 +58,7 @@ def load_checkpoint(model, path: str | os.PathLike) -> None:
     ```
     """
     _load_file(model, path, strict=True)
+    model.architecture.pop("weights", None)
 
 
 def load_weights(model, weights: str | os.PathLike | None) -> None:
@@ -80,6 +82,11 @@ def load_weights(model, weights: str | os.PathLike | None) -> None:
         published = require_published(model.architecture)
         source = first_usable(published.sources, lambda path: _load_published(model, path))
         model.architecture["weights"] = source.file
+        if source.preprocessing is not None:
+            say(
+                f"{source.file} wants other images than {published.sources[0].file}: pass the "
+                "model, not its name, to keraslight.preprocess_input."
+            )
     elif is_url(weights):
         first_usable([url_source(weights)], lambda path: _load_file(model, path, strict=False))
     else:

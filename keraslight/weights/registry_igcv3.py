@@ -36,6 +36,19 @@ IGCV3 = (
         top1_source=TOP1_SOURCE,
     ),
     PublishedWeights(
+        name="igcv3_d_0_75",
+        sources=(
+            Source(
+                f"{IMGCLSMOB}/v0.0.207/igcv3_w3d4-1140-63f43cf8.pth.zip",
+                "pytorchcv",
+                "sha1:63f43cf8d334111d55d06f2f9bf7e1e4871d162c",
+            ),
+        ),
+        licence=IMGCLSMOB_LICENCE,
+        top1=68.95,
+        top1_source=TOP1_SOURCE,
+    ),
+    PublishedWeights(
         name="igcv3_d_0_5",
         sources=(
             Source(
