@@ -1,7 +1,6 @@
 """Builds what several tests need."""
 
 import contextlib
-import resource
 
 import keras
 import numpy as np
@@ -81,6 +80,8 @@ def unchanged(model):
 @contextlib.contextmanager
 def no_file_larger_than(size):
     """Lets every write beyond a size fail, as on a disk that is full."""
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

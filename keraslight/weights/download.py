@@ -71,7 +71,7 @@ def fetched(source: Source):
     try:
         stated_hash = _download(source.url, partial)
         _verify(partial, source.hash or stated_hash)
-        say(f"{source.file}: {_verdict(source, stated_hash)}.")
+        say(f"{source.file}: {_verdict(source, stated_hash, partial)}.")
         yield partial
         os.replace(partial, path)
     finally:
@@ -80,15 +80,14 @@ def fetched(source: Source):
 
 
 def first_usable(sources: Sequence[Source], use: Callable[[pathlib.Path], None]) -> Source:
-    """Fetches one source after the other until one of them can be used; returns that.
+    """Uses the first of several sources that can be fetched; returns that.
 
     Args:
         sources: the files that will do, the best first.
-        use: called with the path of each, until it raises no `ValueError`.
+        use: called with the path of the file. If it raises, nothing is left of the file.
 
     Raises:
-        DownloadError: if none could be used; the message says why and what to do.
-        ValueError: if there was but one source, which was fetched and could not be used.
+        DownloadError: if none could be fetched; the message says why and what to do.
     """
     failures = []
     for source in sources:
@@ -96,9 +95,7 @@ def first_usable(sources: Sequence[Source], use: Callable[[pathlib.Path], None])
             with fetched(source) as path:
                 use(path)
             return source
-        except (DownloadError, ValueError) as error:
-            if len(sources) == 1 and isinstance(error, ValueError):
-                raise
+        except DownloadError as error:
             failures.append(f"{source.url}: {error}.")
             if source is not sources[-1]:
                 say(f"{failures[-1]} The next source is tried.")
@@ -157,9 +154,9 @@ def _verify(path, expected):
         raise DownloadError(f"its {algorithm} is {digest} and should be {digits}")
 
 
-def _verdict(source, stated_hash):
+def _verdict(source, stated_hash, path):
     if source.hash is None and stated_hash is None:
-        return "no hash was published, so the file could not be verified"
+        return f"not verified, no hash was published; the file's SHA-256 is {digest_of(path)}"
     if source.hash is None:
         return "it has the SHA-256 that its server states; none was published elsewhere"
     return f"verified, {source.verifiable}"

@@ -12,6 +12,7 @@ import keraslight
 from keraslight.weights import checkpoint, registry
 from keraslight.weights.checkpoint import load_weights
 from keraslight.weights.download import DownloadError
+from keraslight.weights.inference import preprocessing_of
 from keraslight.weights.published_weights import Source
 from tests.golden import recipe
 from tests.helpers import no_file_larger_than, randomize_norms, unchanged
@@ -23,10 +24,15 @@ from tests.weights.write_files import FORMATS
 FAMILIES = {
     "vgnet_release__vgnetg_1_0mp_se": "torch_zip",
     "vgnet_paper__vgnetf_1_5mp": "torch_legacy",
+    "repvgg_a0_64": "torch_legacy",
+    "timm_repvgg_a0": "safetensors",
+    "igcv3_d_0.7": "mxnet",
+    "pytorchcv_igcv3_d_0.5": "torch_in_zip",
 }
 FASTEST = "vgnet_release__vgnetg_1_0mp__thumb32"
-# a network for every family, to be found in the registry by its name
-NETWORKS = ("vgnetg_1_0mp",)
+# a network of every family
+NETWORKS = ("vgnetg_1_0mp", "repvgg_a0", "igcv3_d_0_5")
+every_family = pytest.mark.parametrize("published", NETWORKS, indirect=True)
 
 
 @pytest.mark.parametrize(
@@ -39,14 +45,14 @@ def test_golden_logits_through_a_url(name, format, server, cache):
         tensors = {k: v for k, v in tensors.items() if v.ndim}
     suffix, make = FORMATS[format]
     url = server.serve(f"/weights{suffix}", whole(make(tensors)))
-    model = golden_cases.BUILDERS[name.split("_")[0]](case, name)
-    load_weights(model, url)
-    received = golden_cases.logits_of(model, case, "blocky")
-    np.testing.assert_allclose(received, logits["blocky"], rtol=0, atol=case["tolerance"])
+    model = golden_cases.build_model(case, name, weights=url)
+    kind = list(logits)[-1]
+    received = golden_cases.logits_of(model, case, kind)
+    np.testing.assert_allclose(received, logits[kind], rtol=0, atol=case["tolerance"])
 
 
 def small(name, **kwargs):
-    return keraslight.create_model(name, **{"input_shape": (32, 32, 3), **kwargs})
+    return keraslight.create_model(name, **{"input_shape": (64, 64, 3), **kwargs})
 
 
 def tensors_of(model):
@@ -81,11 +87,12 @@ class Published:
         self.requests = server.requests
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture
 def published(request, server, cache, monkeypatch):
-    return Published(request.param, server, monkeypatch)
+    return Published(getattr(request, "param", NETWORKS[0]), server, monkeypatch)
 
 
+@every_family
 def test_imagenet_is_fetched_verified_converted_and_cached(published, cache, monkeypatch, capsys):
     model = small(published.name, weights="imagenet")
     for received, expected in zip(model.get_weights(), published.model.get_weights(), strict=True):
@@ -122,6 +129,12 @@ def test_a_disk_too_full_for_the_conversion(published, cache, capsys):
     assert "could not be written, which only costs time" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("published", NETWORKS[1:], indirect=True)
+@pytest.mark.parametrize("head", [{"classes": 7}, {"include_top": False}])
+def test_the_head_of_every_family_can_be_left_out(head, published, cache):
+    assert_same_weights(small(published.name, weights="imagenet", **head), published.model)
+
+
 def test_another_classifier_keeps_its_initial_values(published, cache, capsys):
     keras.utils.set_random_seed(1)
     fresh = small(published.name, classes=7)
@@ -145,7 +158,7 @@ def test_without_top(published, cache, capsys):
 
 
 def test_no_conversion_of_another_network(published, cache):
-    start = keras.layers.Conv2D(3, 1)(keras.Input((32, 32, 3)))
+    start = keras.layers.Conv2D(3, 1)(keras.Input((64, 64, 3)))
     small(published.name, input_tensor=start, input_shape=None, weights="imagenet")
     small(published.name, include_top=False, weights="imagenet")
     assert [path.name for path in cache.iterdir()] == ["weights.pth"]
@@ -153,7 +166,7 @@ def test_no_conversion_of_another_network(published, cache):
 
 def test_other_input_channels_do_not_fit(published, cache):
     with pytest.raises(ValueError, match=r"(?s)misshaped: .*Received: path="):
-        small(published.name, input_shape=(32, 32, 1), weights="imagenet")
+        small(published.name, input_shape=(64, 64, 1), weights="imagenet")
 
 
 def test_the_error_when_the_url_is_dead(published, server, cache):
@@ -164,6 +177,20 @@ def test_the_error_when_the_url_is_dead(published, server, cache):
     for part in ("404 Not Found", "weights.pth", digits, "pass its path as `weights`", str(cache)):
         assert part in str(error.value)
     assert not list(cache.iterdir())
+
+
+def test_a_second_source_with_another_preprocessing(published, server, cache, monkeypatch, capsys):
+    other = dataclasses.replace(published.entry.preprocessing, mean=(0.5, 0.5, 0.5))
+    url = server.serve("/other.pth", whole(published.data))
+    sources = (Source(f"{server.url}/dead.pth"), Source(url, preprocessing=other))
+    monkeypatch.setattr(
+        registry, "PUBLISHED", (dataclasses.replace(published.entry, sources=sources),)
+    )
+    model = small(published.name, weights="imagenet")
+    assert_same_weights(model, published.model)
+    assert preprocessing_of(model) == other
+    assert preprocessing_of(published.name) == published.entry.preprocessing
+    assert "other.pth wants other images than dead.pth" in capsys.readouterr().out
 
 
 def test_a_local_file(published, cache, tmp_path):
@@ -209,9 +236,8 @@ def superfluous(tensors):
         (superfluous, "unexpected"),
     ],
 )
-@pytest.mark.parametrize("name", NETWORKS)
-def test_tensors_that_do_not_fit_leave_nothing(name, damage, reason, server, cache):
-    model = small(name)
+def test_tensors_that_do_not_fit_leave_nothing(damage, reason, server, cache):
+    model = small("vgnetg_1_0mp")
     tensors = tensors_of(model)
     damage(tensors)
     url = server.serve("/weights.npz", whole(FORMATS["npz"][1](tensors)))
