@@ -41,7 +41,7 @@ def load_checkpoint(model, path: str | os.PathLike) -> None:
     this run code; PyTorch and MXNet are not needed.
 
     Args:
-        model: a `keraslight.LightModel` of a family with published weights.
+        model: a model as keraslight builds it, not fused.
         path: path of a .pth, .pt, .bin, .pth.zip, .safetensors, .npz or .params file with the
             tensors of the official implementation, or another that is known, in its layout; or of
             a .weights.h5 file that `model.save_weights` wrote.
@@ -57,6 +57,11 @@ def load_checkpoint(model, path: str | os.PathLike) -> None:
     keraslight.load_checkpoint(model, "vgnetg_1_0mp.safetensors")
     ```
     """
+    if not getattr(model, "architecture", None):
+        raise ValueError(
+            "Checkpoints are loaded into models as keraslight builds them, before they are fused. "
+            f"Received: model={model!r}"
+        )
     _load_file(model, path, strict=True)
     model.architecture.pop("weights", None)
 
@@ -65,7 +70,7 @@ def load_weights(model, weights: str | os.PathLike | None) -> None:
     """Loads the constructor argument `weights`.
 
     Args:
-        model: a `keraslight.LightModel` of a family with published weights.
+        model: a model as keraslight builds it, not fused.
         weights: `None` for none; `"imagenet"` for those published for the network; or the path or
             the url of a checkpoint, see `keraslight.load_checkpoint`. A url may end in
             `#sha256=...`, which is then verified. A classifier of another number of classes, or one
@@ -95,14 +100,13 @@ def load_weights(model, weights: str | os.PathLike | None) -> None:
 
 def _load_file(model, path, strict):
     path = pathlib.Path(path)
-    tensors = _tensor_map(model)
     if suffix_of(path.name) == KERAS_SUFFIX:
         load_keras_file(model, path, strict)
     else:
         values = {k: v for k, v in read_tensors(path).items() if not k.endswith(STEP_COUNTER)}
-        tensors = _tensor_map(model, values)
-        assign(model, tensors, values, path, strict)
-    warn_of_other_kernels(model, tensors)
+        assign(model, _tensor_map(model, values), values, path, strict)
+    if model.architecture["family"] in NAMINGS:
+        warn_of_other_kernels(model, _tensor_map(model))
 
 
 def _load_published(model, path):
@@ -136,11 +140,11 @@ def _is_as_published(model):
 
 def _tensor_map(model, names=()) -> TensorMap:
     """Returns the map of a model's tensors, in that naming which most of the names are of."""
-    family = getattr(model, "architecture", {}).get("family")
+    family = model.architecture["family"]
     if family not in NAMINGS:
         raise ValueError(
-            f"Checkpoints can be loaded into models of the families {sorted(NAMINGS)}, as "
-            f"keraslight builds them. Received: model={model!r}"
+            f"There are published names of tensors for the families {sorted(NAMINGS)}; models of "
+            f"others take files that model.save_weights wrote. Received: model={model!r}"
         )
     maps = [naming(model) for naming in NAMINGS[family]]
     return max(maps, key=lambda tensors: len(tensors.keys() & set(names)))

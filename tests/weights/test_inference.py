@@ -93,7 +93,7 @@ def test_a_model_knows_its_preprocessing():
     model = keraslight.VGNetG(input_shape=(32, 32, 3))
     assert preprocessing_of(model).resize == 232
     assert preprocessing_of(keraslight.VGNetG(version=1, input_shape=(32, 32, 3))).resize == 256
-    for unknown in (model.fuse(), "vgnet", None):
+    for unknown in (keras.Model(model.inputs, model.outputs), "vgnet", None):
         with pytest.raises(ValueError, match=r"list_models\(\).*Received: model="):
             keraslight.preprocess_input(np.zeros((1, 2, 2, 3)), unknown)
 

@@ -129,8 +129,11 @@ def test_a_disk_too_full_for_the_conversion(published, cache, capsys):
     assert "could not be written, which only costs time" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("published", NETWORKS[1:], indirect=True)
-@pytest.mark.parametrize("head", [{"classes": 7}, {"include_top": False}])
+@pytest.mark.parametrize(
+    ("published", "head"),
+    [("repvgg_a0", {"classes": 7}), ("igcv3_d_0_5", {"include_top": False})],
+    indirect=["published"],
+)
 def test_the_head_of_every_family_can_be_left_out(head, published, cache):
     assert_same_weights(small(published.name, weights="imagenet", **head), published.model)
 
@@ -255,11 +258,25 @@ def test_a_hostile_file_leaves_nothing(server, cache):
 
 def test_networks_without_published_weights():
     with pytest.raises(ValueError, match=r"vgnetg_1_0mp, .*pass the path or the url.*vgnetg_5_0mp"):
-        small("vgnetg_5_0mp", weights="imagenet")
+        registry.require_published({"name": "vgnetg_5_0mp", "version": 2})
     with pytest.raises(ValueError, match="Of vgnetc_1_5mp it is version 1 that has some"):
-        small("vgnetc_1_5mp", weights="imagenet")
+        registry.require_published({"name": "vgnetc_1_5mp", "version": 2})
     with pytest.raises(ValueError, match=r"FalconNet never published any weights.*repvgg_a0"):
-        registry.require_published({"family": "lightnet", "name": "falconnet_4_0x"})
+        small("falconnet", weights="imagenet")
+
+
+def test_a_network_without_published_names_takes_keras_files_only(tmp_path):
+    model = small("lightnet_irb")
+    model.save_weights(tmp_path / "mine.weights.h5")
+    assert_same_weights(small("lightnet_irb", weights=tmp_path / "mine.weights.h5"), model)
+    np.savez(tmp_path / "x.npz", x=np.zeros(1))
+    with pytest.raises(ValueError, match=r"'repvgg', 'vgnet'.*Received: model="):
+        small("lightnet_irb", weights=tmp_path / "x.npz")
+
+
+def test_other_keras_models_take_no_checkpoint(tmp_path):
+    with pytest.raises(ValueError, match=r"before they are fused.*Received: model="):
+        keraslight.load_checkpoint(keras.Sequential([keras.Input((3,))]), tmp_path / "x.npz")
 
 
 def test_an_unsharp_blur_is_loaded_with_a_warning(tmp_path):
