@@ -16,6 +16,8 @@ from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
 from keraslight.reparam.fuse import fuse
 from keraslight.weights.checkpoint import load_checkpoint
+from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
+from keraslight.weights.model_info import model_info
 
 __all__ = [
     "IGCV3",
@@ -29,6 +31,7 @@ __all__ = [
     "calibrate",
     "count_macs",
     "create_model",
+    "decode_predictions",
     "exact_model",
     "export_tflite",
     "feature_extractor",
@@ -36,6 +39,9 @@ __all__ = [
     "layers",
     "list_models",
     "load_checkpoint",
+    "model_info",
+    "preprocess_image",
+    "preprocess_input",
     "quantization_report",
     "quantize_model",
     "summary_table",

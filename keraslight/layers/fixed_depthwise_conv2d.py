@@ -41,6 +41,11 @@ class FixedDepthwiseConv2D(ReparamLayer):
         """Returns the kernels, an array of shape `(n, kernel_size, kernel_size)`."""
         raise NotImplementedError
 
+    def given_kernel(self, channels: int) -> np.ndarray:
+        """Returns the kernel of a layer, of shape `(kernel_size, kernel_size, channels, 1)`."""
+        bank = self.bank()
+        return bank[np.arange(channels) % len(bank)].transpose(1, 2, 0)[..., None]
+
     def build(self, input_shape):
         channels = input_shape[-1]
         if len(input_shape) != 4 or channels is None:
@@ -48,8 +53,7 @@ class FixedDepthwiseConv2D(ReparamLayer):
                 f"{type(self).__name__} takes images of shape (batch, height, width, channels) "
                 f"with a known number of channels. Received: input_shape={input_shape}"
             )
-        bank = self.bank()
-        kernel = bank[np.arange(channels) % len(bank)].transpose(1, 2, 0)[..., None]
+        kernel = self.given_kernel(channels)
         self.kernel = self.add_weight(
             name="kernel",
             shape=kernel.shape,

@@ -89,8 +89,9 @@ def IGCV3(
             0.75, 1.0 and 1.4.
         thumbnail: bool, a stem and a second stage of stride 1, for images as small as 32x32.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization) or the path of a checkpoint, see
-            `keraslight.load_checkpoint`.
+        weights: `None` (random initialization), `"imagenet"` (the published weights) or the path or
+            url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than 1000
+            classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
         input_shape: optional `(height, width, channels)`. At least 32x32 (8x8 with `thumbnail`);
             `None` for a side stands for any size. Defaults to 224x224x3 (32x32x3 with `thumbnail`);
@@ -102,8 +103,8 @@ def IGCV3(
         activation: name of an activation or callable.
         name: optional str, the name of the model.
 
-    Input shape: `(batch, height, width, channels)`. The authors' weights take RGB images of 0 to
-        255 less the mean (123.68, 116.779, 103.939).
+    Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` gives
+        them; the authors' own file wants RGB of 0 to 255 less the mean (123.68, 116.779, 103.939).
 
     Output shape: `(batch, classes)`, or that of the features without the top.
 

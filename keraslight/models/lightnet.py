@@ -62,7 +62,8 @@ def LightNet(
             their input.
         head_channels: int, of the 1x1 convolution before the classifier.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization): none were published.
+        weights: `None` (random initialization) or the path or url of a .weights.h5 file; none were
+            published.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
         input_shape: optional `(height, width, channels)`, at least 32x32; `None` for a side stands
             for any size. Defaults to 224x224x3; without the top, to any size.

@@ -84,8 +84,9 @@ def RepVGG(
         auxiliary_heads: bool, whether RepVGGplus has the three further classifiers it is trained
             with; the model then has four outputs.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization) or the path of a checkpoint, see
-            `keraslight.load_checkpoint`.
+        weights: `None` (random initialization), `"imagenet"` (the published weights) or the path or
+            url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than 1000
+            classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
         input_shape: optional `(height, width, channels)`, at least 32x32; `None` for a side stands
             for any size. Defaults to 224x224x3; without the top, to any size.

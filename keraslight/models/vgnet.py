@@ -61,8 +61,9 @@ def VGNetG(
             blur of alternating sign, a shared last depthwise kernel, 2021).
         thumbnail: bool, a stem and a first stage of stride 1, for images as small as 32x32.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization) or the path of a checkpoint, see
-            `keraslight.load_checkpoint`.
+        weights: `None` (random initialization), `"imagenet"` (the published weights) or the path or
+            url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than 1000
+            classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
         input_shape: optional `(height, width, channels)`. At least 32x32 (8x8 with `thumbnail`);
             `None` for a side stands for any size. Defaults to 224x224x3 (32x32x3 with `thumbnail`);

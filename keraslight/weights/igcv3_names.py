@@ -30,8 +30,7 @@ def _deep_tensors(model):
             tensors.norm(f"{name}-depthwise-batchnorm", layer.depthwise_norm)
             tensors.conv(f"{name}-linear-conv2d", layer.project)
             tensors.norm(f"{name}-linear-batchnorm", layer.project_norm)
-    if "predictions" in layers:
-        tensors.dense("fc", layers["predictions"])
+    tensors.head("fc", model)
     return tensors
 
 
@@ -56,8 +55,7 @@ def _wide_tensors(model):
             block += 1
         elif layer.name.endswith("_head"):
             _pair(tensors, "final_conv", layer, norms)
-        elif layer.name == "predictions":
-            tensors.dense("fullyconnected0", layer)
+    tensors.head("fullyconnected0", model)
     return tensors
 
 

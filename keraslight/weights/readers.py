@@ -1,26 +1,109 @@
-"""Reads the tensors of a checkpoint file."""
+"""Reads the tensors of a checkpoint file, whatever its format."""
 
+import io
 import os
 import pathlib
 
 import numpy as np
-import safetensors.numpy
+import safetensors
+
+from keraslight.weights.archive import MAX_BYTES, read_archive
+from keraslight.weights.mxnet_file import read_mxnet
+from keraslight.weights.raw_values import from_raw
+from keraslight.weights.torch_file import read_torch
+
+SAFETENSORS_DTYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U64": "uint64",
+    "U32": "uint32",
+    "U16": "uint16",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
 
 
-def read_npz(path) -> dict[str, np.ndarray]:
+def read_safetensors(data: bytes) -> dict[str, np.ndarray]:
+    """Reads a .safetensors file."""
+    return {
+        name: from_raw(tensor["data"], SAFETENSORS_DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+        for name, tensor in safetensors.deserialize(data)
+    }
+
+
+def read_npz(data: bytes) -> dict[str, np.ndarray]:
     """Reads an .npz archive of plain arrays."""
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+    members = read_archive(data)
+    return {name.removesuffix(".npy"): _read_npy(member) for name, member in members.items()}
 
 
-READERS = {".safetensors": safetensors.numpy.load_file, ".npz": read_npz}
+def _read_npy(data):
+    # numpy.load makes room for what the header claims, before it looks at what is there
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    header = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, column_major, dtype = header(stream)
+    if dtype.kind not in "fiub":
+        raise ValueError("The archive has an array that is not of numbers.")
+    values = np.frombuffer(data, dtype, offset=stream.tell())
+    return values.reshape(shape, order="F" if column_major else "C")
+
+
+def read_zipped_torch(data: bytes) -> dict[str, np.ndarray]:
+    """Reads a PyTorch checkpoint that is the one member of a zip archive."""
+    return read_torch(unzip(data))
+
+
+def unzip(data: bytes) -> bytes:
+    """Returns the one member of a zip archive."""
+    members = list(read_archive(data).values())
+    if len(members) != 1:
+        raise ValueError(f"The archive has {len(members)} members instead of one.")
+    return members[0]
+
+
+READERS = {
+    ".safetensors": read_safetensors,
+    ".npz": read_npz,
+    ".pth": read_torch,
+    ".pt": read_torch,
+    ".bin": read_torch,
+    ".pth.zip": read_zipped_torch,
+    ".params": read_mxnet,
+}
+
+
+# read by Keras itself, see keras_file.py
+KERAS_SUFFIX = ".weights.h5"
+
+
+def suffix_of(name: str) -> str:
+    """Returns the suffix of a checkpoint's name, or raises a `ValueError` that lists them all."""
+    suffixes = sorted([*READERS, KERAS_SUFFIX])
+    for suffix in suffixes:
+        if name.lower().endswith(suffix):
+            return suffix
+    raise ValueError(f"A checkpoint must be one of {suffixes}. Received: '{name}'")
 
 
 def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads every tensor of a checkpoint.
 
+    Nothing in a file can make this run code, read or write other files, or take much more memory
+    than the file has bytes.
+
     Args:
-        path: path of a .safetensors or an .npz file.
+        path: path of a .safetensors, .npz, .pth, .pt, .bin, .pth.zip or .params file.
 
     Returns:
         A dict from tensor names to arrays.
@@ -30,13 +113,17 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         ValueError: if the file is of another kind, or cannot be read as what its name says.
     """
     path = pathlib.Path(path)
-    if path.suffix not in READERS:
-        raise ValueError(f"A checkpoint must be one of {sorted(READERS)}. Received: path='{path}'")
+    suffix = suffix_of(path.name)
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint at that path. Received: path='{path}'")
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(
+            f"No checkpoint of these networks is larger than {MAX_BYTES} bytes. "
+            f"Received: path='{path}', of {path.stat().st_size} bytes"
+        )
     try:
-        return READERS[path.suffix](path)
+        return READERS[suffix](path.read_bytes())
     except Exception as error:
         raise ValueError(
-            f"The file cannot be read as {path.suffix}: {error}. Received: path='{path}'"
+            f"The file cannot be read as {suffix}: {error} Received: path='{path}'"
         ) from error

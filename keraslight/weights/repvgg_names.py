@@ -70,8 +70,7 @@ def _tensors(model, names, stem, pattern):
                 block_of_part=block - HALF_OF_STAGE_3 * second,
             )
             _block(tensors, name, layer, names)
-        elif layer.name == "predictions":
-            tensors.dense(names.classifier, layer)
+    tensors.head(names.classifier, model)
     return tensors
 
 

@@ -4,6 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keraslight.layers.fixed_depthwise_conv2d import FixedDepthwiseConv2D
+
+HEAD = "predictions"
+
 OIHW_TO_HWIO = (2, 3, 1, 0)
 DEPTHWISE_TO_KERAS = (2, 3, 0, 1)
 OI_TO_IO = (1, 0)
@@ -29,6 +33,11 @@ class Entry(NamedTuple):
         return value if self.axes is None else value.transpose(np.argsort(self.axes))
 
 
+def head_of(model):
+    """Returns the classifier layer of a model, or `None` where it has none."""
+    return next((layer for layer in model.layers if layer.name == HEAD), None)
+
+
 class TensorMap(dict):
     """A dict from published tensor names to `Entry`s, filled layer by layer.
 
@@ -38,6 +47,8 @@ class TensorMap(dict):
         norm: the four suffixes of a batch normalization: gamma, beta, mean, variance.
 
     Attributes:
+        head_names: the names of the classifier's tensors, also where a model has no classifier.
+        fixed: for every kernel that is given and not learned, its name and its layer.
         unused: beginnings of names of tensors a checkpoint may hold that this model has no use for.
     """
 
@@ -49,6 +60,8 @@ class TensorMap(dict):
     ):
         super().__init__()
         self.weight, self.bias, self.norm_suffixes = weight, bias, norm
+        self.head_names = set()
+        self.fixed = {}
         self.unused: tuple[str, ...] = ()
 
     def conv(self, name: str, layer) -> None:
@@ -58,10 +71,18 @@ class TensorMap(dict):
     def depthwise(self, name: str, layer) -> None:
         """Adds a depthwise convolution's kernel and, where it has one, its bias."""
         self._linear(name, layer, DEPTHWISE_TO_KERAS)
+        if isinstance(layer, FixedDepthwiseConv2D):
+            self.fixed[name + self.weight] = layer
 
     def dense(self, name: str, layer) -> None:
         """Adds a dense layer's kernel and bias."""
         self._linear(name, layer, OI_TO_IO)
+
+    def head(self, name: str, model) -> None:
+        """Adds the classifier of a model, if it has one."""
+        self.head_names = {name + self.weight, name + self.bias}
+        if (head := head_of(model)) is not None:
+            self.dense(name, head)
 
     def norm(self, name: str, layer) -> None:
         """Adds a batch normalization."""

@@ -13,10 +13,7 @@ def vgnet_tensors(model) -> TensorMap:
         if part.startswith("block"):
             _block(tensors, f"features.{stage}.{part.removeprefix('block')}", layer)
     _last_block(tensors, model)
-    layers = {layer.name: layer for layer in model.layers}
-    if "predictions" in layers:
-        version = model.architecture["version"]
-        tensors.dense("classifier.1" if version == 2 else "classifier", layers["predictions"])
+    tensors.head("classifier.1" if model.architecture["version"] == 2 else "classifier", model)
     return tensors
 
 

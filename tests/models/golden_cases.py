@@ -18,11 +18,13 @@ def names(prefix=""):
 def build(name, folder):
     """Returns (model with the case's weights, case, its logits)."""
     case, logits = recipe.load_case(FOLDER / f"{name}.json")
-    model = BUILDERS[name.split("_")[0]](case, name)
     path = folder / f"{name}.npz"
     np.savez(path, **recipe.state_dict(case))
-    keraslight.load_checkpoint(model, path)
-    return model, case, logits
+    return build_model(case, name, weights=path), case, logits
+
+
+def build_model(case, name, weights):
+    return BUILDERS[name.split("_")[0]](case, name, weights=weights, **common(case))
 
 
 def images(case, kind):
@@ -38,26 +40,33 @@ def common(case):
     }
 
 
-def vgnet(case, name):
+def vgnet(case, name, **kwargs):
     options = {"thumbnail": case["thumbnail"]}
     if not case["model"].startswith(("vgnete", "vgnetf")):
         options["version"] = 1 if name.startswith("vgnet_paper") else 2
-    return keraslight.create_model(case["model"], **common(case), **options)
+    return keraslight.create_model(case["model"], **kwargs, **options)
 
 
-def repvgg(case, name):
+def repvgg(case, name, **kwargs):
     variant = name.split("repvgg")[1].removeprefix("v2").strip("_").split("_")[0]
     variant = {"plus": "plus_l2pse"}.get(variant, variant)
     block = "qa" if name.startswith("qa") else "repvgg"
-    return keraslight.RepVGG(variant, block=block, **common(case))
+    return keraslight.RepVGG(variant, block=block, **kwargs)
 
 
-def igcv3(case, name):
-    _, variant, width = name.split("_")
-    return keraslight.IGCV3(variant, float(width), **common(case))
+def igcv3(case, name, **kwargs):
+    *_, variant, width = name.split("_")
+    return keraslight.IGCV3(variant, float(width), **kwargs)
 
 
-BUILDERS = {"igcv3": igcv3, "vgnet": vgnet, "repvgg": repvgg, "timm": repvgg, "qarepvggv2": repvgg}
+BUILDERS = {
+    "igcv3": igcv3,
+    "pytorchcv": igcv3,
+    "vgnet": vgnet,
+    "repvgg": repvgg,
+    "timm": repvgg,
+    "qarepvggv2": repvgg,
+}
 
 
 def trainable_parameters(model):
