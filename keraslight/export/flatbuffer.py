@@ -1,7 +1,5 @@
 """Reads and writes what the converter leaves out of a .tflite file: names and a signature."""
 
-import flatbuffers
-
 FILE_IDENTIFIER = b"TFL3"
 
 
@@ -19,6 +17,8 @@ def read(content: bytes):
 
 def write(model) -> bytes:
     """Returns the .tflite file of a model of schema objects."""
+    import flatbuffers
+
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
     return bytes(builder.Output())
