@@ -146,7 +146,7 @@ class ACBConv2D(ReparamLayer):
             bias = bias + branch_bias
         return kernel, bias
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         x = inputs if self.pad is None else self.pad(inputs)
         conv = self._conv(self.kernel_size, "conv", use_bias=True)
         return self.act(call_with_weights(conv, x, *self.fused_weights()))

@@ -58,7 +58,7 @@ class ChannelShuffle(ReparamLayer):
         x = ops.reshape(inputs, (*shape, self.groups, channels // self.groups))
         return ops.reshape(ops.swapaxes(x, -1, -2), (*shape, channels))
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         _, height, width, channels = inputs.shape
         if height is None or width is None:
             kernel = np.eye(channels)[:, shuffled(channels, self.groups)]

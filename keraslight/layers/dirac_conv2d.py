@@ -94,7 +94,7 @@ class DiracConv2D(ReparamLayer):
             data_format="channels_last",
         )
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         conv = self._conv()
         return call_with_weights(conv, inputs, keras.ops.convert_to_numpy(self.dirac_kernel()))
 

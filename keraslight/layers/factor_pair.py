@@ -89,9 +89,20 @@ class FactorPair(NamedTuple):
         channels = kernel.shape[0] * kernel.shape[1]
         return kernel.reshape(1, 1, channels, -1), bias.ravel()
 
-    def deploy(self, inputs, name: str):
-        """Writes the pair in the form that is fastest for its sizes, see `form`."""
-        return FORMS[form(inputs, self.second_bias.size)](self, inputs, name)
+    def deploy(self, inputs, policy, name: str):
+        """Writes the pair in the form the policy chooses for its sizes.
+
+        The shuffle of the grouped form needs to know the size of the images; without it the first
+        factor is written dense.
+        """
+        channels, filters = inputs.shape[-1], self.second_bias.size
+        narrow = min(channels, filters) <= policy.narrow
+        form = policy.narrow_pair if narrow else policy.wide_pair
+        if form == "mixed" and filters < channels:
+            form = "dense"  # a dense first factor of a projection has half of all the weights
+        if form == "grouped" and None in inputs.shape[1:3]:
+            form = "mixed"
+        return FORMS[form](self, inputs, name)
 
     def as_dense(self, inputs, name):
         """Writes one dense 1x1 convolution."""
@@ -131,17 +142,3 @@ FORMS = {
     "mixed": FactorPair.as_mixed,
     "grouped": FactorPair.as_grouped,
 }
-# narrower than this side, one or both factors are faster dense (measured, one x86 thread)
-NARROW = 32
-
-
-def form(inputs, filters: int) -> str:
-    """Chooses the form of a pair of factors at inference.
-
-    The shuffle of the grouped form needs to know the size of the images; without it the first
-    factor is written dense.
-    """
-    channels = inputs.shape[-1]
-    if min(channels, filters) <= NARROW:
-        return "mixed" if filters > channels else "dense"
-    return "mixed" if None in inputs.shape[1:3] else "grouped"

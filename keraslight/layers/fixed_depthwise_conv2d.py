@@ -73,7 +73,7 @@ class FixedDepthwiseConv2D(ReparamLayer):
     def compute_output_shape(self, input_shape):
         return strided_shape(input_shape, self.strides, input_shape[-1])
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         size = self.kernel.shape[0]
         layer = keras.layers.DepthwiseConv2D(
             size,

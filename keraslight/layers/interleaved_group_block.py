@@ -118,7 +118,7 @@ class InterleavedGroupBlock(ReparamLayer):
         x = self.project_norm(self.project(x), **kwargs)
         return self.add([inputs, x]) if self.residual else x
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         channels = self.expand.filters
         order = shuffled(channels, self.groups[0])
         kernel, bias = fold_norm(self.expand.kernel, self.expand_norm)

@@ -78,7 +78,7 @@ class IGCV1Conv2D(ReparamLayer):
         x = inputs if self.pad is None else self.pad(inputs)
         return self.back(self.secondary(self.shuffle(self.primary(x))))
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         x = self.primary(inputs if self.pad is None else self.pad(inputs))
         channels = self.secondary.filters
         kernel = as_dense(self.secondary.get_weights()[0], self.secondary.groups)
@@ -169,7 +169,7 @@ class IGCV2Conv2D(ReparamLayer):
             x = keras.ops.einsum("nhwbia,baio->nhwboa", x, factor)
         return keras.ops.reshape(x, (*shape, channels))
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         x = self.depthwise(inputs if self.pad is None else self.pad(inputs))
         channels = x.shape[-1]
         product = np.eye(channels)

@@ -91,8 +91,8 @@ class RefCO(ReparamLayer):
         """Returns the one pair of factors that all branches amount to at inference."""
         return FactorPair(*self.first.fused_weights(), *self.second.fused_weights())
 
-    def deploy(self, inputs):
-        return self.pair().deploy(inputs, self.name)
+    def deploy(self, inputs, policy):
+        return self.pair().deploy(inputs, policy, self.name)
 
     def inline(self, inputs):
         # what this layer is at inference, however it computes it

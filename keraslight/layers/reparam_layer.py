@@ -25,11 +25,12 @@ class ReparamLayer(keras.layers.Layer):
         """
         return self.call(inputs)
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         """Writes out this layer's function at inference, on symbolic inputs.
 
         Args:
             inputs: `KerasTensor` or list of them, as `call` takes.
+            policy: the `Policy` that chooses where there are several forms.
 
         Returns:
             What `call` returns, made by built-in layers or by other `ReparamLayer`s.

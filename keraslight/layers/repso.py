@@ -84,7 +84,7 @@ class RepSO(ReparamLayer):
             bias = bias + shift
         return kernel, bias
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         conv = self._depthwise((3, 3), "conv", use_bias=True)
         return call_with_weights(conv, inputs, *self.fused_weights())
 

@@ -182,7 +182,7 @@ class RepVGGBlock(ReparamLayer):
             bias = bias + branch_bias
         return kernel, bias
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         padded = inputs if self.pad is None else self.pad(inputs)
         conv = self.conv3x3("conv", use_bias=True)
         return self.finish(call_with_weights(conv, padded, *self.fused_weights()))

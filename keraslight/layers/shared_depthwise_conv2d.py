@@ -65,7 +65,7 @@ class SharedDepthwiseConv2D(ReparamLayer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         layer = keras.layers.DepthwiseConv2D(
             3, padding="same", use_bias=False, data_format="channels_last", name=f"{self.name}_conv"
         )

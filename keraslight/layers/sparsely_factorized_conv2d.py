@@ -84,8 +84,8 @@ class SparselyFactorizedConv2D(ReparamLayer):
         first, second = (weights.astype("float64") for weights in self.get_weights())
         return FactorPair(first, 0 * first[:, 0], second, 0 * second[:, 0])
 
-    def deploy(self, inputs):
-        return self.pair().deploy(inputs, self.name)
+    def deploy(self, inputs, policy):
+        return self.pair().deploy(inputs, policy, self.name)
 
     def inline(self, inputs):
         # what this layer is, however it computes it

@@ -75,7 +75,7 @@ class InterleavedGroupPair(ReparamLayer):
         x = self.shuffle(self.first_norm(self.first(inputs), training=training))
         return self.last_shuffle(self.act(self.second_norm(self.second(x), training=training)))
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         x = inputs
         for conv, norm, groups in (
             (self.first, self.first_norm, self.groups),
@@ -213,7 +213,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         inputs = inputs if self.shortcut is None else self.shortcut(inputs, **kwargs)
         return self.add([inputs, x])
 
-    def deploy(self, inputs):
+    def deploy(self, inputs, policy):
         x = self.filtered(inputs)
         kernel, bias = fold_norm(self.project.kernel, self.project_norm)
         kernel = as_dense(kernel, GROUPS)

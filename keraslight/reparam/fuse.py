@@ -1,9 +1,13 @@
 """Writes a model in inference form: every foldable normalization folded, built-in layers only."""
 
+import os
+
 import keras
 import numpy as np
 
 from keraslight.reparam.graph import trace
+from keraslight.reparam.policy import Policy, policy_for
+from keraslight.reparam.rules import RULES
 from keraslight.reparam.signal import Signal
 from keraslight.reparam.writer import FusedWriter
 
@@ -11,7 +15,11 @@ CHECK_BATCH = 2
 CHECK_SIZE = 64
 
 
-def fuse(model: keras.Model, tolerance: float = 1e-4) -> keras.Model:
+def fuse(
+    model: keras.Model,
+    target: str | os.PathLike | Policy = "int8",
+    tolerance: float = 1e-4,
+) -> keras.Model:
     """Returns the same function in inference form, made of built-in Keras layers.
 
     Our layers are replaced by what they amount to at inference, branches by one convolution. Every
@@ -26,6 +34,9 @@ def fuse(model: keras.Model, tolerance: float = 1e-4) -> keras.Model:
     Args:
         model: a functional or Sequential model that holds layers of ours, BatchNormalizations
             or both. Layers that are neither ours nor built-in are kept as they are.
+        target: which of several equal forms to write: those that are fastest in `"int8"`, which
+            are not bad in float32 either, or those fastest in `"float"`; or the path of a policy
+            that `python -m tflite.tune` measured on another machine.
         tolerance: float, the greatest difference allowed on a random batch between the outputs of
             the two models, relative to the largest output.
 
@@ -47,7 +58,8 @@ def fuse(model: keras.Model, tolerance: float = 1e-4) -> keras.Model:
         (https://arxiv.org/abs/2101.03697), for folding; `keraslight/reparam/border.py` derives the
         maps.
     """
-    graph = trace(model)
+    policy = policy_for(target)
+    graph = trace(model, policy=policy)
     if not graph.written_out and not any(
         isinstance(call.operation, keras.layers.BatchNormalization) for call in graph.calls
     ):
@@ -58,7 +70,7 @@ def fuse(model: keras.Model, tolerance: float = 1e-4) -> keras.Model:
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), graph.inputs
     )
-    writer = FusedWriter(graph)
+    writer = FusedWriter(graph, policy, RULES)
     outputs = graph.run([Signal.of(x) for x in keras.tree.flatten(inputs)], writer.write)
     outputs = keras.tree.map_structure(writer.tensor, outputs)
     fused = keras.Model(inputs, outputs, name=f"{model.name}_fused")

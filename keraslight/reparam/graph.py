@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from keraslight.layers.reparam_layer import ReparamLayer, clone_with_weights
+from keraslight.reparam.policy import POLICIES, Policy
 
 
 @dataclass(eq=False)
@@ -97,7 +98,10 @@ class Graph:
 
 
 def trace(
-    model: keras.Model, form: str = "deploy", input_shape: tuple[int, ...] | None = None
+    model: keras.Model,
+    form: str = "deploy",
+    input_shape: tuple[int, ...] | None = None,
+    policy: Policy = POLICIES["int8"],
 ) -> Graph:
     """Reads a functional model as a graph of calls.
 
@@ -108,6 +112,7 @@ def trace(
         form: how a `ReparamLayer` is written out: `"deploy"`, in its form at inference, or
             `"inline"`, in that of training.
         input_shape: optional shape of the one input, without the batch, for a model of any size.
+        policy: chooses among several forms at inference.
 
     Returns:
         A `Graph` whose operations are, for the model's own layers, those very layers.
@@ -128,7 +133,7 @@ def trace(
     if input_shape is not None:
         source = model.inputs[0]
         sized = keras.Input(input_shape, dtype=source.dtype, name=source.name)
-    write_out = _WriteOut(form)
+    write_out = _WriteOut(form, policy)
     nested = True
     while nested:
         model = keras.models.clone_model(
@@ -176,8 +181,9 @@ class _StandIn(keras.Operation):
 class _WriteOut:
     """Calls what a nested model or one of our layers is made of in place of it."""
 
-    def __init__(self, form):
+    def __init__(self, form, policy):
         self.form = form
+        self.policy = policy
         self.seen = collections.Counter()
         self.layers = 0
 
@@ -196,7 +202,7 @@ class _WriteOut:
         shape = keras.tree.map_structure(lambda x: x.shape, inputs)
         name = operation.name if self.seen[id(operation)] == 1 else name
         copy = clone_with_weights(operation, shape, name=name)
-        return getattr(copy, self.form)(inputs)
+        return copy.inline(inputs) if self.form == "inline" else copy.deploy(inputs, self.policy)
 
 
 def _is_functional(model):

@@ -97,6 +97,17 @@ class Signal:
             self, scale=np.ones_like(self.scale), shift=np.zeros_like(self.shift), border={}
         )
 
+    def with_parts(self, parts: list[Part]) -> "Signal":
+        """Returns a signal of other tensors, as they are."""
+        channels = sum(part.stop - part.start for part in parts)
+        return replace(
+            self,
+            parts=tuple(parts),
+            scale=np.ones(channels),
+            shift=np.zeros(channels),
+            border={},
+        )
+
     def channels_between(self, start: int, stop: int) -> "Signal":
         """Returns the channels `start` to `stop` of this signal."""
         parts, position = [], 0

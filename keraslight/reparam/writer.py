@@ -6,14 +6,13 @@ import keras
 import numpy as np
 
 from keraslight.layers.reparam_layer import call_with_weights
-from keraslight.reparam.algebra import norm_scale_shift, response, scale_inputs
-from keraslight.reparam.border import at_output_size, outside_maps, outside_response
-from keraslight.reparam.signal import Part, Signal, concatenate
+from keraslight.reparam.border import outside_maps
+from keraslight.reparam.signal import Signal
 
 L = keras.layers
 
-# part of a tensor enters a 1x1 convolution as the whole tensor, with zero weights, from this share
-MIN_SHARE = 0.5
+# layers whose output has the size of their input
+ELEMENTWISE = {L.Activation, L.Add, L.BatchNormalization, L.Dropout, L.Multiply, L.ReLU}
 
 
 class FusedWriter:
@@ -21,10 +20,16 @@ class FusedWriter:
 
     Args:
         graph: the `Graph` of the original model.
+        policy: the `Policy` that chooses between equal forms.
+        rules: dict from types of layers, and names of classes of bare operations, to functions
+            that get this writer, a call and its arguments as signals, and return its output as a
+            signal, or `None` to have the layer kept as it is.
     """
 
-    def __init__(self, graph):
+    def __init__(self, graph, policy, rules):
         self.graph = graph
+        self.policy = policy
+        self.rules = rules
         self.names = {x.name for x in keras.tree.flatten(graph.inputs)}
         self.folded = set()  # calls of normalizations that went into the layer before them
         self.kept = {}  # copies of layers that stay as they are
@@ -34,8 +39,8 @@ class FusedWriter:
 
     def write(self, call, *args, **kwargs):
         """Writes one call; takes and returns signals."""
-        operation = type(call.operation)
-        rule = RULES.get(operation) or RULES_BY_NAME.get(operation.__name__)
+        kind = type(call.operation)
+        rule = self.rules.get(kind) or self.rules.get(kind.__name__)
         result = rule(self, call, *args) if rule else None
         return self.keep(call, *args, **kwargs) if result is None else result
 
@@ -139,271 +144,3 @@ class FusedWriter:
         if isinstance(operation, L.Layer):
             config.update(name=self.unique(operation.name), dtype="float32")
         return type(operation).from_config(config)
-
-    # linear layers
-
-    def conv(self, call, x):
-        layer = call.operation
-        if layer.data_format != "channels_last":
-            return None
-        pads = x.padding is not None or (layer.padding == "same" and layer.kernel_size != (1, 1))
-        if (x.shift.any() and pads) or (x.border and not _takes_border(layer)):
-            x = self.plain(x)
-        kernel, bias = self.with_following_norm(call)
-        bias = bias + response(kernel, x.shift)
-        for coefficients in x.border.values():
-            kernel = np.concatenate([kernel, coefficients.T @ kernel[:, :, : x.channels]], axis=2)
-        x = self.with_maps(x, f"{call.name}_concat")
-        kernel = scale_inputs(kernel, x.scale)
-        if _takes_border(layer) and x.padding is None:
-            x, kernel = _widened(x, kernel)
-        return self.linear(call, x, kernel, bias)
-
-    def depthwise(self, call, x):
-        layer = call.operation
-        if layer.data_format != "channels_last":
-            return None
-        pads = x.padding is not None or layer.padding == "same"
-        # a shift that comes out of this layer can travel on to the 1x1 convolutions after it
-        travels = _is_linear(layer) and self.reaches_pointwise(call.outputs)
-        if x.border or (x.shift.any() and pads and not (travels and _pads_by_one(layer, x))):
-            x = self.plain(x)
-        kernel, bias = self.with_following_norm(call)
-        bias = bias + (kernel * x.shift[:, None]).sum(axis=(0, 1)).ravel()
-        scaled = kernel * x.scale[:, None]
-        if not travels:
-            return self.linear(call, x, scaled, bias)
-        result = self.linear(call, x, scaled, np.zeros_like(bias))
-        border = {}
-        if x.shift.any() and pads:
-            key, coefficients = self.border(x, layer, kernel, result)
-            border[key] = coefficients
-        return replace(result, shift=bias, border=border)
-
-    def dense(self, call, x):
-        if x.border or x.padding is not None:
-            x = self.plain(x)
-        kernel, bias = self.with_following_norm(call)
-        return self.linear(call, x, kernel * x.scale[:, None], bias + x.shift @ kernel)
-
-    def linear(self, call, x, kernel, bias):
-        """Writes a linear layer with new weights on the bare tensor of `x`."""
-        layer = call.operation
-        copy = self.copy(layer, use_bias=bool(layer.use_bias or bias.any()))
-        weights = (kernel, bias) if copy.use_bias else (kernel,)
-        output = call_with_weights(copy, self.tensor(x.bare()), *weights)
-        return Signal.of(output, x.grid if _keeps_size(layer, x) else None, call.name)
-
-    def with_following_norm(self, call):
-        """Returns kernel and bias of a linear layer, the normalization right after it folded in."""
-        layer = call.operation
-        kernel = np.asarray(layer.kernel, "float64")
-        bias = np.asarray(layer.bias, "float64") if layer.use_bias else 0.0
-        channels = call.outputs.shape[-1]
-        user = self.graph.sole_user(call.outputs)
-        if (
-            user is None
-            or type(user.operation) is not L.BatchNormalization
-            or not _is_last(user.operation.axis, call.outputs)
-            or not _is_linear(layer)
-        ):
-            return kernel, bias + np.zeros(channels)
-        self.folded.add(user)
-        scale, shift = norm_scale_shift(user.operation)
-        of_outputs = kernel.shape[2:] if isinstance(layer, L.DepthwiseConv2D) else (channels,)
-        return kernel * scale.reshape(of_outputs), bias * scale + shift
-
-    def border(self, x, layer, kernel, output):
-        """Returns the maps and the coefficients of what a padding depthwise makes of a shift."""
-        coefficients = outside_response(kernel, x.shift)
-        source, strides = x.parts[0].tensor, layer.strides[0]
-        key = (x.grid, strides)
-        if strides == 2 and None not in source.shape[1:3]:
-            coefficients = at_output_size(coefficients, *source.shape[1:3])
-            source, strides, key = output.parts[0].tensor, 1, (output.grid, 1)
-        self.map_sources.setdefault(key, (source, strides))
-        return key, coefficients
-
-    def with_maps(self, x, name):
-        """Returns a signal without its border, whose maps are further channels of it."""
-        if not x.border:
-            return x
-        maps = [Signal.of(self.outside_maps(key)) for key in x.border]
-        joined = concatenate([replace(x, border={}), *maps], name)
-        return replace(joined, padding=x.padding, grid=x.grid)
-
-    def reaches_pointwise(self, tensor, start=0, stop=None) -> bool:
-        """Tells whether 1x1 convolutions are all that channels of a tensor get to, linearly.
-
-        Args:
-            tensor: tensor of the original model.
-            start: int, the first of the channels.
-            stop: optional int, the end of the channels.
-        """
-        stop = tensor.shape[-1] if stop is None else stop
-        users = self.graph.users(tensor)
-        if not users or self.graph.is_output(tensor):
-            return start >= stop
-        return start >= stop or all(
-            self._user_reaches_pointwise(user, tensor, start, stop) for user in users
-        )
-
-    def _user_reaches_pointwise(self, user, tensor, start, stop):
-        if type(user.operation) is L.Conv2D:
-            return _takes_border(user.operation)
-        if not _joins_channels(user):
-            return False
-        starts = [start]
-        if type(user.operation).__name__ == "GetItem":
-            first, last, _ = user.args[1][-1].indices(tensor.shape[-1])
-            starts, stop = [max(start, first) - first], min(stop, last) - max(start, first) + start
-        elif type(user.operation).__name__ == "Concatenate":
-            starts, position = [], 0
-            for x in user.inputs:
-                if x is tensor:
-                    starts.append(position + start)
-                position += x.shape[-1]
-        length = stop - start
-        return all(self.reaches_pointwise(user.outputs, first, first + length) for first in starts)
-
-    # layers that a scale and a shift pass through
-
-    def norm(self, call, x):
-        if call in self.folded:
-            return x
-        if not _is_last(call.operation.axis, call.outputs):
-            return None
-        x = x if x.padding is None else self.plain(x)
-        return x.affine(*norm_scale_shift(call.operation))
-
-    def zero_padding(self, call, x):
-        if call.operation.data_format != "channels_last" or x.padding is not None:
-            return None
-        return replace(x, padding=call.operation.padding)
-
-    def concatenate(self, call, xs):
-        if not _joins_channels(call) or any(x.padding is not None for x in xs):
-            return None
-        return concatenate(xs, call.name)
-
-    def get_item(self, call, x, key):
-        if not _joins_channels(call) or x.padding is not None:
-            return None
-        start, stop, _ = key[-1].indices(x.channels)
-        return x.channels_between(start, stop)
-
-    def through(self, call, x):
-        if x.padding is not None or x.border or call.outputs.shape[-1] != x.channels:
-            return None
-        return self.keep(call, x.bare()).affine(x.scale, x.shift)
-
-    def reshape(self, call, x):
-        """Of reshaping layers, those that turn a map of one pixel into a vector or back."""
-        one_pixel = [side for side in call.inputs[0].shape[1:-1] if side != 1] == []
-        return self.through(call, x) if one_pixel and len(call.outputs.shape) in (2, 4) else None
-
-    def nothing(self, call, x):
-        return x
-
-
-RULES = {
-    L.AveragePooling2D: lambda writer, call, x: (
-        writer.through(call, x) if call.operation.padding == "valid" else None
-    ),
-    L.BatchNormalization: FusedWriter.norm,
-    L.Concatenate: FusedWriter.concatenate,
-    L.Conv2D: FusedWriter.conv,
-    L.Dense: FusedWriter.dense,
-    L.DepthwiseConv2D: FusedWriter.depthwise,
-    L.Dropout: FusedWriter.through,
-    L.Flatten: FusedWriter.reshape,
-    L.GlobalAveragePooling2D: FusedWriter.through,
-    L.Identity: FusedWriter.nothing,
-    L.Reshape: FusedWriter.reshape,
-    L.ZeroPadding2D: FusedWriter.zero_padding,
-}
-# bare operations, whose classes are not public
-RULES_BY_NAME = {
-    "Concatenate": FusedWriter.concatenate,
-    "ConvertToTensor": FusedWriter.nothing,
-    "GetItem": FusedWriter.get_item,
-}
-ELEMENTWISE = {L.Activation, L.Add, L.BatchNormalization, L.Dropout, L.Multiply, L.ReLU}
-
-
-def _is_linear(layer) -> bool:
-    return layer.activation is keras.activations.linear
-
-
-def _is_last(axis, tensor) -> bool:
-    axis = axis[0] if isinstance(axis, list | tuple) else axis
-    return axis in (-1, len(tensor.shape) - 1)
-
-
-def _takes_border(layer) -> bool:
-    """Tells whether a convolution can take in maps of its size as further channels."""
-    return (
-        layer.kernel_size == (1, 1)
-        and layer.strides == (1, 1)
-        and layer.groups == 1
-        and layer.data_format == "channels_last"
-    )
-
-
-def _pads_by_one(layer, x) -> bool:
-    """Tells whether a depthwise convolution is a 3x3 that pads one zero on all four sides."""
-    by_one = (
-        x.padding == ((1, 1), (1, 1))
-        if layer.padding == "valid"
-        else x.padding is None and layer.strides == (1, 1)
-    )
-    return (
-        by_one
-        and layer.kernel_size == (3, 3)
-        and layer.dilation_rate == (1, 1)
-        and layer.strides in ((1, 1), (2, 2))
-    )
-
-
-def _keeps_size(layer, x) -> bool:
-    if isinstance(layer, L.Dense):
-        return True
-    return layer.strides == (1, 1) and (
-        _pads_by_one(layer, x)
-        or (x.padding is None and (layer.padding == "same" or layer.kernel_size == (1, 1)))
-    )
-
-
-def _joins_channels(call) -> bool:
-    """Tells whether a call concatenates or slices channels, or scales and shifts them."""
-    operation = call.operation
-    if type(operation).__name__ in ("Concatenate", "BatchNormalization"):
-        return _is_last(operation.axis, call.outputs)
-    if type(operation).__name__ != "GetItem":
-        return False
-    rank, key = len(call.inputs[0].shape), call.args[1]
-    if not isinstance(key, tuple) or not isinstance(key[-1], slice):
-        return False
-    *others, last = key
-    reaches_last = Ellipsis in others or len(key) == rank
-    takes_all = all(other is Ellipsis or other == slice(None) for other in others)
-    return reaches_last and takes_all and last.step in (None, 1)
-
-
-def _widened(x, kernel):
-    """Replaces large parts of tensors by the whole tensors, with zero rows in a 1x1 kernel."""
-    parts, rows, position = [], [], 0
-    for part in x.parts:
-        length = part.stop - part.start
-        block = kernel[:, :, position : position + length]
-        position += length
-        total = part.tensor.shape[-1]
-        if not part.is_whole and length >= MIN_SHARE * total:
-            before_after = (part.start, total - part.stop)
-            block = np.pad(block, ((0, 0), (0, 0), before_after, (0, 0)))
-            part = Part(part.tensor, 0, total)
-        parts.append(part)
-        rows.append(block)
-    channels = sum(part.stop - part.start for part in parts)
-    x = replace(x, parts=tuple(parts), scale=np.ones(channels), shift=np.zeros(channels))
-    return x, np.concatenate(rows, axis=2)

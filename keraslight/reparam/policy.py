@@ -1,0 +1,81 @@
+"""Which of several equal forms the fused model takes, by what was measured to be fastest.
+
+Every choice here is between exact forms of the same function. Which is faster depends on whether
+the file computes in float32 or in int8; the figures beside the table are those of one thread of an
+x86 server processor with XNNPACK. `python -m tflite.tune` measures them anew on another machine or
+on a phone and writes a table that `keraslight.fuse` takes in place of this one.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+CHOICES = {
+    "border": ("channels", "sum"),
+    "join": ("concat", "split"),
+    "downsample": ("joined", "parts"),
+    "interleaved": ("dense", "duplicated", "branches"),
+    "narrow_pair": ("mixed", "dense", "grouped"),
+    "wide_pair": ("mixed", "dense", "grouped"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """One choice of forms.
+
+    Attributes:
+        border: how a shift that varies at the border of an image enters a 1x1 convolution: as
+            further input `"channels"`, or as a `"sum"` with its output, a constant once the size of
+            the images is fixed.
+        join: how a 1x1 convolution reads several tensors: their `"concat"`, or `"split"` into one
+            convolution for each and a sum.
+        downsample: whether a strided depthwise convolution reads several tensors `"joined"` or in
+            `"parts"`, joined at the smaller size.
+        interleaved: the expansion of IGCV3's block: `"dense"`, the permutation in its kernel;
+            `"duplicated"`, four groups on twice the narrow input; or `"branches"`, the block in two
+            halves.
+        narrow_pair: the factors of an expansion or a projection of at most `narrow` channels
+            outside: one `"dense"` convolution, a `"mixed"` pair (first dense, second grouped), or a
+            `"grouped"` pair with a shuffle between.
+        wide_pair: those of wider ones.
+        narrow: int, see `narrow_pair`.
+    """
+
+    border: str = "channels"
+    join: str = "concat"
+    downsample: str = "joined"
+    interleaved: str = "dense"
+    narrow_pair: str = "mixed"
+    wide_pair: str = "grouped"
+    narrow: int = 32
+
+    def __post_init__(self):
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"`{name}` of a policy must be one of {choices}. "
+                    f"Received: {name}={getattr(self, name)!r}"
+                )
+
+
+POLICIES = {
+    "float": Policy(border="sum", join="split", downsample="parts"),
+    "int8": Policy(),
+}
+
+
+def policy_for(target: str | os.PathLike | Policy) -> Policy:
+    """Returns the policy for `"float"` or `"int8"`, of a file `tflite.tune` wrote, or itself."""
+    if isinstance(target, Policy):
+        return target
+    if target in POLICIES:
+        return POLICIES[target]
+    path = pathlib.Path(target)
+    if path.suffix != ".json" or not path.is_file():
+        raise ValueError(
+            f"`target` must be one of {list(POLICIES)} or the path of a .json file with a policy. "
+            f"Received: target={target!r}"
+        )
+    return Policy(**json.loads(path.read_text())["policy"])

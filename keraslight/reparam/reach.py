@@ -1,0 +1,71 @@
+"""Where a tensor's channels get to without leaving what is linear."""
+
+import keras
+
+L = keras.layers
+
+
+def takes_border(layer) -> bool:
+    """Tells whether a convolution can take in maps of its size as further channels."""
+    return (
+        layer.kernel_size == (1, 1)
+        and layer.strides == (1, 1)
+        and layer.groups == 1
+        and layer.data_format == "channels_last"
+    )
+
+
+def joins_channels(call) -> bool:
+    """Tells whether a call concatenates or slices channels, or scales and shifts them."""
+    operation = call.operation
+    rank = len(call.outputs.shape)
+    if type(operation).__name__ in ("Concatenate", "BatchNormalization"):
+        axis = operation.axis
+        return (axis[0] if isinstance(axis, list | tuple) else axis) in (-1, rank - 1)
+    if type(operation).__name__ != "GetItem":
+        return False
+    key = call.args[1]
+    if not isinstance(key, tuple) or not isinstance(key[-1], slice):
+        return False
+    *others, last = key
+    reaches_last = Ellipsis in others or len(key) == rank
+    takes_all = all(other is Ellipsis or other == slice(None) for other in others)
+    return reaches_last and takes_all and last.step in (None, 1)
+
+
+def reaches_pointwise(graph, tensor, start: int = 0, stop: int | None = None) -> bool:
+    """Tells whether 1x1 convolutions are all that channels of a tensor get to, linearly.
+
+    Args:
+        graph: the `Graph` of the original model.
+        tensor: a tensor of it.
+        start: int, the first of the channels.
+        stop: optional int, the end of the channels.
+    """
+    stop = tensor.shape[-1] if stop is None else stop
+    if start >= stop:
+        return True
+    users = graph.users(tensor)
+    if not users or graph.is_output(tensor):
+        return False
+    return all(_user_reaches_pointwise(graph, user, tensor, start, stop) for user in users)
+
+
+def _user_reaches_pointwise(graph, user, tensor, start, stop):
+    kind = type(user.operation)
+    if kind is L.Conv2D:
+        return takes_border(user.operation)
+    if not joins_channels(user):
+        return False
+    if kind.__name__ == "GetItem":
+        first, last, _ = user.args[1][-1].indices(tensor.shape[-1])
+        start, stop = max(start, first) - first, min(stop, last) - first
+        return reaches_pointwise(graph, user.outputs, start, stop)
+    position, reaches = 0, True
+    for x in user.inputs:
+        if x is tensor:
+            reaches = reaches and reaches_pointwise(
+                graph, user.outputs, position + start, position + stop
+            )
+        position += x.shape[-1]
+    return reaches

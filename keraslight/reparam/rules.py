@@ -1,0 +1,277 @@
+"""How each kind of layer takes in what travels towards it, and what it passes on."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from keraslight.layers.reparam_layer import call_with_weights
+from keraslight.reparam.algebra import norm_scale_shift, response, scale_inputs
+from keraslight.reparam.border import at_output_size, outside_response
+from keraslight.reparam.reach import joins_channels, reaches_pointwise, takes_border
+from keraslight.reparam.signal import Part, Signal, concatenate
+
+L = keras.layers
+
+# part of a tensor enters a 1x1 convolution as the whole tensor, with zero weights, from this share
+MIN_SHARE = 0.5
+
+
+def convolution(writer, call, x):
+    """Rule of Conv2D: takes in scales, shifts where it does not pad, borders where it is 1x1."""
+    layer = call.operation
+    if layer.data_format != "channels_last":
+        return None
+    pads = x.padding is not None or (layer.padding == "same" and layer.kernel_size != (1, 1))
+    if (x.shift.any() and pads) or (x.border and not takes_border(layer)):
+        x = writer.plain(x)
+    kernel, bias = _with_following_norm(writer, call)
+    bias = bias + response(kernel, x.shift)
+    borders = {key: value.T @ kernel[0, 0] for key, value in x.border.items()}
+    kernel = scale_inputs(kernel, x.scale)
+    x = replace(x.bare(), name=f"{call.name}_concat")
+    if not takes_border(layer) or x.padding is not None:
+        return _linear(writer, call, x, kernel, bias)
+    x, kernel = _widened(x, kernel)
+    return _pointwise(writer, call, x, kernel, bias, borders)
+
+
+def depthwise(writer, call, x):
+    """Rule of DepthwiseConv2D: takes in scales; a shift may travel on, border and all."""
+    layer = call.operation
+    if layer.data_format != "channels_last":
+        return None
+    pads = x.padding is not None or layer.padding == "same"
+    travels = _is_linear(layer) and reaches_pointwise(writer.graph, call.outputs)
+    if x.border or (x.shift.any() and pads and not (travels and _pads_by_one(layer, x))):
+        x = writer.plain(x)
+    kernel, bias = _with_following_norm(writer, call)
+    bias = bias + (kernel * x.shift[:, None]).sum(axis=(0, 1)).ravel()
+    scaled = kernel * x.scale[:, None]
+    if not travels:
+        return _depthwise(writer, call, x, scaled, bias)
+    result = _depthwise(writer, call, x, scaled, np.zeros_like(bias))
+    border = {}
+    if x.shift.any() and pads:
+        key, coefficients = _border(writer, x, layer, kernel, result)
+        border[key] = coefficients
+    return replace(result, shift=bias, border=border)
+
+
+def dense(writer, call, x):
+    """Rule of Dense: takes in scales and shifts."""
+    if x.border or x.padding is not None:
+        x = writer.plain(x)
+    kernel, bias = _with_following_norm(writer, call)
+    return _linear(writer, call, x, kernel * x.scale[:, None], bias + x.shift @ kernel)
+
+
+def norm(writer, call, x):
+    """Rule of BatchNormalization: it is a scale and a shift."""
+    if call in writer.folded:
+        return x
+    if not _is_last(call.operation.axis, call.outputs):
+        return None
+    x = x if x.padding is None else writer.plain(x)
+    return x.affine(*norm_scale_shift(call.operation))
+
+
+def zero_padding(writer, call, x):
+    """Rule of ZeroPadding2D: the zeros travel on to the convolution."""
+    if call.operation.data_format != "channels_last" or x.padding is not None:
+        return None
+    return replace(x, padding=call.operation.padding)
+
+
+def concatenation(writer, call, xs):
+    """Rule of Concatenate: nothing is joined until a reader needs one tensor."""
+    if not joins_channels(call) or any(x.padding is not None for x in xs):
+        return None
+    return concatenate(xs, call.name)
+
+
+def get_item(writer, call, x, key):
+    """Rule of slicing: of channels, nothing is cut until a reader needs the part."""
+    if not joins_channels(call) or x.padding is not None:
+        return None
+    start, stop, _ = key[-1].indices(x.channels)
+    return x.channels_between(start, stop)
+
+
+def through(writer, call, x):
+    """Rule of layers that scales and shifts per channel pass unchanged."""
+    if x.padding is not None or x.border or call.outputs.shape[-1] != x.channels:
+        return None
+    return writer.keep(call, x.bare()).affine(x.scale, x.shift)
+
+
+def average_pooling(writer, call, x):
+    """Rule of AveragePooling2D: scales and shifts pass, unless the pooling pads."""
+    return through(writer, call, x) if call.operation.padding == "valid" else None
+
+
+def reshape(writer, call, x):
+    """Rule of reshaping layers: scales and shifts pass from a map of one pixel to a vector."""
+    one_pixel = all(side == 1 for side in call.inputs[0].shape[1:-1])
+    return through(writer, call, x) if one_pixel and len(call.outputs.shape) in (2, 4) else None
+
+
+def nothing(writer, call, x):
+    """Rule of layers that do nothing."""
+    return x
+
+
+# layers by type, bare operations by the name of their class, which is not public
+RULES = {
+    L.AveragePooling2D: average_pooling,
+    L.BatchNormalization: norm,
+    L.Concatenate: concatenation,
+    L.Conv2D: convolution,
+    L.Dense: dense,
+    L.DepthwiseConv2D: depthwise,
+    L.Dropout: through,
+    L.Flatten: reshape,
+    L.GlobalAveragePooling2D: through,
+    L.Identity: nothing,
+    L.Reshape: reshape,
+    L.ZeroPadding2D: zero_padding,
+    "Concatenate": concatenation,
+    "ConvertToTensor": nothing,
+    "GetItem": get_item,
+}
+
+
+def _linear(writer, call, x, kernel, bias):
+    """Writes a linear layer with new weights on the bare tensor of `x`."""
+    layer = call.operation
+    copy = writer.copy(layer, use_bias=bool(layer.use_bias or bias.any()))
+    weights = (kernel, bias) if copy.use_bias else (kernel,)
+    output = call_with_weights(copy, writer.tensor(x.bare()), *weights)
+    return Signal.of(output, x.grid if _keeps_size(layer, x) else None, call.name)
+
+
+def _pointwise(writer, call, x, kernel, bias, borders):
+    """Writes a 1x1 convolution of parts and of border maps, in the form the policy chooses."""
+    layer, policy = call.operation, writer.policy
+    if policy.border == "channels" or not _is_linear(layer):
+        maps = [Signal.of(writer.outside_maps(key)) for key in borders]
+        x = replace(concatenate([x, *maps], x.name), grid=x.grid)
+        kernel = np.concatenate([kernel, *(rows[None, None] for rows in borders.values())], axis=2)
+        borders = {}
+    terms = []
+    if policy.join == "split" and len(x.parts) > 1 and _is_linear(layer):
+        position = 0
+        for part in x.parts:
+            rows = kernel[:, :, position : (position := position + part.stop - part.start)]
+            terms.append(_linear(writer, call, x.with_parts([part]), rows, bias))
+            bias = np.zeros_like(bias)
+    else:
+        terms.append(_linear(writer, call, x, kernel, bias))
+    for key, rows in borders.items():
+        conv = writer.new(L.Conv2D, f"{call.name}_border", len(bias), 1, use_bias=False)
+        maps = call_with_weights(conv, writer.outside_maps(key), rows[None, None])
+        terms.append(Signal.of(maps))
+    if len(terms) == 1:
+        return terms[0]
+    add = writer.new(L.Add, f"{call.name}_add")
+    output = add([writer.tensor(term) for term in terms])
+    return Signal.of(output, x.grid, call.name)
+
+
+def _depthwise(writer, call, x, kernel, bias):
+    """Writes a depthwise convolution, part by part if the policy says so."""
+    strided = call.operation.strides != (1, 1)
+    if writer.policy.downsample == "joined" or len(x.parts) == 1 or not strided:
+        return _linear(writer, call, x, kernel, bias)
+    outputs, position = [], 0
+    multiplier = kernel.shape[-1]
+    for part in x.parts:
+        end = position + part.stop - part.start
+        of_part = slice(position * multiplier, end * multiplier)
+        signal = x.channels_between(position, end)
+        outputs.append(_linear(writer, call, signal, kernel[:, :, position:end], bias[of_part]))
+        position = end
+    joined = writer.tensor(concatenate(outputs, f"{call.name}_concat"))
+    return Signal.of(joined, outputs[0].grid, call.name)
+
+
+def _with_following_norm(writer, call):
+    """Returns kernel and bias of a linear layer, the normalization right after it folded in."""
+    layer = call.operation
+    kernel = np.asarray(layer.kernel, "float64")
+    bias = np.asarray(layer.bias, "float64") if layer.use_bias else 0.0
+    channels = call.outputs.shape[-1]
+    user = writer.graph.sole_user(call.outputs)
+    if (
+        user is None
+        or type(user.operation) is not L.BatchNormalization
+        or not _is_last(user.operation.axis, call.outputs)
+        or not _is_linear(layer)
+    ):
+        return kernel, bias + np.zeros(channels)
+    writer.folded.add(user)
+    scale, shift = norm_scale_shift(user.operation)
+    of_outputs = kernel.shape[2:] if isinstance(layer, L.DepthwiseConv2D) else (channels,)
+    return kernel * scale.reshape(of_outputs), bias * scale + shift
+
+
+def _border(writer, x, layer, kernel, output):
+    """Returns the maps and the coefficients of what a padding depthwise makes of a shift."""
+    coefficients = outside_response(kernel, x.shift)
+    source, strides = x.parts[0].tensor, layer.strides[0]
+    key = (x.grid, strides)
+    if strides == 2 and None not in source.shape[1:3]:
+        coefficients = at_output_size(coefficients, *source.shape[1:3])
+        source, strides, key = output.parts[0].tensor, 1, (output.grid, 1)
+    writer.map_sources.setdefault(key, (source, strides))
+    return key, coefficients
+
+
+def _widened(x, kernel):
+    """Replaces large parts of tensors by the whole tensors, with zero rows in a 1x1 kernel."""
+    parts, rows, position = [], [], 0
+    for part in x.parts:
+        length = part.stop - part.start
+        block = kernel[:, :, position : position + length]
+        position += length
+        total = part.tensor.shape[-1]
+        if not part.is_whole and length >= MIN_SHARE * total:
+            before_after = (part.start, total - part.stop)
+            block = np.pad(block, ((0, 0), (0, 0), before_after, (0, 0)))
+            part = Part(part.tensor, 0, total)
+        parts.append(part)
+        rows.append(block)
+    return x.with_parts(parts), np.concatenate(rows, axis=2)
+
+
+def _is_linear(layer) -> bool:
+    return layer.activation is keras.activations.linear
+
+
+def _is_last(axis, tensor) -> bool:
+    axis = axis[0] if isinstance(axis, list | tuple) else axis
+    return axis in (-1, len(tensor.shape) - 1)
+
+
+def _pads_by_one(layer, x) -> bool:
+    """Tells whether a depthwise convolution is a 3x3 that pads one zero on all four sides."""
+    by_one = (
+        x.padding == ((1, 1), (1, 1))
+        if layer.padding == "valid"
+        else x.padding is None and layer.strides == (1, 1)
+    )
+    return (
+        by_one
+        and layer.kernel_size == (3, 3)
+        and layer.dilation_rate == (1, 1)
+        and layer.strides in ((1, 1), (2, 2))
+    )
+
+
+def _keeps_size(layer, x) -> bool:
+    if isinstance(layer, L.Dense):
+        return True
+    return layer.strides == (1, 1) and (
+        _pads_by_one(layer, x)
+        or (x.padding is None and (layer.padding == "same" or layer.kernel_size == (1, 1)))
+    )
