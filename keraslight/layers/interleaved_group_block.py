@@ -1,6 +1,7 @@
 """IGCV3's block: interleaved low-rank group convolutions."""
 
 import keras
+import numpy as np
 
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
@@ -21,8 +22,8 @@ class InterleavedGroupBlock(ReparamLayer):
 
     `norm(project(act(norm(depthwise(shuffle(norm(expand(x))))))))`, plus `x` if asked, with grouped
     1x1 convolutions: the block of IGCV3-D as its released graph has it. There is no activation
-    after the expansion, and one permutation in a block. At inference the permutation is part of the
-    expansion's kernel, which is dense.
+    after the expansion, and one permutation in a block. At inference no permutation is left, see
+    `deploy`.
 
     Args:
         filters: int, the number of output channels.
@@ -119,13 +120,84 @@ class InterleavedGroupBlock(ReparamLayer):
         return self.add([inputs, x]) if self.residual else x
 
     def deploy(self, inputs, policy):
-        channels = self.expand.filters
-        order = shuffled(channels, self.groups[0])
+        """Writes the block without its permutation, in the form the policy chooses.
+
+        `"dense"`: the expansion is a dense convolution whose outputs stand in the order that the
+        permutation would give them.
+
+        The two other forms have the multiply-adds of the grouped block. A group of the projection
+        reads an equal share of every group of the expansion, in an order that its own kernel can
+        take in. So the block falls apart into one block for each group of the projection. These
+        stand side by side (`"branches"`), or are written as one on an input that is repeated for
+        each (`"duplicated"`).
+        """
+        groups, channels = self.groups, self.expand.filters
+        if policy.interleaved == "dense" or channels % (groups[0] * groups[1]):
+            return self._dense(inputs)
+        branches = self._branches()
+        if policy.interleaved == "branches":
+            outputs = [
+                self._branch(inputs, branch, 1, f"{self.name}_{index}")
+                for index, branch in enumerate(branches)
+            ]
+            x = keras.layers.Concatenate(name=f"{self.name}_concat")(outputs)
+        else:
+            repeated = keras.layers.Concatenate(name=f"{self.name}_repeat")([inputs] * groups[1])
+            joined = [np.concatenate(parts, axis=-1) for parts in zip(*branches, strict=True)]
+            x = self._branch(repeated, joined, groups[1], self.name)
+        return self.add([inputs, x]) if self.residual else x
+
+    def _dense(self, inputs):
+        order = shuffled(self.expand.filters, self.groups[0])
         kernel, bias = fold_norm(self.expand.kernel, self.expand_norm)
         kernel = as_dense(kernel, self.groups[0])
-        conv = conv2d(channels, use_bias=True, name=f"{self.name}_expand_conv")
+        conv = conv2d(self.expand.filters, use_bias=True, name=f"{self.name}_expand_conv")
         x = call_with_weights(conv, inputs, kernel[..., order], bias[order])
         return self.finish(inputs, x)
+
+    def _branches(self):
+        """Returns kernel and bias of the three convolutions that lead to each projection's group.
+
+        Depthwise kernels are `(height, width, 1, channels)` here, so that the channels of every
+        array stand last.
+        """
+        expand = fold_norm(self.expand.kernel, self.expand_norm)
+        depthwise = keras.ops.convert_to_numpy(self.depthwise.kernel)
+        depthwise = fold_norm(np.swapaxes(depthwise, -1, -2), self.depthwise_norm)
+        project = fold_norm(self.project.kernel, self.project_norm)
+        channels, groups = self.expand.filters, self.groups
+        # [branch, group of the expansion, channel]: place before the permutation, and after it
+        before = np.arange(channels).reshape(*groups, -1).swapaxes(0, 1)
+        after = shuffled(channels, groups[0]).argsort()[before]
+        rows = channels // groups[1]
+        columns = np.arange(self.filters).reshape(groups[1], -1)
+        return [
+            [
+                *(array[..., before[branch].ravel()] for array in expand),
+                *(array[..., after[branch].ravel()] for array in depthwise),
+                project[0][:, :, after[branch].ravel() - branch * rows][..., columns[branch]],
+                project[1][columns[branch]],
+            ]
+            for branch in range(groups[1])
+        ]
+
+    def _branch(self, inputs, arrays, groups, name):
+        """Writes the three convolutions, for `groups` branches at once."""
+        expand, expand_bias, depthwise, depthwise_bias, project, project_bias = arrays
+        conv = conv2d(
+            len(expand_bias),
+            groups=groups * self.groups[0],
+            use_bias=True,
+            name=f"{name}_expand_conv",
+        )
+        x = call_with_weights(conv, inputs, expand, expand_bias)
+        if self.pad is not None:
+            x = zero_padding(1, name=f"{name}_pad")(x)
+        conv = depthwise_conv2d(self.strides, use_bias=True, name=f"{name}_depthwise")
+        x = call_with_weights(conv, x, np.swapaxes(depthwise, -1, -2), depthwise_bias)
+        x = keras.layers.Activation(self.activation, name=f"{name}_act")(x)
+        conv = conv2d(len(project_bias), groups=groups, use_bias=True, name=f"{name}_project_conv")
+        return call_with_weights(conv, x, project, project_bias)
 
     def compute_output_shape(self, input_shape):
         return strided_shape(input_shape, self.strides, self.filters)

@@ -37,7 +37,7 @@ def zero_padding(pixels, **kwargs) -> keras.layers.ZeroPadding2D:
 
 
 def depthwise_conv2d(strides: int = 1, **kwargs) -> keras.layers.DepthwiseConv2D:
-    """Returns a depthwise 3x3 convolution without bias.
+    """Returns a depthwise 3x3 convolution, without bias unless said otherwise.
 
     At stride 1 it pads with zeros to `"same"`; above, its input is to be padded by one.
     """
@@ -45,10 +45,9 @@ def depthwise_conv2d(strides: int = 1, **kwargs) -> keras.layers.DepthwiseConv2D
         3,
         strides,
         padding="same" if strides == 1 else "valid",
-        use_bias=False,
         depthwise_initializer=depthwise_initializer(3),
         data_format="channels_last",
-        **kwargs,
+        **{"use_bias": False, **kwargs},
     )
 
 

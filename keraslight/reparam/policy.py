@@ -78,4 +78,11 @@ def policy_for(target: str | os.PathLike | Policy) -> Policy:
             f"`target` must be one of {list(POLICIES)} or the path of a .json file with a policy. "
             f"Received: target={target!r}"
         )
-    return Policy(**json.loads(path.read_text())["policy"])
+    try:
+        choices = json.loads(path.read_text())["policy"]
+        return Policy(**choices)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"The file holds no policy of this version of keraslight: {error}. "
+            f"Received: target='{path}'"
+        ) from error

@@ -1,0 +1,93 @@
+"""Every form that a policy can choose is the same function."""
+
+import json
+
+import keras
+import pytest
+
+import keraslight
+from keraslight.layers import InterleavedGroupBlock, RefCO
+from keraslight.reparam.policy import POLICIES, Policy, policy_for
+from tests.helpers import images, randomize_norms, relative_error
+
+TOLERANCE = 1e-5
+
+
+def kinds(model):
+    return [type(layer).__name__ for layer in model.layers]
+
+
+@pytest.mark.parametrize("size", [(None, None, 3), (33, 48, 3)])
+@pytest.mark.parametrize("name", ["vgnetg_1_0mp", "vgnetg_2_0mp", "vgnetf_1_0mp_se"])
+def test_vgnet_for_float(name, size):
+    model = keraslight.create_model(name, input_shape=size, classes=5, classifier_activation=None)
+    fused = randomize_norms(model).fuse(target="float")
+    assert relative_error(model, fused, images(2, 33, 48, 3)) <= TOLERANCE
+
+
+def block(size, **kwargs):
+    """A block between two convolutions, as in a network."""
+    start = keras.Input(size)
+    x = keras.layers.Conv2D(12, 3, name="before")(start)
+    x = InterleavedGroupBlock(name="block", **kwargs)(x)
+    return randomize_norms(keras.Model(start, keras.layers.Conv2D(4, 1, name="after")(x)))
+
+
+@pytest.mark.parametrize("size", [(None, None, 3), (13, 10, 3)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"filters": 12, "residual": True},
+        {"filters": 16, "strides": 2, "expansion": 4},
+        {"filters": 18, "groups": (4, 3), "expansion": 2},
+    ],
+)
+def test_interleaved_groups(arguments, size):
+    model = block(size, **arguments)
+    macs = keraslight.count_macs(model, (13, 10, 3))
+    x = images(2, 13, 10, 3)
+    for form in ("dense", "branches", "duplicated"):
+        fused = keraslight.fuse(model, target=Policy(interleaved=form))
+        assert relative_error(model, fused, x) <= TOLERANCE
+        assert not {"Reshape", "Permute", "Transpose", "Take"} & set(kinds(fused))
+        assert (keraslight.count_macs(fused, (13, 10, 3)) == macs) == (form != "dense")
+
+
+def test_interleaved_groups_that_do_not_divide():
+    model = block((9, 9, 3), filters=12, expansion=1, groups=(3, 2))
+    kernel_counts = kinds(keraslight.fuse(model, target=Policy(interleaved="branches")))
+    assert kernel_counts.count("Conv2D") == 2 + 2 * 2
+    model = block((9, 9, 3), filters=12, expansion=1, groups=(4, 2))  # 12 / 8 channels
+    kernel_counts = kinds(keraslight.fuse(model, target=Policy(interleaved="branches")))
+    assert kernel_counts.count("Conv2D") == 2 + 2
+
+
+@pytest.mark.parametrize("form", ["dense", "mixed", "grouped"])
+def test_factor_pairs(form):
+    start = keras.Input((7, 8, 16))
+    x = RefCO(32, name="wide")(start)
+    x = keras.layers.ReLU(name="act")(x)
+    model = keras.Model(start, RefCO(16, name="narrow")(x))
+    fused = keraslight.fuse(model, target=Policy(narrow_pair=form, wide_pair=form))
+    assert relative_error(model, fused, images(2, 7, 8, 16)) <= TOLERANCE
+
+
+def test_policies_by_name_and_file(tmp_path):
+    assert policy_for("int8") is POLICIES["int8"]
+    assert policy_for(POLICIES["float"]) is POLICIES["float"]
+    path = tmp_path / "phone.json"
+    path.write_text(json.dumps({"policy": {"interleaved": "branches"}, "measured": {}}))
+    assert policy_for(path) == Policy(interleaved="branches")
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(ValueError, match=r"'float', 'int8'.*Received: target='int4'"):
+        policy_for("int4")
+    with pytest.raises(ValueError, match=r"`border`.*Received: border='maps'"):
+        Policy(border="maps")
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"other\.json"):
+        policy_for(tmp_path / "other.json")
+    (tmp_path / "newer.json").write_text('{"policy": {"border": "sum", "depth": 3}}')
+    with pytest.raises(ValueError, match=r"depth.*newer\.json"):
+        policy_for(tmp_path / "newer.json")
