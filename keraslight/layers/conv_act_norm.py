@@ -20,6 +20,8 @@ class ConvActNorm(ReparamLayer):
         kernel_size: odd int.
         strides: int, the stride in both directions.
         activation: name of an activation or a callable.
+        norm_first: bool, whether the normalization stands before the activation, as in most other
+            networks, so that it folds into the convolution. VGNet's stands after it.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -42,6 +44,7 @@ class ConvActNorm(ReparamLayer):
         kernel_size: int = 1,
         strides: int = 1,
         activation="silu",
+        norm_first: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -49,6 +52,7 @@ class ConvActNorm(ReparamLayer):
         self.kernel_size = kernel_size
         self.strides = strides
         self.activation = keras.activations.get(activation)
+        self.norm_first = norm_first
         dtype = self.dtype_policy
         self.pad = None
         if strides > 1 and kernel_size > 1:
@@ -77,7 +81,10 @@ class ConvActNorm(ReparamLayer):
 
     def call(self, inputs, training=None):
         x = inputs if self.pad is None else self.pad(inputs)
-        return self.norm(self.act(self.conv(x)), training=training)
+        x = self.conv(x)
+        if self.norm_first:
+            return self.act(self.norm(x, training=training))
+        return self.norm(self.act(x), training=training)
 
     def compute_output_shape(self, input_shape):
         if self.pad is not None:
@@ -91,4 +98,5 @@ class ConvActNorm(ReparamLayer):
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "activation": keras.activations.serialize(self.activation),
+            "norm_first": self.norm_first,
         }

@@ -26,6 +26,7 @@ class DownsamplingBlock(ReparamLayer):
             negated in odd channels; `"learned"` (VGNetC).
         activation: name of an activation or a callable.
         se_ratio: optional float, channels kept by squeeze-and-excitation; `None` leaves it out.
+        norm_first: bool, see `ConvActNorm`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -52,6 +53,7 @@ class DownsamplingBlock(ReparamLayer):
         downsampling: str = "gaussian",
         activation="silu",
         se_ratio: float | None = None,
+        norm_first: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -66,6 +68,7 @@ class DownsamplingBlock(ReparamLayer):
         self.strides = strides
         self.downsampling = downsampling
         self.activation = keras.activations.get(activation)
+        self.norm_first = norm_first
         self.se_ratio = se_ratio
         self.pad = None
         if downsampling == "learned":
@@ -102,6 +105,7 @@ class DownsamplingBlock(ReparamLayer):
             self.filters - self.kept,
             self.activation,
             self.se_ratio,
+            self.norm_first,
             dtype=self.dtype_policy,
             name=f"{self.name}_pointwise",
         )
@@ -132,6 +136,7 @@ class DownsamplingBlock(ReparamLayer):
             "strides": self.strides,
             "downsampling": self.downsampling,
             "activation": keras.activations.serialize(self.activation),
+            "norm_first": self.norm_first,
             "se_ratio": self.se_ratio,
         }
 

@@ -21,6 +21,7 @@ class HalfIdentityBlock(ReparamLayer):
             `"edge_gaussian"`. Fixed kernels are followed by a batch normalization.
         activation: name of an activation or a callable.
         se_ratio: optional float, channels kept by squeeze-and-excitation; `None` leaves it out.
+        norm_first: bool, see `ConvActNorm`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: two of `(batch, height, width, channels)`.
@@ -46,6 +47,7 @@ class HalfIdentityBlock(ReparamLayer):
         kernels: str = "learned",
         activation="silu",
         se_ratio: float | None = None,
+        norm_first: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -56,6 +58,7 @@ class HalfIdentityBlock(ReparamLayer):
             )
         self.kernels = kernels
         self.activation = keras.activations.get(activation)
+        self.norm_first = norm_first
         self.se_ratio = se_ratio
         self.depthwise, self.norm = spatial_layers(kernels, self.dtype_policy, f"{self.name}_")
         self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
@@ -71,6 +74,7 @@ class HalfIdentityBlock(ReparamLayer):
             channels,
             self.activation,
             self.se_ratio,
+            self.norm_first,
             dtype=self.dtype_policy,
             name=f"{self.name}_pointwise",
         )
@@ -95,6 +99,7 @@ class HalfIdentityBlock(ReparamLayer):
             **super().get_config(),
             "kernels": self.kernels,
             "activation": keras.activations.serialize(self.activation),
+            "norm_first": self.norm_first,
             "se_ratio": self.se_ratio,
         }
 

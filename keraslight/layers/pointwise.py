@@ -21,6 +21,7 @@ class Pointwise(ReparamLayer):
         filters: int, the number of output channels.
         activation: name of an activation or a callable.
         se_ratio: optional float, channels kept by the squeeze; `None` leaves the attention out.
+        norm_first: bool, see `ConvActNorm`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -37,13 +38,27 @@ class Pointwise(ReparamLayer):
         (https://arxiv.org/abs/2207.10318), as in the authors' code.
     """
 
-    def __init__(self, filters: int, activation="silu", se_ratio: float | None = None, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        activation="silu",
+        se_ratio: float | None = None,
+        norm_first: bool = False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.filters = filters
         self.activation = keras.activations.get(activation)
+        self.norm_first = norm_first
         self.se_ratio = se_ratio
         dtype = self.dtype_policy
-        self.mix = ConvActNorm(filters, activation=self.activation, dtype=dtype, name=self.name)
+        self.mix = ConvActNorm(
+            filters,
+            activation=self.activation,
+            norm_first=norm_first,
+            dtype=dtype,
+            name=self.name,
+        )
         self.attention = None
         if se_ratio:
             self.attention = SqueezeExcite(
@@ -70,5 +85,6 @@ class Pointwise(ReparamLayer):
             **super().get_config(),
             "filters": self.filters,
             "activation": keras.activations.serialize(self.activation),
+            "norm_first": self.norm_first,
             "se_ratio": self.se_ratio,
         }

@@ -32,6 +32,7 @@ VERSIONS = {
     2: {"activation": "silu", "blur": "gaussian", "shared": False, "dropout_rate": 0.2},
 }
 FIXED_KERNELS = ("edge_gaussian", "edge")
+NORMS = ("after", "before")
 SE_RATIO = 0.25
 
 
@@ -49,6 +50,7 @@ def VGNetG(
     classifier_activation="softmax",
     dropout_rate: float | None = None,
     activation=None,
+    norm: str = "after",
     name: str | None = None,
 ) -> LightModel:
     """Builds VGNetG: learned depthwise kernels, but fixed Gaussians where the resolution halves.
@@ -74,6 +76,9 @@ def VGNetG(
         dropout_rate: optional float before the classifier. Defaults to 0.2 in version 2 and to 0 in
             version 1.
         activation: optional name of an activation or callable, in place of the version's.
+        norm: `"after"` the activation, as published, or `"before"` it, where every normalization
+            folds into the convolution before it: less arithmetic when fused, another network to
+            train, for which no weights are published.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -113,6 +118,7 @@ def VGNetC(
     classifier_activation="softmax",
     dropout_rate: float | None = None,
     activation=None,
+    norm: str = "after",
     name: str | None = None,
 ) -> LightModel:
     """Builds VGNetC: every depthwise kernel is learned.
@@ -149,6 +155,7 @@ def VGNetF(
     classifier_activation="softmax",
     dropout_rate: float | None = None,
     activation=None,
+    norm: str = "after",
     name: str | None = None,
 ) -> LightModel:
     """Builds VGNetF: every depthwise kernel is fixed, an edge detector or a Gaussian.
@@ -192,6 +199,7 @@ def _vgnet(
     classifier_activation,
     dropout_rate,
     activation,
+    norm,
     name,
 ):
     channels, blocks = pick(VARIANTS, variant, "variant")
@@ -204,7 +212,15 @@ def _vgnet(
         )
     if fixed and kernels not in FIXED_KERNELS:
         raise ValueError(f"`kernels` must be one of {FIXED_KERNELS}. Received: kernels={kernels!r}")
+    if norm not in NORMS:
+        raise ValueError(f"`norm` must be one of {NORMS}. Received: norm={norm!r}")
+    if norm == "before" and weights == "imagenet":
+        raise ValueError(
+            "Weights were published for the normalization after the activation only. Pass "
+            "weights=None or your own. Received: norm='before', weights='imagenet'"
+        )
     activation = settings["activation"] if activation is None else activation
+    norm_first = norm == "before"
     if dropout_rate is None:
         dropout_rate = settings["dropout_rate"]
     se_ratio = SE_RATIO if se else None
@@ -217,7 +233,7 @@ def _vgnet(
         min_size=8 if thumbnail else 32,
         include_top=include_top,
     )
-    x = ConvActNorm(channels[0], 3, first_stride, activation, name="stem")(start)
+    x = ConvActNorm(channels[0], 3, first_stride, activation, norm_first, name="stem")(start)
     for stage, (filters, depth) in enumerate(zip(channels[1:], blocks, strict=True), 1):
         strides = first_stride if stage == 1 else 2
         # the published code blurs only where it downsamples
@@ -228,11 +244,12 @@ def _vgnet(
             "learned" if learned else settings["blur"],
             activation,
             se_ratio,
+            norm_first,
             name=f"stage{stage}_block0",
         )(x)
         for block in range(1, depth):
             halves = HalfIdentityBlock(
-                kernels, activation, se_ratio, name=f"stage{stage}_block{block}"
+                kernels, activation, se_ratio, norm_first, name=f"stage{stage}_block{block}"
             )(halves)
         x = keras.layers.Concatenate(name=f"stage{stage}_concat")(halves)
     if settings["shared"] and not fixed:
@@ -240,7 +257,7 @@ def _vgnet(
     else:
         depthwise, norm = spatial_layers(kernels, prefix="stage4_")
         x = depthwise(x) if norm is None else norm(depthwise(x))
-    x = ConvActNorm(channels[-1], 1, 1, activation, name="stage4_pointwise")(x)
+    x = ConvActNorm(channels[-1], 1, 1, activation, norm_first, name="stage4_pointwise")(x)
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
 
     identity = _name(family, variant, se, kernels)

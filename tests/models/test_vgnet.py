@@ -190,3 +190,10 @@ def test_features_of_a_fused_model_are_refused():
     fused = keraslight.VGNetG(input_shape=(32, 32, 3)).fuse()
     with pytest.raises(ValueError, match="fuse on the features"):
         keraslight.feature_extractor(fused)
+
+
+def test_norm_is_checked():
+    with pytest.raises(ValueError, match=r"'before'.*Received: norm='none'"):
+        keraslight.VGNetG(norm="none")
+    with pytest.raises(ValueError, match="Received: norm='before', weights='imagenet'"):
+        keraslight.VGNetC(norm="before", weights="imagenet")

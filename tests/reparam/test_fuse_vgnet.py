@@ -56,6 +56,18 @@ def test_fixed_sizes(name, size):
     assert relative_error(model, model.fuse(), images(2, *size, 3)) <= TOLERANCE
 
 
+def test_normalization_before_the_activation():
+    """All of it folds back: a convolution with bias and an activation each, nothing at the border."""
+    model = keraslight.VGNetG(
+        norm="before", se=True, input_shape=(33, 48, 3), classes=5, classifier_activation=None
+    )
+    fused = randomize_norms(model).fuse()
+    assert relative_error(model, fused, images(2, 33, 48, 3)) <= TOLERANCE
+    convs = [x for x in fused.layers if type(x) is keras.layers.Conv2D]
+    assert len(convs) == 28 + 2 * 26  # a squeeze and an excitation in every block
+    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in fused.layers)
+
+
 def test_thumbnail():
     model = randomize_norms(keraslight.VGNetG(thumbnail=True, classifier_activation=None))
     assert relative_error(model, model.fuse(), images(2, 32, 32, 3)) <= TOLERANCE
