@@ -57,7 +57,7 @@ def test_fixed_sizes(name, size):
 
 
 def test_normalization_before_the_activation():
-    """All of it folds back: a convolution with bias and an activation each, nothing at the border."""
+    """All of it folds back: convolutions with bias and activations are left."""
     model = keraslight.VGNetG(
         norm="before", se=True, input_shape=(33, 48, 3), classes=5, classifier_activation=None
     )
