@@ -1,4 +1,6 @@
-"""Reads and writes what the converter leaves out of a .tflite file: names and a signature."""
+"""Reads and writes what the converter leaves out of a .tflite file: names, metadata."""
+
+import numpy as np
 
 FILE_IDENTIFIER = b"TFL3"
 
@@ -41,6 +43,36 @@ def with_signature(content: bytes, inputs: list[str], outputs: list[str]) -> byt
     signature.outputs = _named(graph, graph.outputs, outputs)
     model.signatureDefs = [signature]
     return write(model)
+
+
+def with_entry(content: bytes, name: str, value: bytes) -> bytes:
+    """Returns a .tflite file with an entry among its metadata, in place of one of that name.
+
+    What was appended to the file, as a zip archive, is left out.
+    """
+    model = read(content)
+    buffer = schema().BufferT()
+    buffer.data = np.frombuffer(value, "uint8")
+    entry = schema().MetadataT()
+    entry.name, entry.buffer = name, len(model.buffers)
+    model.buffers.append(buffer)
+    others = [other for other in model.metadata or [] if _text(other.name) != name]
+    model.metadata = [*others, entry]
+    return write(model)
+
+
+def entry(content: bytes, name: str) -> bytes | None:
+    """Returns an entry among the metadata of a .tflite file, `None` if there is none."""
+    model = schema().Model.GetRootAs(content, 0)
+    for index in range(model.MetadataLength()):
+        if _text(model.Metadata(index).Name()) == name:
+            buffer = model.Buffers(model.Metadata(index).Buffer())
+            return b"" if buffer.DataIsNone() else buffer.DataAsNumpy().tobytes()
+    return None
+
+
+def _text(name):
+    return name.decode() if isinstance(name, bytes) else name
 
 
 def _named(graph, indices, names):

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -21,6 +22,9 @@ def export_tflite(
     path: str | os.PathLike,
     quantization: str | None = None,
     input_shape: tuple[int, ...] | None = None,
+    labels: Sequence[str] | None = None,
+    normalization: tuple | None = None,
+    **metadata,
 ) -> pathlib.Path:
     """Writes a model as a .tflite file: batch 1, named input and output, builtin operations only.
 
@@ -32,6 +36,13 @@ def export_tflite(
             `"float16"` stores the weights of a float model in 16 bits; `"int8"` takes a quantized
             model: int8 weights, activations, inputs and outputs.
         input_shape: `(height, width, channels)`, needed where the model takes any size.
+        labels: optional names of the classes, in the order of the outputs; written as the standard
+            metadata of TFLite, for the Android libraries to read.
+        normalization: optional `(mean, std)`, each a number or one for each channel:
+            `(pixel - mean) / std` is what the model takes, of pixels from 0 to 255. Written as
+            metadata too; it does not change the model.
+        **metadata: further attributes of `keraslight.export.metadata.ImageMetadata`, such as
+            `description`.
 
     Returns:
         The path of the file.
@@ -55,9 +66,20 @@ def export_tflite(
     graph = trace(model)
     sources = keras.tree.flatten(graph.inputs)
     shapes = [_static_shape(source, input_shape) for source in sources]
+    about = None
+    if labels is not None or normalization is not None or metadata:
+        from keraslight.export.metadata import image_metadata, write_metadata
+
+        about = image_metadata(
+            **{"name": model.name, "labels": labels, "normalization": normalization, **metadata},
+            outputs=model.outputs[0].shape[-1],
+            channels=shapes[0][-1],
+        )
     content = _convert(graph, shapes, quantization, model)
     names = [source.name for source in sources]
     content = with_signature(content, names, _output_names(model))
+    if about is not None:
+        content = write_metadata(content, about, channels=shapes[0][-1])
     _write_whole(path, content)
     return path
 

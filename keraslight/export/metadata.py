@@ -1,0 +1,225 @@
+"""What the numbers that go into and come out of a classifier's .tflite file mean.
+
+Standard TFLite metadata, as the Android libraries read it: the normalization of the input, and the
+labels as a text file that is appended to the .tflite file as a zip archive.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from keraslight.export import flatbuffer
+from keraslight.export.metadata_schema import pack, unpack
+
+ENTRY = "TFLITE_METADATA"
+# the name that Google's LiteRT image classification sample for Android asks for
+LABELS_FILE = "labels_without_background.txt"
+PREPROCESSING_FILE = "preprocessing.json"
+
+DESCRIPTIONS, TENSOR_AXIS_LABELS = 1, 2  # AssociatedFileType
+COLOR_SPACES = {1: 2, 3: 1}  # channels to ColorSpaceType: GRAYSCALE, RGB
+PARSER_VERSION = "1.0.0"  # that of the oldest parser that knows all fields written here
+
+
+@dataclass(frozen=True)
+class ImageMetadata:
+    """The metadata of an image classifier.
+
+    Attributes:
+        name: str, the model's name.
+        description: str, for people.
+        mean: floats, one for all channels or one for each: `(pixel - mean) / std` of pixels from 0
+            to 255 is what the input takes. Empty if it is not known.
+        std: floats, as many.
+        labels: the names of the classes, in the order of the outputs. Empty if they have none.
+        preprocessing: dict that says how pictures were resized and cropped; it has no place in the
+            standard and goes into a file of its own, `preprocessing.json`.
+    """
+
+    name: str = ""
+    description: str = ""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    preprocessing: dict = field(default_factory=dict)
+
+
+def image_metadata(
+    name: str,
+    outputs: int,
+    channels: int = 3,
+    labels: Sequence[str] | None = None,
+    normalization: tuple | None = None,
+    **others,
+) -> ImageMetadata:
+    """Returns metadata that was checked against the model it is for.
+
+    Args:
+        name: str, the model's name.
+        outputs: int, the number of classes.
+        channels: int, of the input.
+        labels: optional names of the classes, in the order of the outputs.
+        normalization: optional `(mean, std)`, each a number or one for each channel.
+        **others: further attributes of `ImageMetadata`.
+
+    Raises:
+        ValueError: if the labels are not as many as the outputs or cannot be lines of a file, or
+            the normalization is not one of such an input.
+    """
+    labels = () if labels is None else tuple(labels)
+    if labels and len(labels) != outputs:
+        raise ValueError(
+            "`labels` must be as many as the model has outputs. "
+            f"Received: {len(labels)} labels for {outputs} outputs"
+        )
+    for label in labels:
+        if not isinstance(label, str) or not label.strip() or len(label.splitlines()) != 1:
+            raise ValueError(f"Every label must be one line of text. Received: {label!r}")
+    mean, std = (), ()
+    if normalization is not None:
+        mean, std = (_per_channel(values, channels) for values in normalization)
+        if len(mean) != len(std) or min(std) <= 0:
+            raise ValueError(
+                "`normalization` must be (mean, std), std positive. "
+                f"Received: normalization={normalization}"
+            )
+    return ImageMetadata(name=name, labels=labels, mean=mean, std=std, **others)
+
+
+def _per_channel(values, channels):
+    values = tuple(float(v) for v in (values if isinstance(values, Sequence) else [values]))
+    if len(values) not in (1, channels):
+        raise ValueError(
+            f"A normalization has one value, or one for each of {channels} channels. "
+            f"Received: {values}"
+        )
+    return values
+
+
+def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -> bytes:
+    """Returns a .tflite file with metadata; what it had before is replaced.
+
+    Args:
+        content: the file.
+        metadata: `ImageMetadata`.
+        channels: int, of the input.
+    """
+    files = {}
+    if metadata.labels:
+        files[LABELS_FILE] = "".join(f"{label}\n" for label in metadata.labels)
+    if metadata.preprocessing:
+        files[PREPROCESSING_FILE] = json.dumps(metadata.preprocessing, indent=1) + "\n"
+    content = flatbuffer.with_entry(content, ENTRY, pack(_values(metadata, channels)))
+    archive = io.BytesIO(content)
+    if files:
+        with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as zip_file:
+            for name, text in files.items():
+                zip_file.writestr(zipfile.ZipInfo(name), text.encode())  # which bears no date
+    return archive.getvalue()
+
+
+def read_metadata(content: bytes) -> ImageMetadata | None:
+    """Returns the metadata in a .tflite file, `None` if there is none.
+
+    Raises:
+        ValueError: if the metadata is broken or names files that are not there.
+    """
+    packed = flatbuffer.entry(content, ENTRY)
+    if packed is None:
+        return None
+    values = unpack(packed)
+    subgraph = (values.get("subgraph_metadata") or [{}])[0]
+    source = (subgraph.get("input_tensor_metadata") or [{}])[0]
+    output = (subgraph.get("output_tensor_metadata") or [{}])[0]
+    normalization = {}
+    for unit in source.get("process_units", []):
+        if "options" in unit:
+            normalization = unit["options"][1]
+    labels = next(
+        (
+            _associated_file(content, file["name"]).splitlines()
+            for file in output.get("associated_files", [])
+            if file.get("type") == TENSOR_AXIS_LABELS
+        ),
+        [],
+    )
+    preprocessing = next(
+        (
+            json.loads(_associated_file(content, file["name"]))
+            for file in values.get("associated_files", [])
+            if file["name"] == PREPROCESSING_FILE
+        ),
+        {},
+    )
+    return ImageMetadata(
+        name=values.get("name", ""),
+        description=values.get("description", ""),
+        mean=tuple(normalization.get("mean", [])),
+        std=tuple(normalization.get("std", [])),
+        labels=tuple(labels),
+        preprocessing=preprocessing,
+    )
+
+
+def _associated_file(content, name):
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.read(name).decode()
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"The metadata of the .tflite file names a file that cannot be read. Received: {name!r}"
+        ) from error
+
+
+def _values(metadata, channels):
+    source = {
+        "name": "image",
+        "description": "The picture to classify.",
+        "content": {
+            "content_properties": (
+                "ImageProperties",
+                {"color_space": COLOR_SPACES.get(channels, 0)},
+            )
+        },
+    }
+    if metadata.mean:
+        mean, std = metadata.mean, metadata.std
+        source["process_units"] = [
+            {"options": ("NormalizationOptions", {"mean": mean, "std": std})}
+        ]
+        source["stats"] = {
+            "max": [(255 - m) / s for m, s in zip(mean, std, strict=True)],
+            "min": [(0 - m) / s for m, s in zip(mean, std, strict=True)],
+        }
+    output = {
+        "name": "score",
+        "description": "A score for each class.",
+        "content": {"content_properties": ("FeatureProperties", {})},
+    }
+    if metadata.labels:
+        output["associated_files"] = [
+            {
+                "name": LABELS_FILE,
+                "description": "The names of the classes, one a line.",
+                "type": TENSOR_AXIS_LABELS,
+            }
+        ]
+    values = {
+        "name": metadata.name,
+        "description": metadata.description,
+        "subgraph_metadata": [
+            {"input_tensor_metadata": [source], "output_tensor_metadata": [output]}
+        ],
+        "min_parser_version": PARSER_VERSION,
+    }
+    if metadata.preprocessing:
+        values["associated_files"] = [
+            {
+                "name": PREPROCESSING_FILE,
+                "description": "How pictures were resized and cropped.",
+                "type": DESCRIPTIONS,
+            }
+        ]
+    return values

@@ -1,0 +1,147 @@
+"""Packs and unpacks TFLite metadata, a flatbuffer, by a table of its schema."""
+
+import struct
+
+import flatbuffers
+import numpy as np
+from flatbuffers import encode, number_types
+from flatbuffers.table import Table
+
+FILE_IDENTIFIER = b"M001"
+
+# the tables of the public metadata_schema.fbs that describe an image classifier; fields in order
+TABLES = {
+    "ModelMetadata": """name:string description:string version:string
+        subgraph_metadata:[SubGraphMetadata] author:string license:string
+        associated_files:[AssociatedFile] min_parser_version:string""",
+    "SubGraphMetadata": """name:string description:string input_tensor_metadata:[TensorMetadata]
+        output_tensor_metadata:[TensorMetadata] associated_files:[AssociatedFile]""",
+    "TensorMetadata": """name:string description:string dimension_names:[string] content:Content
+        process_units:[ProcessUnit] stats:Stats associated_files:[AssociatedFile]""",
+    "Content": "content_properties:ContentProperties",
+    "FeatureProperties": "",
+    "ImageProperties": "color_space:byte",
+    "ProcessUnit": "options:ProcessUnitOptions",
+    "NormalizationOptions": "mean:[float] std:[float]",
+    "Stats": "max:[float] min:[float]",
+    "AssociatedFile": "name:string description:string type:byte locale:string",
+}
+# a union takes two fields: which of these it is, counted from 1, and that table
+UNIONS = {
+    "ContentProperties": ("FeatureProperties", "ImageProperties"),
+    "ProcessUnitOptions": ("NormalizationOptions",),
+}
+
+
+def pack(values: dict) -> bytes:
+    """Returns the flatbuffer of a `ModelMetadata`.
+
+    Args:
+        values: dict from names of fields to their values: str, int, lists, and dicts for tables; a
+            union is a pair of a table's name and its dict.
+    """
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(_write_table(builder, "ModelMetadata", values), FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def unpack(content: bytes) -> dict:
+    """Returns the values of a `ModelMetadata`, as `pack` takes them.
+
+    Fields that are absent, or of tables not in the schema here, are left out.
+
+    Raises:
+        ValueError: if the content is no TFLite metadata.
+    """
+    if content[4:8] != FILE_IDENTIFIER:
+        raise ValueError(f"Not TFLite metadata. Received: {len(content)} bytes")
+    try:
+        root = encode.Get(number_types.UOffsetTFlags.packer_type, content, 0)
+        return _read_table(Table(bytearray(content), root), "ModelMetadata")
+    except (struct.error, IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f"The TFLite metadata is broken: {error}") from error
+
+
+def _fields(table):
+    """Yields the number, the name and the type of every field."""
+    number = 0
+    for field in TABLES[table].split():
+        name, kind = field.split(":")
+        number += kind in UNIONS  # its first field
+        yield number, name, kind
+        number += 1
+
+
+def _write_table(builder, table, values):
+    unknown = set(values) - {name for _, name, _ in _fields(table)}
+    if unknown:
+        raise ValueError(f"Unknown fields of {table}. Received: {sorted(unknown)}")
+    fields = [(n, kind, values[name]) for n, name, kind in _fields(table) if name in values]
+    # whatever a table refers to must have been written before it
+    written = [(n, kind, value, _write_value(builder, kind, value)) for n, kind, value in fields]
+    builder.StartObject(2 * len(TABLES[table].split()))
+    for number, kind, value, offset in written:
+        if kind == "byte":
+            builder.PrependInt8Slot(number, value, 0)
+            continue
+        if kind in UNIONS:
+            builder.PrependUint8Slot(number - 1, UNIONS[kind].index(value[0]) + 1, 0)
+        builder.PrependUOffsetTRelativeSlot(number, offset, 0)
+    return builder.EndObject()
+
+
+def _write_value(builder, kind, value):
+    if kind == "byte":
+        return None
+    if kind == "string":
+        return builder.CreateString(value)
+    if kind == "[float]":
+        return builder.CreateNumpyVector(np.asarray(value, "float32"))
+    if kind.startswith("["):
+        offsets = [_write_value(builder, kind[1:-1], item) for item in value]
+        builder.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            builder.PrependUOffsetTRelative(offset)
+        return builder.EndVector()
+    if kind in UNIONS:
+        return _write_table(builder, *value)
+    return _write_table(builder, kind, value)
+
+
+def _read_table(table, kind):
+    values = {}
+    for number, name, field_kind in _fields(kind):
+        value = _read_field(table, number, field_kind)
+        if value is not None:
+            values[name] = value
+    return values
+
+
+def _read_field(table, number, kind):
+    offset = table.Offset(4 + 2 * number)
+    if not offset:
+        return None
+    if kind == "byte":
+        return table.Get(number_types.Int8Flags, table.Pos + offset)
+    if kind in UNIONS:
+        which = table.Get(number_types.Uint8Flags, table.Pos + table.Offset(2 + 2 * number))
+        if not 1 <= which <= len(UNIONS[kind]):
+            return None
+        member = UNIONS[kind][which - 1]
+        return member, _read_at(table, table.Pos + offset, member)
+    if kind == "[float]":
+        return table.GetVectorAsNumpy(number_types.Float32Flags, offset).tolist()
+    if kind.startswith("["):
+        start = table.Vector(offset)
+        return [
+            _read_at(table, start + 4 * index, kind[1:-1])
+            for index in range(table.VectorLen(offset))
+        ]
+    return _read_at(table, table.Pos + offset, kind)
+
+
+def _read_at(table, position, kind):
+    """Reads what the offset at a position points to."""
+    if kind == "string":
+        return table.String(position).decode()
+    return _read_table(Table(table.Bytes, table.Indirect(position)), kind)
