@@ -3,18 +3,17 @@
 import os
 import pathlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
-import numpy as np
 
+from keraslight.export.concrete_function import concrete_function
 from keraslight.export.flatbuffer import with_signature
-from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.quantized_model import QuantizedModel
-from keraslight.quantization.rules import constant_calls, is_selecting
 from keraslight.reparam.graph import trace
 
-QUANTIZATIONS = (None, "float16", "int8")
+QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
+INPUT_TYPES = (None, "int8", "uint8")
 
 
 def export_tflite(
@@ -24,6 +23,8 @@ def export_tflite(
     input_shape: tuple[int, ...] | None = None,
     labels: Sequence[str] | None = None,
     normalization: tuple | None = None,
+    representative_data: Iterable | None = None,
+    input_type: str | None = None,
     **metadata,
 ) -> pathlib.Path:
     """Writes a model as a .tflite file: batch 1, named input and output, builtin operations only.
@@ -33,14 +34,19 @@ def export_tflite(
             calibrated one of `keraslight.quantize_model`.
         path: path of the file, which ends in .tflite. It appears complete or not at all.
         quantization: `None` writes what the model is: float32, or int8 for a quantized model;
-            `"float16"` stores the weights of a float model in 16 bits; `"int8"` takes a quantized
-            model: int8 weights, activations, inputs and outputs.
+            `"float16"` stores the weights of a float model in 16 bits; `"dynamic"` stores them in 8
+            and computes with activations rounded on the way; `"int8"` takes a quantized model: int8
+            weights, activations, inputs and outputs; `"int16x8"` takes a float model: int8 weights,
+            int16 activations, float inputs and outputs.
         input_shape: `(height, width, channels)`, needed where the model takes any size.
         labels: optional names of the classes, in the order of the outputs; written as the standard
             metadata of TFLite, for the Android libraries to read.
         normalization: optional `(mean, std)`, each a number or one for each channel:
             `(pixel - mean) / std` is what the model takes, of pixels from 0 to 255. Written as
             metadata too; it does not change the model.
+        representative_data: for `"int16x8"`: iterable of batches of inputs, from which the ranges
+            of the activations are taken.
+        input_type: for a quantized model: `"int8"`, which is the default, or `"uint8"`.
         **metadata: further attributes of `keraslight.export.metadata.ImageMetadata`, such as
             `description`.
 
@@ -62,7 +68,7 @@ def export_tflite(
     ```
     """
     path = pathlib.Path(path)
-    _refuse_unfit(model, path, quantization)
+    _refuse_unfit(model, path, quantization, representative_data, input_type)
     graph = trace(model)
     sources = keras.tree.flatten(graph.inputs)
     shapes = [_static_shape(source, input_shape) for source in sources]
@@ -75,7 +81,11 @@ def export_tflite(
             outputs=model.outputs[0].shape[-1],
             channels=shapes[0][-1],
         )
-    content = _convert(graph, shapes, quantization, model)
+    infer = concrete_function(graph, shapes, getattr(model, "float_layers", ()))
+    settings = _settings(quantization, isinstance(model, QuantizedModel), input_type)
+    if representative_data is not None:
+        settings["representative_dataset"] = _single_examples(representative_data)
+    content = _convert(infer, settings)
     names = [source.name for source in sources]
     content = with_signature(content, names, _output_names(model))
     if about is not None:
@@ -84,7 +94,7 @@ def export_tflite(
     return path
 
 
-def _refuse_unfit(model, path, quantization):
+def _refuse_unfit(model, path, quantization, representative_data, input_type):
     if keras.config.backend() != "tensorflow":
         raise RuntimeError(
             "Export needs TensorFlow: save the model as .keras and export it in a process with "
@@ -99,12 +109,22 @@ def _refuse_unfit(model, path, quantization):
         raise ValueError(
             f"`path` must end in .tflite and lie in a folder that exists. Received: path='{path}'"
         )
+    if (representative_data is not None) != (quantization == "int16x8"):
+        raise ValueError(
+            "`representative_data` is needed for quantization='int16x8' and used for nothing else. "
+            f"Received: quantization={quantization!r}, representative_data={representative_data!r}"
+        )
+    if input_type not in INPUT_TYPES or (input_type and not isinstance(model, QuantizedModel)):
+        raise ValueError(
+            f"`input_type` must be one of {INPUT_TYPES}, and the model quantized. "
+            f"Received: input_type={input_type!r}, model={model!r}"
+        )
     if isinstance(model, QuantizedModel):
         model.require_calibration()
-        if quantization == "float16":
+        if quantization not in (None, "int8"):
             raise ValueError(
-                "A quantized model is written as int8; export the fused model itself for float16. "
-                f"Received: quantization={quantization!r}"
+                "A quantized model is written as int8; export the fused model itself for "
+                f"{quantization}. Received: quantization={quantization!r}"
             )
     elif quantization == "int8":
         raise ValueError(
@@ -132,72 +152,57 @@ def _static_shape(source, input_shape):
     return (1, *shape)
 
 
-def _convert(graph, shapes, quantization, model):
+def _settings(quantization, int8, input_type):
+    """Returns what to set on the converter."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
 
-    sources = keras.tree.flatten(graph.inputs)
-    constants = constant_calls(graph)
-    float_tensors = _float_tensors(graph, getattr(model, "float_layers", ()))
-
-    def visit(call, *args, **kwargs):
-        if isinstance(call.operation, FakeQuantize) and id(call.inputs[0]) in float_tensors:
-            # the reverse of a batch of one is itself; it has no int8 form, without which the
-            # converter would quantize the layer before
-            args = (tf.reverse(args[0], [0]),)
-        if id(call) not in constants:
-            return call.operation(*args, **kwargs)
-        # with the size fixed these are constants, which the converter would compute at run time
-        with tf.init_scope():
-            args = keras.tree.map_structure(_value_or_ones, args)
-            outputs = call.operation(*args, **kwargs)
-            return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec(shape, source.dtype, name=source.name)
-            for shape, source in zip(shapes, sources, strict=True)
-        ],
-        autograph=False,
-    )
-    def infer(*inputs):
-        return keras.tree.flatten(graph.run(list(inputs), visit))
-
-    frozen = convert_variables_to_constants_v2(infer.get_concrete_function())
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
-    if isinstance(model, QuantizedModel):
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+    settings = {"optimizations": [tf.lite.Optimize.DEFAULT]} if int8 or quantization else {}
+    if int8:
+        settings["inference_input_type"] = tf.as_dtype(input_type or "int8")
+        settings["inference_output_type"] = tf.int8
     if quantization == "float16":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
+        settings["target_spec.supported_types"] = [tf.float16]
+    if quantization == "int16x8":
+        int16x8 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+        settings["target_spec.supported_ops"] = [tf.lite.OpsSet[int16x8]]
+    return settings
+
+
+def _single_examples(batches):
+    """Returns what the converter calls for lists of inputs with batch 1."""
+    batches = [
+        [keras.ops.convert_to_numpy(x).astype("float32") for x in keras.tree.flatten(batch)]
+        for batch in batches
+    ]
+    if not batches:
+        raise ValueError(
+            f"`representative_data` holds no batch. Received: representative_data={batches}"
+        )
+
+    def examples():
+        for inputs in batches:
+            for index in range(len(inputs[0])):
+                yield [x[index : index + 1] for x in inputs]
+
+    return examples
+
+
+def _convert(infer, settings):
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
+    for name, value in settings.items():
+        *path, attribute = name.split(".")
+        setattr(converter.target_spec if path else converter, attribute, value)
     try:
         return converter.convert()
     except Exception as error:
         raise ValueError(f"TFLite cannot express the model: {error}") from error
 
 
-def _float_tensors(graph, float_layers):
-    """Returns the ids of tensors that layers kept in float32 computed."""
-    tensors = set()
-    for call in graph.calls:
-        of_float = is_selecting(call) and id(call.inputs[0]) in tensors
-        if call.name in float_layers or of_float:
-            tensors.update(id(x) for x in keras.tree.flatten(call.outputs))
-    return tensors
-
-
-def _value_or_ones(leaf):
-    """Stands in for a tensor that is not known yet, of which only the shape counts."""
-    if hasattr(leaf, "shape") and not isinstance(leaf, np.ndarray):
-        return np.ones(leaf.shape, "float32")
-    return leaf
-
-
 def _output_names(model):
-    names = [name.removesuffix("_range") for name in model.output_names]
+    names = getattr(model, "output_names", None) or [model.layers[-1].name]  # of a Sequential
+    names = [name.removesuffix("_range") for name in names]
     return names if len(set(names)) == len(names) else [f"{n}_{i}" for i, n in enumerate(names)]
 
 

@@ -1,0 +1,74 @@
+"""A Keras model as a TensorFlow function that the TFLite converter takes."""
+
+from collections.abc import Collection, Sequence
+
+import keras
+import numpy as np
+
+from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.rules import constant_calls, is_selecting
+from keraslight.reparam.graph import Graph
+
+
+def concrete_function(
+    graph: Graph, shapes: Sequence[tuple[int, ...]], float_layers: Collection[str] = ()
+):
+    """Returns a model as a TensorFlow function of fixed shapes, its weights constants.
+
+    What depends on nothing but the shapes becomes constant too.
+
+    Args:
+        graph: the model's `Graph`.
+        shapes: the shape of every input, with the batch.
+        float_layers: names of the layers of a quantized model that are kept in float32.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    constants = constant_calls(graph)
+    sources = keras.tree.flatten(graph.inputs)
+    float_tensors = _float_tensors(graph, float_layers)
+
+    def visit(call, *args, **kwargs):
+        if isinstance(call.operation, FakeQuantize) and id(call.inputs[0]) in float_tensors:
+            # the reverse of a batch of one is itself; it has no int8 form, without which the
+            # converter would quantize the layer before
+            args = (tf.reverse(args[0], [0]),)
+        if id(call) not in constants:
+            return call.operation(*args, **kwargs)
+        # with the size fixed these are constants, which the converter would compute at run time
+        with tf.init_scope():
+            args = keras.tree.map_structure(_value_or_ones, args)
+            outputs = call.operation(*args, **kwargs)
+            return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec(shape, source.dtype, name=source.name)
+            for shape, source in zip(shapes, sources, strict=True)
+        ],
+        autograph=False,
+    )
+    def infer(*inputs):
+        return keras.tree.flatten(graph.run(list(inputs), visit))
+
+    return convert_variables_to_constants_v2(infer.get_concrete_function())
+
+
+def _float_tensors(graph, float_layers):
+    """Returns the ids of tensors that layers kept in float32 computed."""
+    tensors = set()
+    for call in graph.calls:
+        of_float = is_selecting(call) and id(call.inputs[0]) in tensors
+        if call.name in float_layers or of_float:
+            tensors.update(id(x) for x in keras.tree.flatten(call.outputs))
+    return tensors
+
+
+def _value_or_ones(leaf):
+    """Stands in for a tensor that is not known yet, of which only the shape counts."""
+    if hasattr(leaf, "shape") and not isinstance(leaf, np.ndarray):
+        return np.ones(leaf.shape, "float32")
+    return leaf

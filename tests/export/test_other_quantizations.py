@@ -1,0 +1,61 @@
+import keras
+import numpy as np
+import pytest
+
+import keraslight
+from tests.helpers import images, outputs
+from tflite.model_file import ModelFile
+from tflite.runner import TFLiteRunner
+
+
+@pytest.fixture(scope="module")
+def model():
+    return keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Conv2D(64, 3, activation="relu"),
+            keras.layers.Conv2D(64, 3),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(7),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("quantization", "tolerance"), [(None, 1e-6), ("float16", 2e-3), ("dynamic", 0.1)]
+)
+def test_files_of_a_float_model(model, tmp_path, quantization, tolerance):
+    path = keraslight.export_tflite(model, tmp_path / "x.tflite", quantization)
+    assert ModelFile(path).quantization == (quantization or "float32")
+    (expected,) = outputs(model, images(4, 16, 16, 3))
+    found = TFLiteRunner(path).predict(images(4, 16, 16, 3))
+    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+
+
+def test_int16_activations(model, tmp_path):
+    batches = [images(4, 16, 16, 3), (images(2, 16, 16, 3, seed=1),)]
+    path = keraslight.export_tflite(
+        model, tmp_path / "x.tflite", "int16x8", representative_data=batches
+    )
+    assert ModelFile(path).quantization == "int16x8"
+    runner = TFLiteRunner(path)
+    assert runner.input["dtype"] == runner.output["dtype"] == np.float32
+    (expected,) = outputs(model, images(4, 16, 16, 3))
+    found = runner.predict(images(4, 16, 16, 3))
+    assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"quantization": "int16x8"}, "`representative_data` is needed"),
+        ({"quantization": "int16x8", "representative_data": []}, "holds no batch"),
+        ({"representative_data": [1]}, "used for nothing else"),
+        ({"input_type": "uint8"}, "and the model quantized"),
+        ({"quantization": "int4"}, "`quantization` must be one of"),
+    ],
+)
+def test_arguments_that_do_not_fit(model, tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        keraslight.export_tflite(model, tmp_path / "x.tflite", **arguments)
+    assert list(tmp_path.iterdir()) == []
