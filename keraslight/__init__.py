@@ -1,6 +1,7 @@
 """keraslight: light-weight, re-parameterizable CNN backbones for mobile devices on Keras 3."""
 
 from keraslight import layers
+from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
 from keraslight.models.cost import count_macs, summary_table
 from keraslight.models.features import feature_extractor
@@ -45,4 +46,5 @@ __all__ = [
     "quantization_report",
     "quantize_model",
     "summary_table",
+    "with_pixel_input",
 ]
