@@ -1,0 +1,61 @@
+"""Compares a .tflite file with the Keras model it was made from."""
+
+import os
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from tflite.runner import TFLiteRunner
+
+# the greatest error by quantization: twice to five times what sound networks showed
+MAX_ERROR = {"none": 1e-4, "float16": 1e-2, "dynamic": 0.05, "int16x8": 0.02, "int8": 0.05}
+TINY = 1e-30
+CONSTANT = 1e-6  # of full scale: less is rounding
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a file's outputs compare with those of the Keras model.
+
+    Attributes:
+        error: float, the root of the mean squared difference, as a share of the full scale: the
+            greatest output, or the range of an integer output where that is greater.
+        signal_to_noise_db: float, of all outputs; `None` if the Keras model's are the same for
+            every picture, so that the check proves little.
+        top1: float, the share of pictures whose greatest output is the same one.
+        images: int, on how many pictures.
+    """
+
+    error: float
+    signal_to_noise_db: float | None
+    top1: float
+    images: int
+
+
+def compare(model: keras.Model, path: str | os.PathLike, images: np.ndarray, inputs=None) -> Check:
+    """Runs the file and the Keras model on the same pictures.
+
+    Args:
+        model: the Keras model.
+        path: path of the file.
+        images: float array, as the Keras model takes it.
+        inputs: optional array, as the file takes it, where that differs, as pixels.
+    """
+    runner = TFLiteRunner(path)
+    expected = keras.ops.convert_to_numpy(model.predict(images, verbose=0)).astype("float64")
+    found = runner.predict(images if inputs is None else inputs).astype("float64")
+    noise = max(np.mean((found - expected) ** 2), TINY)
+    full_scale = max(np.abs(expected).max(), TINY)
+    if np.issubdtype(runner.output["dtype"], np.integer):
+        levels = 2 ** (8 * np.dtype(runner.output["dtype"]).itemsize) - 1
+        full_scale = max(full_scale, runner.output["quantization"][0] * levels)
+    varies = expected.std(axis=0).max() > CONSTANT * full_scale
+    decibels = float(10 * np.log10(max(expected.var(), TINY) / noise))
+    one, other = (y.reshape(len(images), -1).argmax(axis=1) for y in (expected, found))
+    return Check(
+        error=float(np.sqrt(noise) / full_scale),
+        signal_to_noise_db=decibels if varies else None,
+        top1=float((one == other).mean()),
+        images=len(images),
+    )
