@@ -1,0 +1,1 @@
+"""Benchmarks on Android phones over adb."""
