@@ -29,6 +29,11 @@ from tflite.runner import TFLiteRunner
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("tflite", [], "The .tflite files; ratios are taken to the first.")
+flags.DEFINE_enum(
+    "suite", None, ["peers"], "Build and time the networks people use today beside ours."
+)
+flags.DEFINE_string("suite_dir", "runs/peers", "Folder for the files of --suite.")
+flags.DEFINE_list("only", [], "Names of those of --suite wanted; all by default.")
 flags.DEFINE_list("threads", ["1"], "Numbers of threads.")
 flags.DEFINE_list(
     "delegates", ["xnnpack"], "Of xnnpack (or cpu), none; on a phone also gpu and nnapi."
@@ -67,8 +72,13 @@ flags.DEFINE_string("data_dir", None, "Image folder for --on_device_accuracy.")
 
 def main():
     """Times the files and shows a table."""
+    if FLAGS.suite:
+        from tflite import peers
+
+        peers.run_suite(FLAGS.suite_dir, _counts(), FLAGS.rounds, FLAGS.json, FLAGS.only)
+        return 0
     if not FLAGS.tflite:
-        raise ValueError("Pass --tflite=FILE,FILE. Received none")
+        raise ValueError("Pass --tflite=FILE,FILE or --suite=peers. Received neither")
     models = [ModelFile(path) for path in FLAGS.tflite]
     if len({model.name for model in models}) < len(models):
         for model in models:

@@ -1,0 +1,355 @@
+"""The networks people use today beside ours: built, written as .tflite, timed in one run.
+
+Weights are random, so that nothing is downloaded: what is timed is the structure. Accuracies are
+those published, with their source.
+"""
+
+import json
+import os
+import pathlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+import keraslight
+from keraslight.export.concrete_function import concrete_function
+from keraslight.reparam.graph import trace
+from tflite import desktop, machine, program
+from tflite.model_file import ModelFile
+from tflite.results import Case, Measurement, document, run_dict, write_json
+from tflite.runner import LiteRTSession
+
+SIZE = 224
+REFERENCE = "MobileNetV2 1.0"
+# of about equal published accuracy
+PAIRS = (("VGNetG-2.0MP", "MobileNetV2 1.0"), ("VGNetG-1.0MP", "MobileNetV2 0.75"))
+
+SLIM = "table of TensorFlow-Slim's MobileNet checkpoints"
+KERAS = "keras.io/api/applications"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A network of the comparison.
+
+    Attributes:
+        name: str.
+        build: returns the Keras model.
+        top1: published ImageNet top-1 accuracy in percent; of our networks keraslight knows it.
+        source: str, where it was published.
+    """
+
+    name: str
+    build: Callable[[], keras.Model]
+    top1: float | None = None
+    source: str | None = None
+
+
+def _applications(name, **arguments):
+    def build():
+        builder = getattr(keras.applications, name)
+        return builder(weights=None, input_shape=(SIZE, SIZE, 3), **arguments)
+
+    return build
+
+
+def _ours(name):
+    return lambda: keraslight.create_model(name, input_shape=(SIZE, SIZE, 3))
+
+
+PEERS = (
+    Peer(REFERENCE, _applications("MobileNetV2"), 71.8, SLIM),
+    Peer("MobileNetV2 0.75", _applications("MobileNetV2", alpha=0.75), 69.8, SLIM),
+    Peer("MobileNetV2 0.5", _applications("MobileNetV2", alpha=0.5), 65.4, SLIM),
+    Peer("MobileNetV2 0.35", _applications("MobileNetV2", alpha=0.35), 60.3, SLIM),
+    Peer("MobileNet 1.0", _applications("MobileNet"), 70.9, SLIM),
+    Peer(
+        "MobileNetV3-Small",
+        _applications("MobileNetV3Small", include_preprocessing=False),
+        67.5,
+        SLIM,
+    ),
+    Peer(
+        "MobileNetV3-Large",
+        _applications("MobileNetV3Large", include_preprocessing=False),
+        75.2,
+        SLIM,
+    ),
+    Peer("EfficientNetB0", _applications("EfficientNetB0"), 77.1, KERAS),
+    Peer("VGNetG-1.0MP", _ours("vgnetg_1_0mp")),
+    Peer("VGNetG-1.0MP SE", _ours("vgnetg_1_0mp_se")),
+    Peer("VGNetG-1.5MP", _ours("vgnetg_1_5mp")),
+    Peer("VGNetG-2.0MP", _ours("vgnetg_2_0mp")),
+    Peer("RepVGG-A0", _ours("repvgg_a0")),
+    Peer("IGCV3-D 1.0", _ours("igcv3_d_1_0")),
+    Peer("FalconNet", _ours("falconnet")),
+)
+
+
+def run_suite(
+    folder: str | os.PathLike,
+    threads: Sequence[int] = (1,),
+    rounds: int = 5,
+    json_path: str | os.PathLike | None = None,
+    only: Sequence[str] = (),
+    peers: Sequence[Peer] = PEERS,
+) -> dict:
+    """Builds what is not there yet, times float and int8 of all in one run, writes the results.
+
+    Args:
+        folder: folder of the .tflite files, which are taken as they are if they are there.
+        threads: numbers of threads.
+        rounds: int, how often each file is visited.
+        json_path: file of the result; a table goes beside it, as Markdown. Defaults to
+            results/latency_<processor>.json.
+        only: names of the networks wanted, beside the first, to which ratios are taken; all if
+            empty.
+        peers: list of `Peer`.
+
+    Returns:
+        The result, as it is written.
+    """
+    unknown = set(only) - {peer.name for peer in peers}
+    if unknown:
+        raise ValueError(
+            f"The suite has {[peer.name for peer in peers]}. Received: only={sorted(unknown)}"
+        )
+    peers = [peer for peer in peers if not only or peer.name in only or peer is peers[0]]
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [entry for peer in peers for entry in _files(peer, folder)]
+    program.note("measuring the peaks of this machine")
+    limits = machine_limits(folder)
+    cases = [
+        (Case(f"{e['name']} {e['kind']}", count), e["path"]) for count in threads for e in files
+    ]
+    measurements, warnings = desktop.measure(cases, rounds, show=program.note)
+    run = run_dict(machine.facts(), {"rounds": rounds}, measurements, warnings)
+    entries = [_entry(e, measurements, limits) for e in files]
+    models = [{**ModelFile(e["path"]).facts(), "name": f"{e['name']} {e['kind']}"} for e in files]
+    result = document(models, [run], limits=limits, suite=entries)
+    path = pathlib.Path(json_path or f"results/latency_{_slug(machine.processor())}.json")
+    write_json(path, result)
+    text = suite_table(result)
+    path.with_suffix(".md").write_text(text + "\n")
+    print(text)
+    for warning in warnings:
+        program.note(f"warning: {warning}")
+    program.note(f"written to {path} and {path.with_suffix('.md')}")
+    return result
+
+
+def _files(peer, folder):
+    """Writes the float and the int8 file of a network, if they are not there."""
+    slug = _slug(peer.name)
+    paths = {kind: folder / f"{slug}_{kind}.tflite" for kind in ("float", "int8")}
+    note = folder / f"{slug}.json"
+    if not all(path.is_file() for path in (*paths.values(), note)):
+        program.note(f"building {peer.name}")
+        write_json(note, _build(peer, paths))
+    about = json.loads(note.read_text())
+    return [
+        {
+            "name": peer.name,
+            "kind": kind,
+            "path": str(path),
+            "top1": about["top1"],
+            "source": about["source"],
+            "written_by": about[kind],
+        }
+        for kind, path in paths.items()
+    ]
+
+
+def _build(peer, paths):
+    """Writes the files of a network; returns its published accuracy and who wrote which."""
+    model = settle(peer.build())
+    fused = keraslight.fuse(model)
+    about = {"top1": peer.top1, "source": peer.source}
+    if isinstance(model, keraslight.LightModel):
+        info = keraslight.model_info(model)
+        about = {"top1": info["top1"], "source": info["top1_source"] or "not published"}
+        keraslight.export_tflite(fused, paths["float"])
+        about["float"] = "keraslight"
+    else:
+        # what its users export: the converter folds the normalizations too
+        keraslight.export_tflite(model, paths["float"])
+        about["float"] = "tensorflow"
+    return {**about, "int8": write_int8(fused, paths["int8"])}
+
+
+def settle(model: keras.Model, seed: int = 0) -> keras.Model:
+    """Gives every BatchNormalization the statistics of noise, as training would.
+
+    Without that the values of a deep network with random weights die out or grow without bound,
+    and processors compute with the tiniest numbers at another speed.
+    """
+    norms = _norms(model)
+    momenta = [norm.momentum for norm in norms]
+    noise = np.random.default_rng(seed).normal(0, 1, (2, *model.input_shape[1:]))
+    try:
+        for norm in norms:
+            norm.momentum = 0.0
+        model(noise.astype("float32"), training=True)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+    return model
+
+
+def _norms(layer):
+    """Returns the BatchNormalizations in a layer, however deep."""
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return [layer]
+    return [norm for inner in getattr(layer, "_layers", []) for norm in _norms(inner)]
+
+
+def write_int8(fused: keras.Model, path: str | os.PathLike) -> str:
+    """Writes an int8 file whose ranges come from noise.
+
+    Returns:
+        Who quantized it: `"keraslight"`, or `"tensorflow: why not keraslight"` where its quantizer
+        does not know a layer; the TensorFlow converter's own quantization then takes its place.
+    """
+    noise = np.random.default_rng(1).normal(0, 1, (2, *fused.input_shape[1:])).astype("float32")
+    try:
+        quantized = keraslight.quantize_model(fused)
+    except ValueError as error:
+        program.note(f"int8 of {fused.name} by TensorFlow's converter: {error}")
+        _write_int8_by_tensorflow(fused, path, noise)
+        return f"tensorflow: {error}"
+    keraslight.calibrate(quantized, [noise], "minmax", bias_correction=False, verbose=0)
+    keraslight.export_tflite(quantized, path, "int8")
+    return "keraslight"
+
+
+def _write_int8_by_tensorflow(model, path, noise):
+    import tensorflow as tf
+
+    infer = concrete_function(trace(model), [(1, *model.input_shape[1:])])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([x[None]] for x in noise)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    pathlib.Path(path).write_bytes(converter.convert())
+
+
+def machine_limits(folder: pathlib.Path) -> dict:
+    """Measures the most this machine does in a second on one thread.
+
+    Returns:
+        A dict: `macs_float` and `macs_int8`, the multiply-adds of a large 1x1 convolution, and
+        `bytes`, read and written by copying between arrays of 2 MB.
+    """
+    paths = {kind: folder / f"peak_{kind}.tflite" for kind in ("float", "int8")}
+    if not all(path.is_file() for path in paths.values()):
+        model = keras.Sequential(
+            [keras.Input((28, 28, 512)), keras.layers.Conv2D(512, 1, bias_initializer="ones")]
+        )
+        keraslight.export_tflite(model, paths["float"])
+        write_int8(keras.Model(model.inputs[0], model.outputs[0]), paths["int8"])
+    limits = {
+        f"macs_{kind}": ModelFile(path).macs / float(np.median(LiteRTSession(path).latencies(50)))
+        for kind, path in paths.items()
+    }
+    return {**limits, "bytes": machine.copy_bandwidth()}
+
+
+def _entry(file, measurements, limits):
+    """Returns what is known of a file, with the time it would take at the machine's limits."""
+    model = ModelFile(file["path"])
+    # traffic in the caches' speed and multiply-adds at their peak, one after the other
+    floor = 1e3 * (model.macs / limits[f"macs_{file['kind']}"] + model.traffic / limits["bytes"])
+    name = f"{file['name']} {file['kind']}"
+    first = f"{measurements[0].case.model}"
+    found = {m.case.threads: m for m in measurements if m.case.model == name}
+    reference = {m.case.threads: m for m in measurements if m.case.model == first}
+    return {
+        **{key: value for key, value in file.items() if key != "path"},
+        "macs": model.macs,
+        "size_bytes": len(model.content),
+        "floor_ms": floor,
+        "threads": {
+            count: _figures(m, reference[count], floor if count == 1 else None)
+            for count, m in found.items()
+        },
+    }
+
+
+def _figures(measurement: Measurement, reference: Measurement, floor: float | None):
+    figures = {
+        "median_ms": measurement.latency_ms,
+        "p90_ms": measurement.tail()[1],
+        "ratio": measurement.ratio(reference),
+    }
+    return figures if floor is None else {**figures, "over_floor": measurement.latency_ms / floor}
+
+
+def suite_table(result: dict) -> str:
+    """Returns the comparison as Markdown: a table for each number of threads."""
+    lines = []
+    entries = {(e["name"], e["kind"]): e for e in result["suite"]}
+    names = list(dict.fromkeys(name for name, _ in entries))
+    counts = list(next(iter(entries.values()))["threads"])
+    limits = result["limits"]
+    lines += [
+        f"Latency of one picture of {SIZE}x{SIZE} on {result['runs'][0]['device']['name']}, "
+        f"{result['runs'][0]['device']['runtime']}, all files in one interleaved run. Ratios are "
+        f"to {names[0]} float in the same round. Weights are random; accuracies are published. "
+        f"Floor: multiply-adds at {limits['macs_float'] / 1e9:.1f} (int8 "
+        f"{limits['macs_int8'] / 1e9:.0f}) G/s plus traffic at {limits['bytes'] / 1e9:.0f} GB/s, "
+        "as measured here.",
+    ]
+    for count in counts:
+        lines += [
+            "",
+            f"{count} thread{'s' * (count != 1)}:",
+            "",
+            "| network | top-1 % | M MACs | float ms (p90) | ratio | x floor | int8 ms (p90) "
+            "| ratio | x floor | MB float / int8 | top-1 from |",
+            "| --- " + "| ---: " * 9 + "| --- |",
+        ]
+        for name in names:
+            lines.append(_suite_row(name, entries[name, "float"], entries[name, "int8"], count))
+        for one, other in PAIRS:
+            if one in names and other in names:
+                shares = [
+                    entries[one, kind]["threads"][count]["median_ms"]
+                    / entries[other, kind]["threads"][count]["median_ms"]
+                    for kind in ("float", "int8")
+                ]
+                lines.append(
+                    f"\n{one} over {other}, of about equal accuracy: {shares[0]:.2f} float, "
+                    f"{shares[1]:.2f} int8."
+                )
+    others = [e for e in result["suite"] if e["written_by"].startswith("tensorflow:")]
+    for entry in others:
+        lines.append(
+            f"\n* int8 of {entry['name']} is by TensorFlow's converter, for keraslight's quantizer "
+            f"does not take it ({entry['written_by'].removeprefix('tensorflow: ')})"
+        )
+    return "\n".join(lines)
+
+
+def _suite_row(name, as_float, as_int8, count):
+    cells = [name, "" if as_float["top1"] is None else as_float["top1"]]
+    cells.append(f"{as_float['macs'] / 1e6:.0f}")
+    for entry in (as_float, as_int8):
+        figures = entry["threads"][count]
+        mark = "*" if entry["written_by"].startswith("tensorflow:") else ""
+        cells += [
+            f"{figures['median_ms']:.2f}{mark} ({figures['p90_ms']:.2f})",
+            f"{figures['ratio']:.3f}",
+            f"{figures['over_floor']:.2f}" if "over_floor" in figures else "",
+        ]
+    cells.append(f"{as_float['size_bytes'] / 1e6:.2f} / {as_int8['size_bytes'] / 1e6:.2f}")
+    cells.append(as_float["source"])
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _slug(text):
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
