@@ -54,9 +54,9 @@ class ChannelShuffle(ReparamLayer):
 
     def call(self, inputs):
         ops = keras.ops
-        *shape, channels = ops.shape(inputs)
-        x = ops.reshape(inputs, (*shape, self.groups, channels // self.groups))
-        return ops.reshape(ops.swapaxes(x, -1, -2), (*shape, channels))
+        _, *shape, channels = ops.shape(inputs)
+        x = ops.reshape(inputs, (-1, *shape, self.groups, channels // self.groups))
+        return ops.reshape(ops.swapaxes(x, -1, -2), (-1, *shape, channels))
 
     def deploy(self, inputs, policy):
         _, height, width, channels = inputs.shape

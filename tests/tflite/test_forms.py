@@ -1,0 +1,86 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import keraslight
+from keraslight.layers import InterleavedGroupBlock
+from tests.helpers import images, randomize_norms
+from tflite import forms, tune
+from tflite.forms import Goal
+from tflite.model_file import ModelFile
+from tflite.torch_model import TorchModel
+
+SHAPE = (32, 32, 3)
+
+
+def network():
+    start = keras.Input(SHAPE)
+    x = keras.layers.Conv2D(16, 3, strides=2)(start)
+    x = InterleavedGroupBlock(16, name="block")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keraslight.LightModel(start, keras.layers.Dense(5)(x), name="small")
+
+
+@pytest.mark.slow
+def test_a_suite(tmp_path, monkeypatch):
+    monkeypatch.setattr(forms, "NETWORKS", {"Small": network})
+    monkeypatch.setattr(forms, "SHAPE", SHAPE)
+    goals = [Goal(("Small", "fused"), ("Small", "plain"), (100.0, None))]
+    result = forms.run_suite(tmp_path / "files", (1,), 2, tmp_path / "forms.json", goals)
+    plain, fused = (
+        ModelFile(tmp_path / f"files/small_{form}_float.tflite") for form in ("plain", "fused")
+    )
+    assert "TRANSPOSE" in plain.facts()["operators"]
+    assert "TRANSPOSE" not in fused.facts()["operators"]
+    figure = json.loads((tmp_path / "forms.json").read_text())["figures"][0]
+    assert figure["file"] == "Small fused float"
+    assert figure["ratio"] > 0
+    assert figure["over_floor"] == pytest.approx(figure["median_ms"] / figure["floor_ms"])
+    row = (tmp_path / "forms.md").read_text().splitlines()[4]
+    assert row.startswith("| Small fused float | Small plain float | 1 |") and "| yes |" in row
+    assert len(result["figures"]) == 2
+
+
+def test_what_is_worth_a_change():
+    figures = [
+        {"choice": "border", "form": "sum", "ratio": 0.95},
+        {"choice": "join", "form": "split", "ratio": 0.999},
+        {"choice": "wide_pair", "form": "dense", "ratio": 0.9},
+        {"choice": "wide_pair", "form": "mixed", "ratio": 0.8},
+    ]
+    assert tune.gains(figures, 0.01) == {"border": "sum", "wide_pair": "mixed"}
+    assert tune.gains(figures, 0.3) == {}
+
+
+def test_policies_that_make_the_same_file_share_it(tmp_path):
+    files = tune.Files(randomize_norms(network()), "none", tmp_path)
+    dense, branches, narrow = (
+        files.write(tune.Policy(**choice))
+        for choice in ({}, {"interleaved": "branches"}, {"narrow_pair": "dense"})
+    )
+    assert dense is narrow
+    assert dense is not branches
+    assert files.write(tune.Policy()) is dense
+
+
+@pytest.mark.parametrize("target", ["float", "int8"])
+def test_the_same_network_in_pytorch(target):
+    torch = pytest.importorskip("torch")
+    model = keraslight.VGNetG("1.0mp", input_shape=SHAPE, classes=5, se=True)
+    fused = randomize_norms(model).fuse(target=target)
+    x = images(2, *SHAPE)
+    with torch.inference_mode():
+        found = TorchModel(fused)(torch.tensor(x.transpose(0, 3, 1, 2)).contiguous()).numpy()
+    np.testing.assert_allclose(
+        found, keras.ops.convert_to_numpy(fused(x, training=False)), atol=1e-5
+    )
+
+
+def test_what_pytorch_has_no_form_of():
+    torch = pytest.importorskip("torch")
+    start = keras.Input((8, 8, 3))
+    model = keras.Model(start, keras.layers.UpSampling2D(name="larger")(start))
+    with pytest.raises(ValueError, match=r"'larger'.*UpSampling2D"):
+        TorchModel(model)(torch.zeros(1, 3, 8, 8))
