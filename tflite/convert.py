@@ -34,6 +34,7 @@ from tflite.runner import LiteRTSession
 REFUSED = 5  # exit code
 BATCH = 25
 CALIBRATED = {"int8", "int16x8"}
+FLOAT = {"none", "float16"}
 NOISE = {"mean": (127.5,), "std": (64.0,)}
 PIXELS = (0.0, 1.0)
 IMAGENET = "imagenet"
@@ -48,6 +49,9 @@ flags.DEFINE_string("input_size", None, "224 or 224x160: height x width, if the 
 flags.DEFINE_list("quantization", ["none"], f"One or several of {', '.join(MAX_ERROR)}.")
 flags.DEFINE_string("output", None, "The .tflite file to write.")
 flags.DEFINE_boolean("fuse", True, "Fuse the model first.")
+flags.DEFINE_string(
+    "target", None, "What to fuse it for: float, int8, or a .json file of tflite.tune."
+)
 flags.DEFINE_boolean(
     "raw_pixels", False, "Fold the normalization into the file: it takes pixels from 0 to 255."
 )
@@ -93,15 +97,12 @@ def main():
     pictures = choose_pictures(
         preprocessing, FLAGS.calibration_dir, FLAGS.calibration_images, FLAGS.check_images
     )
-    fused = _fused(model)
     results = []
     for quantization in quantizations:
         name = output.name if len(quantizations) == 1 else f"{output.stem}_{quantization}.tflite"
         path = output.with_name(name)
         results.append(
-            _convert(
-                model, fused, quantization, path, pictures, preprocessing, normalization, labels
-            )
+            _convert(model, quantization, path, pictures, preprocessing, normalization, labels)
         )
     if FLAGS.json:
         write_json(FLAGS.json, {"kind": "conversion", "model": FLAGS.model, "files": results})
@@ -189,18 +190,20 @@ def _settings(model, shape, recipe):
     return settings
 
 
-def _fused(model):
+def _fused(model, quantization):
     if not FLAGS.fuse or isinstance(model, QuantizedModel):
         return model
+    target = FLAGS.target or ("float" if quantization in FLOAT else "int8")
     try:
-        return keraslight.fuse(model)
+        return keraslight.fuse(model, target=target)
     except ValueError as error:
         if "nothing to fuse" not in str(error):
             raise
         return model
 
 
-def _convert(model, fused, quantization, path, pictures, preprocessing, normalization, labels):
+def _convert(model, quantization, path, pictures, preprocessing, normalization, labels):
+    fused = _fused(model, quantization)
     as_the_model, as_the_file = preprocessing.normalized, preprocessing.normalized
     if FLAGS.raw_pixels:
         fused = with_pixel_input(fused, *normalization)

@@ -9,7 +9,9 @@ import keras
 
 from keraslight.export.concrete_function import concrete_function
 from keraslight.export.flatbuffer import with_signature
+from keraslight.layers.reparam_layer import ReparamLayer
 from keraslight.quantization.quantized_model import QuantizedModel
+from keraslight.reparam.fuse import fuse
 from keraslight.reparam.graph import trace
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
@@ -30,8 +32,9 @@ def export_tflite(
     """Writes a model as a .tflite file: batch 1, named input and output, builtin operations only.
 
     Args:
-        model: a functional Keras model, best one that `keraslight.fuse` returned; or, for int8, a
-            calibrated one of `keraslight.quantize_model`.
+        model: a functional Keras model, as `keraslight.fuse` returns (one that still holds layers
+            of keraslight is fused first, for the target that suits the quantization); or, for int8,
+            a calibrated one of `keraslight.quantize_model`.
         path: path of the file, which ends in .tflite. It appears complete or not at all.
         quantization: `None` writes what the model is: float32, or int8 for a quantized model;
             `"float16"` stores the weights of a float model in 16 bits; `"dynamic"` stores them in 8
@@ -69,7 +72,7 @@ def export_tflite(
     """
     path = pathlib.Path(path)
     _refuse_unfit(model, path, quantization, representative_data, input_type)
-    graph = trace(model)
+    graph = trace(_fused(model, quantization))
     sources = keras.tree.flatten(graph.inputs)
     shapes = [_static_shape(source, input_shape) for source in sources]
     about = None
@@ -131,6 +134,13 @@ def _refuse_unfit(model, path, quantization, representative_data, input_type):
             "For int8 quantize and calibrate first: quantized = keraslight.quantize_model(fused); "
             f"keraslight.calibrate(quantized, batches). Received: model={model!r}"
         )
+
+
+def _fused(model, quantization):
+    """Returns the model in the form of inference that is fastest in the file, if it is not yet."""
+    if not any(isinstance(layer, ReparamLayer) for layer in model.layers):
+        return model
+    return fuse(model, target="float" if quantization in (None, "float16") else "int8")
 
 
 def _static_shape(source, input_shape):
