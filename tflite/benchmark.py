@@ -30,9 +30,13 @@ from tflite.runner import TFLiteRunner
 FLAGS = flags.FLAGS
 flags.DEFINE_list("tflite", [], "The .tflite files; ratios are taken to the first.")
 flags.DEFINE_enum(
-    "suite", None, ["peers"], "Build and time the networks people use today beside ours."
+    "suite",
+    None,
+    ["peers", "forms"],
+    "Build and time, of peers, the networks people use today beside ours; of forms, ours as built "
+    "and fused.",
 )
-flags.DEFINE_string("suite_dir", "runs/peers", "Folder for the files of --suite.")
+flags.DEFINE_string("suite_dir", "runs/suite", "Folder for the files of --suite.")
 flags.DEFINE_list("only", [], "Names of those of --suite wanted; all by default.")
 flags.DEFINE_list("threads", ["1"], "Numbers of threads.")
 flags.DEFINE_list(
@@ -72,10 +76,15 @@ flags.DEFINE_string("data_dir", None, "Image folder for --on_device_accuracy.")
 
 def main():
     """Times the files and shows a table."""
-    if FLAGS.suite:
+    if FLAGS.suite == "peers":
         from tflite import peers
 
         peers.run_suite(FLAGS.suite_dir, _counts(), FLAGS.rounds, FLAGS.json, FLAGS.only)
+        return 0
+    if FLAGS.suite == "forms":
+        from tflite import forms
+
+        forms.run_suite(FLAGS.suite_dir, _counts(), FLAGS.rounds, FLAGS.json)
         return 0
     if not FLAGS.tflite:
         raise ValueError("Pass --tflite=FILE,FILE or --suite=peers. Received neither")
@@ -150,20 +159,10 @@ def _profile_here(measurements, paths):
 
 
 def _on_phones(models, cases):
-    phones = adb.connect(FLAGS.serial)
-    settings = session.PhoneSettings(
-        rounds=FLAGS.rounds,
-        runs=FLAGS.runs or session.PhoneSettings.runs,
-        cpus=FLAGS.cpus or session.PhoneSettings.cpus,
-        cool_down=FLAGS.cool_down,
-        timeout=FLAGS.timeout,
-        profile=FLAGS.profile,
-        app=FLAGS.app,
-        libraries=tuple(FLAGS.benchmark_libraries),
-    )
+    phones, settings = adb.connect(FLAGS.serial), phone_settings()
     # whatever can be wrong here is found before hours are spent on a phone
     images = {model.path: _images(model) for model in models} if FLAGS.on_device_accuracy else {}
-    executables = [_benchmark_binary(phone) for phone in phones]
+    executables = [benchmark_binary(phone) for phone in phones]
     runs, failed = [], False
     for phone, executable in zip(phones, executables, strict=True):
         try:
@@ -184,7 +183,22 @@ def _on_phones(models, cases):
     return adb.FAILED_ON_PHONE if failed else 0
 
 
-def _benchmark_binary(phone):
+def phone_settings() -> session.PhoneSettings:
+    """Returns how a phone is to be benchmarked, as the flags say."""
+    return session.PhoneSettings(
+        rounds=FLAGS.rounds,
+        runs=FLAGS.runs or session.PhoneSettings.runs,
+        cpus=FLAGS.cpus or session.PhoneSettings.cpus,
+        cool_down=FLAGS.cool_down,
+        timeout=FLAGS.timeout,
+        profile=FLAGS.profile,
+        app=FLAGS.app,
+        libraries=tuple(FLAGS.benchmark_libraries),
+    )
+
+
+def benchmark_binary(phone: adb.Adb) -> pathlib.Path:
+    """Returns the benchmark_model for a phone: the one given, or one that is downloaded."""
     if FLAGS.benchmark_binary:
         path = pathlib.Path(FLAGS.benchmark_binary)
         binary.check(path, FLAGS.benchmark_sha256)

@@ -15,9 +15,8 @@ import keras
 import numpy as np
 
 import keraslight
-from keraslight.export.concrete_function import concrete_function
-from keraslight.reparam.graph import trace
 from tflite import desktop, machine, program
+from tflite.convert_by_tensorflow import write_int8_by_tensorflow
 from tflite.model_file import ModelFile
 from tflite.results import Case, Measurement, document, run_dict, write_json
 from tflite.runner import LiteRTSession
@@ -131,7 +130,7 @@ def run_suite(
     entries = [_entry(e, measurements, limits) for e in files]
     models = [{**ModelFile(e["path"]).facts(), "name": f"{e['name']} {e['kind']}"} for e in files]
     result = document(models, [run], limits=limits, suite=entries)
-    path = pathlib.Path(json_path or f"results/latency_{_slug(machine.processor())}.json")
+    path = pathlib.Path(json_path or f"results/latency_{slug(machine.processor())}.json")
     write_json(path, result)
     text = suite_table(result)
     path.with_suffix(".md").write_text(text + "\n")
@@ -144,9 +143,9 @@ def run_suite(
 
 def _files(peer, folder):
     """Writes the float and the int8 file of a network, if they are not there."""
-    slug = _slug(peer.name)
-    paths = {kind: folder / f"{slug}_{kind}.tflite" for kind in ("float", "int8")}
-    note = folder / f"{slug}.json"
+    name = slug(peer.name)
+    paths = {kind: folder / f"{name}_{kind}.tflite" for kind in ("float", "int8")}
+    note = folder / f"{name}.json"
     if not all(path.is_file() for path in (*paths.values(), note)):
         program.note(f"building {peer.name}")
         write_json(note, _build(peer, paths))
@@ -167,18 +166,17 @@ def _files(peer, folder):
 def _build(peer, paths):
     """Writes the files of a network; returns its published accuracy and who wrote which."""
     model = settle(peer.build())
-    fused = keraslight.fuse(model)
     about = {"top1": peer.top1, "source": peer.source}
     if isinstance(model, keraslight.LightModel):
         info = keraslight.model_info(model)
         about = {"top1": info["top1"], "source": info["top1_source"] or "not published"}
-        keraslight.export_tflite(fused, paths["float"])
+        keraslight.export_tflite(keraslight.fuse(model, target="float"), paths["float"])
         about["float"] = "keraslight"
     else:
         # what its users export: the converter folds the normalizations too
         keraslight.export_tflite(model, paths["float"])
         about["float"] = "tensorflow"
-    return {**about, "int8": write_int8(fused, paths["int8"])}
+    return {**about, "int8": write_int8(keraslight.fuse(model, target="int8"), paths["int8"])}
 
 
 def settle(model: keras.Model, seed: int = 0) -> keras.Model:
@@ -219,23 +217,11 @@ def write_int8(fused: keras.Model, path: str | os.PathLike) -> str:
         quantized = keraslight.quantize_model(fused)
     except ValueError as error:
         program.note(f"int8 of {fused.name} by TensorFlow's converter: {error}")
-        _write_int8_by_tensorflow(fused, path, noise)
+        write_int8_by_tensorflow(fused, path, noise)
         return f"tensorflow: {error}"
     keraslight.calibrate(quantized, [noise], "minmax", bias_correction=False, verbose=0)
     keraslight.export_tflite(quantized, path, "int8")
     return "keraslight"
-
-
-def _write_int8_by_tensorflow(model, path, noise):
-    import tensorflow as tf
-
-    infer = concrete_function(trace(model), [(1, *model.input_shape[1:])])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([x[None]] for x in noise)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    pathlib.Path(path).write_bytes(converter.convert())
 
 
 def machine_limits(folder: pathlib.Path) -> dict:
@@ -351,5 +337,6 @@ def _suite_row(name, as_float, as_int8, count):
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def _slug(text):
+def slug(text: str) -> str:
+    """Returns a name as it stands in names of files."""
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
