@@ -6,6 +6,7 @@ import pytest
 
 import keraslight
 from keraslight.export import flatbuffer
+from tests.export.files import kernels, operations, tensor_types
 from tests.helpers import images, outputs, randomize_norms
 from tflite.runner import TFLiteRunner
 
@@ -24,20 +25,6 @@ def fused():
 def quantized(fused):
     model = keraslight.quantize_model(fused)
     return keraslight.calibrate(model, [images(32, SIZE, SIZE, 3)], verbose=0)
-
-
-def operations(path):
-    """Returns the names of a file's operations."""
-    model = flatbuffer.read(path.read_bytes())
-    names = {v: k for k, v in vars(flatbuffer.schema().BuiltinOperator).items() if k.isupper()}
-    codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
-    return [names[codes[op.opcodeIndex]] for op in model.subgraphs[0].operators]
-
-
-def tensor_types(path):
-    tensors = flatbuffer.read(path.read_bytes()).subgraphs[0].tensors
-    names = {v: k for k, v in vars(flatbuffer.schema().TensorType).items() if k.isupper()}
-    return {names[tensor.type] for tensor in tensors}
 
 
 @pytest.mark.parametrize(("quantization", "tolerance"), [(None, 1e-5), ("float16", 2e-3)])
@@ -88,13 +75,7 @@ def test_int8_file(quantized, tmp_path):
     runner = TFLiteRunner(path)
     assert runner.input["dtype"] == runner.output["dtype"] == np.int8
     assert tensor_types(path) <= {"INT8", "INT32"}
-    graph = flatbuffer.read(path.read_bytes()).subgraphs[0]
-    kernels = [
-        graph.tensors[op.inputs[1]]
-        for op, name in zip(graph.operators, operations(path), strict=True)
-        if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-    ]
-    per_channel = [len(kernel.quantization.scale) > 1 for kernel in kernels]
+    per_channel = [len(kernel.quantization.scale) > 1 for _, kernel in kernels(path)]
     assert per_channel == [True] * (28 + 27) + [False]  # all but the dense layer
     x = images(16, SIZE, SIZE, 3)
     simulated, received = outputs(quantized, x)[0], runner.predict(x)
