@@ -53,6 +53,9 @@ def calibrate(
         Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019, section
         4.2 and appendix D (https://arxiv.org/abs/1906.04721), for the correction.
     """
+    if hasattr(model, "to_keras"):  # of engine="tfmot"
+        model.take(calibrate(model.to_keras(), batches, method, bias_correction, verbose))
+        return model
     if not isinstance(model, QuantizedModel):
         raise ValueError(
             "Only a model made by keraslight.quantize_model can be calibrated. "

@@ -35,6 +35,7 @@ def quantize_model(
     ranges: str = "frozen",
     keep_float: Iterable[str] = (),
     unknown: str = "error",
+    engine: str = "keraslight",
 ) -> QuantizedModel:
     """Returns a model that simulates int8 TFLite: fake quantization of weights and activations.
 
@@ -52,13 +53,20 @@ def quantize_model(
             `keraslight.quantization_report` finds to lose too much.
         unknown: what to do with a layer there is no int8 rule for: `"error"`, or `"float"` to keep
             it in float32; `QuantizedModel.float_layers` then names it.
+        engine: `"keraslight"`, or `"tfmot"` for a tf_keras model of the wrappers of
+            tensorflow-model-optimization, for those who train with tf_keras. `calibrate` and
+            `export_tflite` take it too; its method `to_keras` returns the Keras 3 model for all
+            else. It switches `tf.keras` to tf_keras in the whole process, needs
+            `pip install keraslight[tfmot]` and images of one size, does not round biases in
+            training and trains layers that were frozen.
 
     Returns:
-        A `keraslight.quantization.QuantizedModel`.
+        A `keraslight.quantization.QuantizedModel`; with `engine="tfmot"` a `tf_keras.Model`.
 
     Raises:
         ValueError: if the model holds layers of keraslight or BatchNormalizations, which are to be
             fused first, or a layer there is no rule for; the message names it.
+        ImportError: if `engine` is `"tfmot"` and tfmot is not installed.
 
     Example:
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3), classes=10)
@@ -74,6 +82,7 @@ def quantize_model(
     _refuse_unfused(model)
     if unknown not in ("error", "float"):
         raise ValueError(f"`unknown` must be 'error' or 'float'. Received: unknown={unknown!r}")
+    to_engine = _engine(engine, ranges)
     graph = trace(model)
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), graph.inputs
@@ -95,7 +104,28 @@ def quantize_model(
             "`keep_float` names layers the model does not have. "
             f"Received: keep_float with {sorted(missing)}"
         )
-    return quantized
+    return to_engine(quantized)
+
+
+def _engine(engine, ranges):
+    """Returns the function that gives a quantized model the form of an engine."""
+    if engine == "keraslight":
+        return lambda quantized: quantized
+    if engine != "tfmot":
+        raise ValueError(f"`engine` must be 'keraslight' or 'tfmot'. Received: engine={engine!r}")
+    if ranges == "learned":
+        raise ValueError(
+            "tfmot cannot learn ranges: take ranges='frozen' or 'average'. "
+            f"Received: engine='tfmot' and ranges={ranges!r}"
+        )
+    try:
+        from keraslight.quantization.tfmot_engine import to_tfmot
+    except ImportError as error:
+        raise ImportError(
+            "engine='tfmot' needs tensorflow-model-optimization and tf_keras: "
+            f"pip install keraslight[tfmot]. Received: {error}"
+        ) from error
+    return to_tfmot
 
 
 def _refuse_unfused(model):

@@ -1,0 +1,48 @@
+"""quantize_model(engine="tfmot")."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import pytest
+
+import keraslight
+from tests.quantization.small_models import BLOCKS
+
+ROOT = pathlib.Path(__file__).parents[2]
+WITHOUT_TFMOT = importlib.util.find_spec("tensorflow_model_optimization") is None
+
+
+def small_model():
+    start = keras.Input((8, 8, 3))
+    return keras.Model(start, keras.layers.Conv2D(4, 3)(start))
+
+
+@pytest.mark.skipif(WITHOUT_TFMOT, reason="needs pip install keraslight[tfmot]")
+def test_every_family_there_and_back(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.quantization.tfmot_families", tmp_path],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr[-5000:]
+    for family in BLOCKS:
+        assert f"carried {family}" in result.stdout
+
+
+def test_missing_packages_are_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_model_optimization", None)
+    monkeypatch.delitem(sys.modules, "keraslight.quantization.tfmot_engine", raising=False)
+    with pytest.raises(ImportError, match=r"pip install keraslight\[tfmot\]"):
+        keraslight.quantize_model(small_model(), engine="tfmot")
+
+
+def test_unknown_engine():
+    with pytest.raises(ValueError, match="Received: engine='torch'"):
+        keraslight.quantize_model(small_model(), engine="torch")
