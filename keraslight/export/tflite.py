@@ -3,6 +3,7 @@
 import os
 import pathlib
 import tempfile
+import warnings
 from collections.abc import Iterable, Sequence
 
 import keras
@@ -203,11 +204,16 @@ def _convert(infer, settings):
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
+    # through a SavedModel the inputs and outputs would lose their order
+    converter.experimental_lower_to_saved_model = False
     for name, value in settings.items():
         *path, attribute = name.split(".")
         setattr(converter.target_spec if path else converter, attribute, value)
     try:
-        return converter.convert()
+        with warnings.catch_warnings():
+            # a quantized model brings them along
+            warnings.filterwarnings("ignore", "Statistics for quantized inputs")
+            return converter.convert()
     except Exception as error:
         raise ValueError(f"TFLite cannot express the model: {error}") from error
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 import keraslight
 from keraslight.export import flatbuffer
@@ -90,12 +91,18 @@ def test_unfused_model_exports_too(tmp_path):
 
 
 def test_several_inputs_and_outputs(tmp_path):
-    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
-    model = keras.Model([a, b], [keras.layers.Add(name="sum")([a, b]), a * 2])
+    inputs = [keras.Input((size,), name=name) for size, name in enumerate("dbca", 1)]
+    products = [keras.layers.Rescaling(2, name=f"twice_{x.name}")(x) for x in inputs]
+    model = keras.Model(inputs, [*products, keras.layers.Concatenate(name="all")(inputs)])
     path = keraslight.export_tflite(model, tmp_path / "m.tflite")
-    (signature,) = flatbuffer.read(path.read_bytes()).signatureDefs
-    assert [entry.name for entry in signature.inputs] == [b"a", b"b"]
-    assert signature.outputs[0].name == b"sum"
+    interpreter = Interpreter(model_path=str(path))
+    values = {x.name: images(1, x.shape[-1]) for x in inputs}
+    assert [d["name"] for d in interpreter.get_input_details()] == list(values)
+    received = interpreter.get_signature_runner()(**values)
+    assert [d["name"] for d in interpreter.get_output_details()] == [*model.output_names]
+    for name, value in values.items():
+        np.testing.assert_array_equal(received[f"twice_{name}"], 2 * value)
+    np.testing.assert_array_equal(received["all"], np.concatenate([*values.values()], axis=1))
 
 
 def refused(tmp_path, message, *args, error=ValueError, **kwargs):
