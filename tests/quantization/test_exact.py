@@ -1,0 +1,140 @@
+"""exact_model(): the output of the int8 file bit for bit, for every kind of layer."""
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+import keraslight
+from tests.export.files import operations, tensor_types
+from tests.helpers import images, outputs
+from tests.quantization.small_models import BLOCKS, build
+from tflite.runner import TFLiteRunner
+
+L = keras.layers
+SHAPE = (11, 11, 8)
+
+
+def two(x):
+    """Two tensors of different ranges."""
+    return L.Conv2D(8, 1)(x), L.Conv2D(8, 1, activation="relu")(x)
+
+
+def gated(x):
+    gate = L.GlobalAveragePooling2D(keepdims=True)(x)
+    return L.Multiply()([x, L.Conv2D(8, 1, activation="sigmoid")(gate)])
+
+
+def grown(x):
+    """A concatenation of concatenations, as VGNet's."""
+    a, b = two(x)
+    c = L.Concatenate()([a, b])
+    return L.Concatenate()([c[..., 4:12], L.DepthwiseConv2D(3, padding="same")(c)])
+
+
+ACTIVATIONS = (
+    "relu",
+    "relu6",
+    "sigmoid",
+    "tanh",
+    "silu",
+    "hard_sigmoid",
+    "hard_silu",
+    "gelu",
+)
+MODELS = {
+    "conv": lambda x: L.Conv2D(6, 3, 2, "same")(x),
+    "conv_without_bias": lambda x: L.Conv2D(6, 3, use_bias=False)(x),
+    "conv_of_many_inputs": lambda x: L.Conv2D(6, 5)(L.Conv2D(64, 1)(x)),
+    "conv_dilated": lambda x: L.Conv2D(6, 3, dilation_rate=2)(x),
+    "conv_grouped": lambda x: L.Conv2D(16, 3, groups=4)(x),
+    "depthwise": lambda x: L.DepthwiseConv2D(3, 2)(L.ZeroPadding2D(1)(x)),
+    "depthwise_multiplier": lambda x: L.DepthwiseConv2D(2, 2, depth_multiplier=2)(x),
+    "dense": lambda x: L.Dense(5)(L.Flatten()(x)),
+    "dense_of_images": lambda x: L.Dense(5, activation="relu")(x),
+    "softmax": lambda x: L.Softmax()(L.Dense(5)(L.Flatten()(x))),
+    "add": lambda x: L.Add()(two(x)),
+    "add_relu": lambda x: L.ReLU()(L.Add()(two(x))),
+    "add_one_twice": lambda x: L.Add()([two(x)[0]] * 2),
+    "subtract": lambda x: L.Subtract()(two(x)),
+    "multiply": lambda x: L.Multiply()(two(x)),
+    "gate": gated,
+    "concat": lambda x: L.Concatenate()(two(x)),
+    "concat_of_slices": grown,
+    "average_pooling": lambda x: L.AveragePooling2D(2)(x),
+    "average_pooling_padded": lambda x: L.AveragePooling2D(3, 2, "same")(x),
+    "global_average_pooling": lambda x: L.GlobalAveragePooling2D()(x),
+    "max_pooling": lambda x: L.MaxPooling2D(3, 2, "same")(x),
+    "global_max_pooling": lambda x: L.GlobalMaxPooling2D()(x),
+    "padding": lambda x: L.Conv2D(4, 3)(L.ZeroPadding2D(((1, 0), (0, 1)))(x)),
+    "cropping": lambda x: L.Cropping2D(((1, 2), (3, 0)))(x),
+    "slicing": lambda x: L.Conv2D(4, 1)(L.Conv2D(8, 1)(x)[:, 2:9, :, 3:7]),
+    "reshape": lambda x: L.Reshape((11, 88))(x),
+    "permute": lambda x: L.Permute((2, 1, 3))(x),
+    "shuffle": lambda x: L.Reshape(SHAPE)(L.Permute((1, 2, 4, 3))(L.Reshape((11, 11, 2, 4))(x))),
+    "upsampling": lambda x: L.UpSampling2D(2)(x),
+    "rescaling": lambda x: L.Conv2D(4, 1)(L.Rescaling(1 / 3, -0.5)(x)),
+    "rescaling_per_channel": lambda x: L.Rescaling(1, list(range(8)))(x),
+    **{name: lambda x, name=name: L.Activation(name)(x) for name in ACTIVATIONS},
+    **{
+        f"conv_{name}": lambda x, name=name: L.Conv2D(8, 1, activation=name)(x)
+        for name in ("relu6", "silu", "hard_silu", "tanh")
+    },
+}
+
+
+def run(path, image):
+    """Returns the outputs of a file of several, dequantized."""
+    interpreter = Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    (source,) = interpreter.get_input_details()
+    scale, zero_point = source["quantization"]
+    codes = np.floor(image / np.float32(scale) + np.float32(0.5)) + zero_point
+    codes = np.clip(codes, -128, 127).astype("int8")
+    interpreter.set_tensor(source["index"], codes)
+    interpreter.invoke()
+    results = []
+    for output in interpreter.get_output_details():
+        scale, zero_point = output["quantization"]
+        steps = interpreter.get_tensor(output["index"]).astype("float32") - zero_point
+        results.append(steps * np.float32(scale))
+    return results
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """All layers side by side in one file: the outputs of the exact model and of the file."""
+    start = keras.Input(SHAPE)
+    # what a layer reads is no input of the model, whose rounding is another
+    ends = [make(L.Conv2D(8, 1)(start)) for make in MODELS.values()]
+    model = keras.Model(start, ends)
+    for weight in model.weights:
+        if weight.path.endswith("bias"):
+            weight.assign(np.linspace(-0.3, 0.3, weight.shape[0]))
+    quantized = keraslight.quantize_model(model)
+    keraslight.calibrate(quantized, [images(6, *SHAPE)], bias_correction=False, verbose=0)
+    path = keraslight.export_tflite(quantized, tmp_path_factory.mktemp("exact") / "m.tflite")
+    assert tensor_types(path) <= {"INT8", "INT32"}
+    x = 1.2 * images(1, *SHAPE, seed=1)  # so that values are cut off
+    exact = outputs(keraslight.exact_model(quantized), x)
+    return dict(zip(MODELS, zip(exact, run(path, x), strict=True), strict=True))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_layer(name, compared):
+    exact, received = compared[name]
+    np.testing.assert_array_equal(exact, received)
+    assert len(np.unique(received)) > 2
+
+
+@pytest.mark.parametrize("family", BLOCKS)
+def test_family(family, tmp_path):
+    model = keraslight.fuse(build(family))
+    x = images(8, *model.input_shape[1:])
+    quantized = keraslight.quantize_model(model)
+    keraslight.calibrate(quantized, [x], bias_correction=False, verbose=0)
+    path = keraslight.export_tflite(quantized, tmp_path / "model.tflite")
+    assert tensor_types(path) <= {"INT8", "INT32"}
+    assert "QUANTIZE" not in operations(path)
+    exact = outputs(keraslight.exact_model(quantized), 1.2 * x)[0]
+    np.testing.assert_array_equal(exact, TFLiteRunner(path).predict(1.2 * x))
