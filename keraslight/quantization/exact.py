@@ -93,7 +93,7 @@ class Grid:
     @classmethod
     def of(cls, quantizer: FakeQuantize) -> "Grid":
         """Returns scale and zero point as the converter computes them from a range."""
-        return cls.between(float(quantizer.minimum), float(quantizer.maximum))
+        return cls.between(*quantizer.range)
 
     @classmethod
     def between(cls, low: float, high: float) -> "Grid":

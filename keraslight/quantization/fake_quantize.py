@@ -65,9 +65,17 @@ class FakeQuantize(keras.layers.Layer):
         )
 
     @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        # stacked, as a variable that a strategy mirrors cannot be read by float()
+        ends = keras.ops.stack([self.minimum.value, self.maximum.value])
+        return tuple(keras.ops.convert_to_numpy(ends).tolist())
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether the range was set."""
-        return float(self.maximum) > float(self.minimum)
+        low, high = self.range
+        return high > low
 
     def set_range(self, minimum: float, maximum: float) -> None:
         """Sets the range, widened to what it must contain."""

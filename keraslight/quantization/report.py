@@ -200,7 +200,7 @@ def _in_float(operation, weights, *args, **kwargs):
 
 def _power_and_noise(quantizer, exact, rounded):
     exact, rounded = (keras.ops.convert_to_numpy(x).astype("float64") for x in (exact, rounded))
-    low, high = float(quantizer.minimum), float(quantizer.maximum)
+    low, high = quantizer.range
     return np.array(
         [
             exact.size,
@@ -217,12 +217,4 @@ def _tensor_report(name, call, sums):
     count, total, squares, noise, below, above = sums[id(call)]
     power = squares - total**2 / count
     ratio = 10 * math.log10(power / noise) if noise > 0 < power else math.inf
-    quantizer = call.operation
-    return TensorReport(
-        name,
-        ratio,
-        float(quantizer.minimum),
-        float(quantizer.maximum),
-        below / count,
-        above / count,
-    )
+    return TensorReport(name, ratio, *call.operation.range, below / count, above / count)

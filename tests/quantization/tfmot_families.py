@@ -60,10 +60,10 @@ def average_follows_the_data():
     x = images(4, 8, 8, 3)
     refused("keraslight.calibrate", twin.fit, x)
     keraslight.calibrate(twin, [x], verbose=0)
-    before = [(float(q.minimum), float(q.maximum)) for q in twin.to_keras().quantizers]
+    before = [q.range for q in twin.to_keras().quantizers]
     twin.compile(tf_keras.optimizers.SGD(0.0), "mse")
     twin.fit(3 * x, np.zeros((4, 6, 6, 4)), verbose=0)
-    after = [(float(q.minimum), float(q.maximum)) for q in twin.to_keras().quantizers]
+    after = [q.range for q in twin.to_keras().quantizers]
     moved = [a != b for a, b in zip(before, after, strict=True)]
     assert moved == [q.fixed_range is None for q in twin.to_keras().quantizers]
 
