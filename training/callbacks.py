@@ -1,0 +1,190 @@
+"""What happens beside the steps of a training run: checkpoints, logs, timing, the stop at NaN."""
+
+import csv
+import io
+import math
+import os
+import pathlib
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from absl import logging
+
+from training.checkpoint import read_progress, write_state, write_whole
+
+CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.keras"
+LOG = "log.csv"
+BAD_BATCH = "not_finite.npz"
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Keeps the state of the run, the best model so far and the log of all epochs.
+
+    A disk that is full costs the file, not the run.
+
+    Args:
+        folder: path of the run's folder.
+        steps_per_epoch: int.
+        every: optional int, steps between two states; there is one after every epoch besides.
+        copy: function that returns a model to save with the weights of the one in training.
+        writes: bool, whether this process writes; of several only one should.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        steps_per_epoch: int,
+        every: int | None,
+        copy: Callable[[keras.Model], keras.Model],
+        writes: bool = True,
+    ):
+        super().__init__()
+        self.folder = folder
+        self.steps_per_epoch = steps_per_epoch
+        self.every = every
+        self.copy = copy
+        self.writes = writes
+        self.progress = {"step": 0, "epoch_logs": None, "history": [], "best": None, "seconds": 0.0}
+        if (folder / CHECKPOINT).exists():
+            self.progress = read_progress(folder / CHECKPOINT)
+        self.step = self.saved = self.progress["step"]
+
+    def on_train_begin(self, logs=None):
+        self.started = time.perf_counter() - self.progress["seconds"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch_start = epoch * self.steps_per_epoch
+        # an epoch that was interrupted goes on where it stopped
+        self.skipped = self.step - self.epoch_start
+
+    def on_train_batch_end(self, batch, logs=None):
+        done = min(self.skipped + batch + 1, self.steps_per_epoch)
+        self.step = self.epoch_start + done
+        if self.every and self.step - self.saved >= self.every and done < self.steps_per_epoch:
+            logs = {name: float(value) for name, value in logs.items()}
+            self._save(self._whole_epoch(logs, done))
+
+    def on_test_end(self, logs=None):
+        # here, before SwapEMAWeights undoes it, the model holds the averaged weights
+        accuracy = float(logs["accuracy"])
+        if self.progress["best"] is None or accuracy > self.progress["best"]:
+            self.progress["best"] = accuracy
+            self._write(BEST, lambda: save_model(self.copy(self.model), self.folder / BEST))
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **self._whole_epoch(logs, self.steps_per_epoch)}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        self.progress["history"].append(row)
+        self._save(None)
+        self._write(LOG, lambda: write_whole(self.folder / LOG, _csv(self.progress["history"])))
+
+    def _whole_epoch(self, logs, done):
+        """Returns the means over the first steps of an epoch, the last of them done here."""
+        before = (self.progress["epoch_logs"] or {}) if self.skipped else {}
+        share = self.skipped / done
+        return {
+            name: share * before[name] + (1 - share) * value if name in before else value
+            for name, value in logs.items()
+        }
+
+    def _save(self, epoch_logs):
+        progress = {
+            **self.progress,
+            "step": self.step,
+            "epoch_logs": epoch_logs,
+            "seconds": time.perf_counter() - self.started,
+        }
+        self._write(CHECKPOINT, lambda: write_state(self.folder / CHECKPOINT, self.model, progress))
+        self.saved = self.step
+
+    def _write(self, name, write):
+        if not self.writes:
+            return
+        try:
+            write()
+        except OSError as error:
+            logging.error("%s could not be written, the last one stands: %s", name, error)
+
+
+class Throughput(keras.callbacks.Callback):
+    """Logs how many examples training takes in a second, without the first step's compilation.
+
+    Args:
+        batch_size: int, examples per step.
+    """
+
+    def __init__(self, batch_size: int):
+        super().__init__()
+        self.batch_size = batch_size
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.first = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.last = batch, time.perf_counter()
+        if self.first is None:
+            self.first = self.last
+
+    def on_epoch_end(self, epoch, logs=None):
+        steps, seconds = (b - a for a, b in zip(self.first, self.last, strict=True))
+        if steps:
+            logs["images_per_second"] = steps * self.batch_size / seconds
+
+
+class NotFinite(Exception):
+    """Training met a loss that is no finite number."""
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Stops when the loss is not finite, and saves the batches of the step for a look at them.
+
+    Args:
+        folder: path of the run's folder.
+        checkpoints: the run's `Checkpoints`, which know the step.
+        batches: function from a range of steps to their batches.
+    """
+
+    def __init__(self, folder: pathlib.Path, checkpoints: Checkpoints, batches: Callable):
+        super().__init__()
+        self.folder = folder
+        self.checkpoints = checkpoints
+        self.batches = batches
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.begin = batch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if math.isfinite(float(logs["loss"])):
+            return
+        first = self.checkpoints.epoch_start + self.checkpoints.skipped
+        steps = range(first + self.begin, first + batch + 1)
+        arrays = [
+            keras.tree.map_structure(keras.ops.convert_to_numpy, data)
+            for data in self.batches(steps)
+        ]
+        images, labels = (np.concatenate(values) for values in zip(*arrays, strict=True))
+        np.savez(self.folder / BAD_BATCH, images=images, labels=labels, steps=np.array(steps))
+        raise NotFinite(
+            f"The loss is {logs['loss']} at step {steps.start}; its batch was written to "
+            f"{self.folder / BAD_BATCH}. Try a lower learning rate, a longer warm-up, clip_norm or "
+            f"no mixed precision. The last checkpoint, of step {self.checkpoints.saved}, stands."
+        )
+
+
+def save_model(model: keras.Model, path: pathlib.Path) -> None:
+    """Saves a model under another name first, so that no half of it is ever found."""
+    new = path.with_name(f"new_{path.name}")
+    model.save(new)
+    os.replace(new, path)
+
+
+def _csv(rows):
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,109 @@
+"""A folder of pictures: one folder per split, in it one folder per class."""
+
+import os
+import pathlib
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+from absl import logging
+from PIL import Image
+
+from training.data.source import EncodedImages, MemoryImages, Source, read_image
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+SPLITS = {"train": ("train", "training"), "eval": ("val", "validation", "valid", "test")}
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+SAMPLE = 64
+
+
+def load_folder(
+    data_dir: str, kind: str, split: str | None = None, cache_gb: float = 4.0, verbose: int = 1
+) -> Source:
+    """Returns the pictures of one split, in memory where they fit.
+
+    Args:
+        data_dir: path of the folder that holds the splits.
+        kind: `"train"` or `"eval"`.
+        split: name of the split's folder. Defaults to the usual names of its kind.
+        cache_gb: float, how much memory decoded pictures may take. Beyond it they are read and
+            decoded anew in every epoch.
+        verbose: 0 for silence, 1 for a progress bar.
+
+    Returns:
+        A `Source`. Files that are no pictures are left out of what is kept in memory, and counted.
+
+    Raises:
+        ValueError: if there is no such folder or no picture in it.
+    """
+    folder = _split_folder(pathlib.Path(data_dir), SPLITS[kind] if split is None else (split,))
+    class_names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    paths, labels = [], []
+    for label, name in enumerate(class_names):
+        found = sorted(
+            entry.path
+            for entry in os.scandir(folder / name)
+            if entry.name.lower().endswith(ENDINGS)
+        )
+        paths += found
+        labels += [label] * len(found)
+    if not paths:
+        raise ValueError(
+            f"A split is a folder of folders of pictures ({', '.join(ENDINGS)}), one per class. "
+            f"Received: {folder} with {len(class_names)} folders and no picture"
+        )
+    labels = np.array(labels, "int64")
+    if _decoded_gigabytes(paths) > cache_gb:
+        return EncodedImages(paths, labels, class_names)
+    return _load_into_memory(paths, labels, class_names, verbose)
+
+
+def _split_folder(data_dir, names):
+    if not data_dir.is_dir():
+        raise ValueError(f"There is no such folder. Received: data_dir='{data_dir}'")
+    for name in names:
+        if (data_dir / name).is_dir():
+            return data_dir / name
+    there = sorted(entry.name for entry in os.scandir(data_dir) if entry.is_dir())
+    raise ValueError(
+        f"`data_dir` must hold a folder called one of {names}. Received: data_dir='{data_dir}' "
+        f"with the folders {there[:20]}"
+    )
+
+
+def _decoded_gigabytes(paths):
+    """Estimates what the pictures take decoded, from the sizes that some of them state."""
+    sample = random.Random(0).sample(paths, min(SAMPLE, len(paths)))
+    pixels = []
+    for path in sample:
+        try:
+            with Image.open(path) as image:
+                pixels.append(image.width * image.height)
+        except BROKEN:
+            continue
+    return len(paths) * 3 * float(np.mean(pixels or [0])) / 1e9
+
+
+def _load_into_memory(paths, labels, class_names, verbose):
+    progress = keras.utils.Progbar(len(paths), verbose=verbose, unit_name="picture")
+
+    def read(path):
+        try:
+            return read_image(path)
+        except BROKEN as error:
+            logging.warning("Left out, not a picture that can be read: %s (%s)", path, error)
+            return None
+
+    images, broken = [], []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for index, image in enumerate(pool.map(read, paths)):
+            if image is None:
+                broken.append(paths[index])
+            images.append(image)
+            if (index + 1) % 256 == 0 or index + 1 == len(paths):
+                progress.update(index + 1)
+    kept = [index for index, image in enumerate(images) if image is not None]
+    if not kept:
+        raise ValueError(f"None of the {len(paths)} pictures can be read, as '{paths[0]}'.")
+    return MemoryImages([images[i] for i in kept], labels[kept], class_names, broken)

@@ -1,0 +1,160 @@
+"""The training run: fit(), as often as the pictures change their size or the run was stopped."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+
+import keras
+
+from training.callbacks import CHECKPOINT, Checkpoints, StopAtNaN, Throughput
+from training.checkpoint import read_state
+from training.data import Data
+from training.optimizer import build_optimizer
+from training.recipe import Recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a run is carried out; what it computes is the recipe's.
+
+    Attributes:
+        seed: int.
+        save_every: optional int, steps between two checkpoints.
+        accumulate: int, steps that share one update.
+        steps_per_execution: int, as in `keras.Model.compile`.
+        jit: `True`, `False` or `"auto"`, as in `keras.Model.compile`.
+        tensorboard: bool, whether to write logs for TensorBoard.
+        verbose: as in `keras.Model.fit`.
+    """
+
+    seed: int = 0
+    save_every: int | None = None
+    accumulate: int = 1
+    steps_per_execution: int = 1
+    jit: bool | str = "auto"
+    tensorboard: bool = False
+    verbose: int = 1
+
+
+def train(
+    build: Callable[[tuple], keras.Model],
+    recipe: Recipe,
+    data: Data,
+    folder: pathlib.Path,
+    options: Options,
+) -> tuple[keras.Model, dict]:
+    """Trains a model, from the checkpoint in the folder if there is one.
+
+    Args:
+        build: function from an input shape to the untrained model.
+        recipe: a `Recipe`.
+        data: its pictures.
+        folder: path of the run's folder.
+        options: an `Options`.
+
+    Returns:
+        The trained model, for pictures of `recipe.image_size`, and the progress of the run.
+
+    Raises:
+        NotFinite: if the loss is not finite.
+        OSError: if the last checkpoint could not be written.
+    """
+    steps_per_epoch = data.order.steps_per_epoch
+    sizes = {size for _, size in recipe.train_sizes} | {recipe.image_size}
+    side = recipe.image_size if len(sizes) == 1 else None
+
+    def fixed_copy(model):
+        copy = build((recipe.image_size, recipe.image_size, 3))
+        copy.set_weights(model.get_weights())
+        return copy
+
+    while True:
+        keras.utils.set_random_seed(options.seed)
+        model = build((side, side, 3))
+        _compile(model, recipe, steps_per_epoch, options)
+        if (folder / CHECKPOINT).exists():
+            read_state(folder / CHECKPOINT, model)
+        checkpoints = Checkpoints(folder, steps_per_epoch, options.save_every, fixed_copy)
+        part = next_part(recipe, steps_per_epoch, checkpoints.step)
+        if part is None:
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+            return fixed_copy(model), checkpoints.progress
+        epochs, steps, size = part
+        model.fit(
+            data.train(steps, size),
+            initial_epoch=epochs.start,
+            epochs=epochs.stop,
+            steps_per_epoch=len(steps) // len(epochs),
+            validation_data=data.eval(),
+            shuffle=False,
+            verbose=options.verbose,
+            callbacks=_callbacks(recipe, data, folder, options, checkpoints, size),
+        )
+        if Checkpoints(folder, steps_per_epoch, None, fixed_copy).step < steps.stop:
+            raise OSError(f"No checkpoint of step {steps.stop} could be written to '{folder}'.")
+
+
+def next_part(recipe: Recipe, steps_per_epoch: int, step: int):
+    """Returns what one call of fit() can do next.
+
+    Args:
+        recipe: a `Recipe`.
+        steps_per_epoch: int.
+        step: int, how many steps are done.
+
+    Returns:
+        The range of epochs, that of steps, and the size of the pictures; `None` at the end.
+    """
+    end = 0
+    for epochs, size in recipe.train_sizes:
+        end += epochs
+        epoch, done = divmod(step, steps_per_epoch)
+        if epoch < end:
+            # the rest of an epoch that was interrupted is a part of its own
+            stop = epoch + 1 if done else end
+            return range(epoch, stop), range(step, stop * steps_per_epoch), size
+    return None
+
+
+def _compile(model, recipe, steps_per_epoch, options):
+    jit = options.jit
+    if jit == "auto" and keras.backend.backend() == "tensorflow" and not _has_accelerator():
+        # XLA on a CPU trains these networks several times slower
+        jit = False
+    model.compile(
+        optimizer=build_optimizer(
+            recipe, model, steps_per_epoch // options.accumulate, options.accumulate
+        ),
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True,
+            label_smoothing=recipe.label_smoothing,
+            reduction="mean_with_sample_weight",
+        ),
+        weighted_metrics=[
+            keras.metrics.CategoricalAccuracy(name="accuracy"),
+            keras.metrics.TopKCategoricalAccuracy(5, name="top5"),
+        ],
+        jit_compile=jit,
+        steps_per_execution=options.steps_per_execution,
+    )
+
+
+def _has_accelerator():
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+
+
+def _callbacks(recipe, data, folder, options, checkpoints, size):
+    callbacks = [
+        StopAtNaN(folder, checkpoints, lambda steps: data.train(steps, size)),
+        Throughput(data.order.batch_size),
+        checkpoints,
+    ]
+    if recipe.ema is not None:
+        callbacks.append(keras.callbacks.SwapEMAWeights())
+    if options.tensorboard:
+        callbacks.append(
+            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False, update_freq=100)
+        )
+    return callbacks

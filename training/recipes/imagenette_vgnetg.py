@@ -1,0 +1,11 @@
+r"""VGNetG-1.0MP from scratch on Imagenette at 128x128.
+
+    python -m training.train --recipe=imagenette_vgnetg --data_dir=imagenette160 \
+        --output_dir=runs/imagenette_vgnetg
+
+Time: not measured yet. Accuracy: not measured yet.
+"""
+
+from training.recipes.imagenette import imagenette_recipe
+
+RECIPE = imagenette_recipe("vgnetg_1_0mp")
