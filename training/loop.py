@@ -7,8 +7,8 @@ from collections.abc import Callable
 import keras
 
 from training.callbacks import CHECKPOINT, Checkpoints, StopAtNaN, Throughput
-from training.checkpoint import read_state
-from training.data import Data
+from training.checkpoint import read_progress, read_state
+from training.data.data import Data
 from training.optimizer import build_optimizer
 from training.recipe import Recipe
 
@@ -22,6 +22,8 @@ class Options:
         save_every: optional int, steps between two checkpoints.
         accumulate: int, steps that share one update.
         steps_per_execution: int, as in `keras.Model.compile`.
+        synchronize_norms: bool, whether normalizations take their statistics from the batch of all
+            devices, so that a recipe computes the same on any number of them.
         jit: `True`, `False` or `"auto"`, as in `keras.Model.compile`.
         tensorboard: bool, whether to write logs for TensorBoard.
         verbose: as in `keras.Model.fit`.
@@ -31,6 +33,7 @@ class Options:
     save_every: int | None = None
     accumulate: int = 1
     steps_per_execution: int = 1
+    synchronize_norms: bool = True
     jit: bool | str = "auto"
     tensorboard: bool = False
     verbose: int = 1
@@ -59,26 +62,45 @@ def train(
         NotFinite: if the loss is not finite.
         OSError: if the last checkpoint could not be written.
     """
-    steps_per_epoch = data.order.steps_per_epoch
+    devices, steps_per_epoch = data.devices, data.order.steps_per_epoch
     sizes = {size for _, size in recipe.train_sizes} | {recipe.image_size}
     side = recipe.image_size if len(sizes) == 1 else None
 
     def fixed_copy(model):
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("float32")
         copy = build((recipe.image_size, recipe.image_size, 3))
+        keras.config.set_dtype_policy(policy)
         copy.set_weights(model.get_weights())
         return copy
 
     while True:
         keras.utils.set_random_seed(options.seed)
-        model = build((side, side, 3))
-        _compile(model, recipe, steps_per_epoch, options)
-        if (folder / CHECKPOINT).exists():
-            read_state(folder / CHECKPOINT, model)
-        checkpoints = Checkpoints(folder, steps_per_epoch, options.save_every, fixed_copy)
+        with devices.scope():
+            model = build((side, side, 3))
+            if options.synchronize_norms:
+                devices.synchronize_norms(model)
+            compile_model(
+                model,
+                recipe.label_smoothing,
+                optimizer=build_optimizer(
+                    recipe, model, steps_per_epoch // options.accumulate, options.accumulate
+                ),
+                jit_compile=_jit(options.jit),
+                steps_per_execution=options.steps_per_execution,
+            )
+            if (folder / CHECKPOINT).exists():
+                read_state(folder / CHECKPOINT, model)
+        checkpoints = Checkpoints(
+            folder, steps_per_epoch, options.save_every, fixed_copy, devices.writes
+        )
         part = next_part(recipe, steps_per_epoch, checkpoints.step)
         if part is None:
+            # puts the averaged weights in place, if there are any
             model.optimizer.finalize_variable_values(model.trainable_variables)
-            return fixed_copy(model), checkpoints.progress
+            trained = fixed_copy(model)
+            compile_model(trained, recipe.label_smoothing, jit_compile=_jit(options.jit))
+            return trained, checkpoints.progress
         epochs, steps, size = part
         model.fit(
             data.train(steps, size),
@@ -86,11 +108,14 @@ def train(
             epochs=epochs.stop,
             steps_per_epoch=len(steps) // len(epochs),
             validation_data=data.eval(),
+            validation_steps=data.eval_steps,
             shuffle=False,
-            verbose=options.verbose,
+            verbose=options.verbose if devices.writes else 0,
             callbacks=_callbacks(recipe, data, folder, options, checkpoints, size),
         )
-        if Checkpoints(folder, steps_per_epoch, None, fixed_copy).step < steps.stop:
+        # all go on from the file that one has written
+        devices.barrier()
+        if read_progress(folder / CHECKPOINT)["step"] < steps.stop:
             raise OSError(f"No checkpoint of step {steps.stop} could be written to '{folder}'.")
 
 
@@ -116,27 +141,31 @@ def next_part(recipe: Recipe, steps_per_epoch: int, step: int):
     return None
 
 
-def _compile(model, recipe, steps_per_epoch, options):
-    jit = options.jit
-    if jit == "auto" and keras.backend.backend() == "tensorflow" and not _has_accelerator():
-        # XLA on a CPU trains these networks several times slower
-        jit = False
+def compile_model(model: keras.Model, label_smoothing: float = 0.0, **kwargs) -> None:
+    """Compiles a model that gives logits, for labels of one column per class.
+
+    Args:
+        model: the model.
+        label_smoothing: float.
+        **kwargs: further arguments of `keras.Model.compile`.
+    """
     model.compile(
-        optimizer=build_optimizer(
-            recipe, model, steps_per_epoch // options.accumulate, options.accumulate
-        ),
         loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True,
-            label_smoothing=recipe.label_smoothing,
-            reduction="mean_with_sample_weight",
+            from_logits=True, label_smoothing=label_smoothing
         ),
         weighted_metrics=[
             keras.metrics.CategoricalAccuracy(name="accuracy"),
             keras.metrics.TopKCategoricalAccuracy(5, name="top5"),
         ],
-        jit_compile=jit,
-        steps_per_execution=options.steps_per_execution,
+        **kwargs,
     )
+
+
+def _jit(jit):
+    if jit == "auto" and keras.backend.backend() == "tensorflow" and not _has_accelerator():
+        # XLA on a CPU trains these networks several times slower
+        return False
+    return jit
 
 
 def _has_accelerator():

@@ -2,6 +2,7 @@
 
 import keras
 
+from training.model_parts import sublayers
 from training.recipe import Recipe
 
 
@@ -101,9 +102,3 @@ def decayed_variables(model: keras.Model) -> list:
         if identity is not None and identity.gamma is not None:
             variables.append(identity.gamma)
     return variables
-
-
-def sublayers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns all layers of a model, those inside other layers too."""
-    # Keras has no public way to the layers inside a layer
-    return list(model._flatten_layers(include_self=False, recursive=True))

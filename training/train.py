@@ -7,30 +7,34 @@ The folder of the run holds log.csv, the last checkpoint, best.keras (by accurac
 and at the end model.keras and summary.json. The same command again goes on from the checkpoint.
 """
 
+import dataclasses
 import json
 import pathlib
-import platform
-import sys
+from importlib.util import find_spec
 
 import keras
-import numpy as np
 from absl import app, flags
 
-import keraslight
 from training.callbacks import save_model
 from training.checkpoint import write_whole
-from training.data import Data
-from training.data.folder import load_folder
+from training.data.data import Data, load_source
 from training.data.order import Order
+from training.distribution import STRATEGIES, Devices, connect
 from training.loop import Options, train
 from training.recipe import Recipe, load_recipe
+from training.summary import summarize
 
 FLAGS = flags.FLAGS
 _RECIPE = flags.DEFINE_string(
     "recipe", None, "Name of a recipe in training/recipes, or path of a .py file.", required=True
 )
 _SET = flags.DEFINE_multi_string("set", [], "field=value, in place of what the recipe says.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set.")
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Folder of pictures (train/class/*.jpg, val/class/*.jpg), or of TFDS where the recipe names a "
+    "data set, or of one that TFDS prepared.",
+)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder of the run.", required=True)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of weights, order and augmentation.")
 _SAVE_EVERY = flags.DEFINE_integer(
@@ -40,18 +44,52 @@ _ACCUMULATE = flags.DEFINE_integer(
     "accumulate", 1, "Steps that share the recipe's batch, and one update.", lower_bound=1
 )
 _CACHE_GB = flags.DEFINE_float("cache_gb", 4.0, "Memory for decoded pictures.")
+_DOWNLOAD = flags.DEFINE_bool("download", False, "Let TFDS download what is not prepared.")
+_INPUT = flags.DEFINE_enum(
+    "input", "auto", ["auto", "tf", "numpy"], "What makes the batches; auto: TensorFlow, if there."
+)
+_STRATEGY = flags.DEFINE_enum(
+    "strategy", "one_device", STRATEGIES, "Which devices share the batches, and how."
+)
+_SYNCHRONIZE = flags.DEFINE_bool(
+    "synchronize_norms", True, "Normalize by the batch of all devices, not of each."
+)
+_TPU = flags.DEFINE_string("tpu", "local", "Name of the TPU, with --strategy=tpu.")
+_VIRTUAL_DEVICES = flags.DEFINE_integer(
+    "virtual_devices", 1, "Split the CPU into this many devices, to try a strategy out."
+)
+_MIXED_PRECISION = flags.DEFINE_enum(
+    "mixed_precision", None, ["float16", "bfloat16"], "Compute in half precision."
+)
+_JIT = flags.DEFINE_enum("jit", "auto", ["auto", "true", "false"], "Compile the step by XLA.")
+_STEPS_PER_EXECUTION = flags.DEFINE_integer(
+    "steps_per_execution", 1, "Steps that a device does without coming back to Python."
+)
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write logs for TensorBoard.")
 _VERBOSE = flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bars, 2: a line per epoch.")
 
 
-def load_data(recipe: Recipe, seed: int, accumulate: int) -> Data:
+def load_data(recipe: Recipe, devices: Devices) -> Data:
     """Returns the pictures that the flags name."""
     sources = [
-        load_folder(_DATA_DIR.value, kind, split, _CACHE_GB.value, _VERBOSE.value == 1)
-        for kind, split in (("train", recipe.train_split), ("eval", recipe.eval_split))
+        load_source(
+            recipe, kind, _DATA_DIR.value, _CACHE_GB.value, _DOWNLOAD.value, _VERBOSE.value == 1
+        )
+        for kind in ("train", "eval")
     ]
-    order = Order(len(sources[0]), recipe.batch_size, seed, accumulate)
-    return Data(*sources, recipe, order)
+    if sources[0].class_names != sources[1].class_names:
+        raise ValueError(
+            "The two splits must have the same classes. Received: "
+            f"{sources[0].class_names[:20]} and {sources[1].class_names[:20]}"
+        )
+    order = Order(len(sources[0]), recipe.batch_size, _SEED.value, _ACCUMULATE.value)
+    return Data(*sources, recipe, order, devices, _uses_tf_data())
+
+
+def _uses_tf_data():
+    if _INPUT.value != "auto":
+        return _INPUT.value == "tf"
+    return find_spec("tensorflow") is not None
 
 
 def check_same_run(folder: pathlib.Path, recipe: Recipe, seed: int) -> None:
@@ -67,79 +105,40 @@ def check_same_run(folder: pathlib.Path, recipe: Recipe, seed: int) -> None:
     write_whole(path, content.encode())
 
 
-def summarize(model, recipe, data, progress, seed) -> dict:
-    """Evaluates a model and returns what is worth knowing of its run."""
-    model.compile(
-        loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        ),
-        weighted_metrics=[
-            keras.metrics.CategoricalAccuracy(name="accuracy"),
-            keras.metrics.TopKCategoricalAccuracy(5, name="top5"),
-        ],
-    )
-    scores = model.evaluate(data.eval(), verbose=0, return_dict=True)
-    rates = [row["images_per_second"] for row in progress["history"] if "images_per_second" in row]
-    return {
-        "model": recipe.model_name,
-        "accuracy": scores["accuracy"],
-        "top5": scores["top5"],
-        "loss": scores["loss"],
-        "best_accuracy": progress["best"],
-        "eval_images": len(data.eval_source),
-        "train_images": len(data.train_source),
-        "broken_images": len(data.train_source.broken) + len(data.eval_source.broken),
-        "classes": len(data.train_source.class_names),
-        "image_size": recipe.image_size,
-        "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-        "macs": keraslight.count_macs(model),
-        "epochs": recipe.epochs,
-        "train_seconds": progress["seconds"],
-        "images_per_second": float(np.median(rates)) if rates else None,
-        "seed": seed,
-        "command": " ".join(["python -m training.train", *sys.argv[1:]]),
-        "versions": versions(),
-    }
-
-
-def versions() -> dict:
-    """Returns the versions of what decides how a run comes out."""
-    from importlib import metadata
-
-    names = ("keras", keras.backend.backend(), "numpy", "keraslight")
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "backend": keras.backend.backend(),
-        **{name: metadata.version(name) for name in names},
-    }
-
-
 def main(argv):
     """Trains, evaluates, and writes the model and the summary."""
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments. Received: {argv[1:]}")
     recipe = load_recipe(_RECIPE.value, _SET.value)
+    devices = connect(_STRATEGY.value, _TPU.value, _VIRTUAL_DEVICES.value)
     folder = pathlib.Path(_OUTPUT_DIR.value)
     folder.mkdir(parents=True, exist_ok=True)
     seed = _SEED.value
-    check_same_run(folder, recipe, seed)
-    data = load_data(recipe, seed, _ACCUMULATE.value)
-    classes = len(data.train_source.class_names)
+    if devices.writes:
+        check_same_run(folder, recipe, seed)
+    devices.barrier()
+    if _MIXED_PRECISION.value:
+        keras.mixed_precision.set_global_policy(f"mixed_{_MIXED_PRECISION.value}")
+    data = load_data(recipe, devices)
     options = Options(
         seed=seed,
         save_every=_SAVE_EVERY.value,
         accumulate=_ACCUMULATE.value,
+        steps_per_execution=_STEPS_PER_EXECUTION.value,
+        synchronize_norms=_SYNCHRONIZE.value,
+        jit={"auto": "auto", "true": True, "false": False}[_JIT.value],
         tensorboard=_TENSORBOARD.value,
         verbose=_VERBOSE.value,
     )
     model, progress = train(
-        lambda input_shape: recipe.build(classes, input_shape), recipe, data, folder, options
+        lambda input_shape: recipe.build(data.classes, input_shape), recipe, data, folder, options
     )
-    save_model(model, folder / "model.keras")
-    summary = summarize(model, recipe, data, progress, seed)
-    write_whole(folder / "summary.json", json.dumps(summary, indent=2).encode())
-    print(json.dumps(summary, indent=2))
+    if devices.writes:
+        save_model(model, folder / "model.keras")
+        data = dataclasses.replace(data, devices=Devices())
+        text = json.dumps(summarize(model, recipe, data, progress, seed), indent=2)
+        write_whole(folder / "summary.json", text.encode())
+        print(text)
 
 
 if __name__ == "__main__":

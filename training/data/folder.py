@@ -10,11 +10,10 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from training.data.source import EncodedImages, MemoryImages, Source, read_image
+from training.data.source import BROKEN, ImageFiles, MemoryImages, Source, decode
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
 SPLITS = {"train": ("train", "training"), "eval": ("val", "validation", "valid", "test")}
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 SAMPLE = 64
 
 
@@ -55,7 +54,7 @@ def load_folder(
         )
     labels = np.array(labels, "int64")
     if _decoded_gigabytes(paths) > cache_gb:
-        return EncodedImages(paths, labels, class_names)
+        return ImageFiles(paths, labels, class_names)
     return _load_into_memory(paths, labels, class_names, verbose)
 
 
@@ -90,9 +89,9 @@ def _load_into_memory(paths, labels, class_names, verbose):
 
     def read(path):
         try:
-            return read_image(path)
-        except BROKEN as error:
-            logging.warning("Left out, not a picture that can be read: %s (%s)", path, error)
+            return decode(path)
+        except BROKEN:
+            logging.warning("Left out, not a picture that can be read: %s", path)
             return None
 
     images, broken = [], []

@@ -41,12 +41,17 @@ class Order:
         self.batch_size = batch_size // parts
         self.seed = seed
         self.steps_per_epoch = examples // batch_size * parts
-        self._epoch = None
+        self._of_epoch = None, None
 
     def indices(self, step: int) -> np.ndarray:
         """Returns the indices of the examples of a step, an int64 array."""
         epoch, step = divmod(step, self.steps_per_epoch)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._permutation = np.random.default_rng([self.seed, epoch]).permutation(self.examples)
-        return self._permutation[step * self.batch_size :][: self.batch_size]
+        known, permutation = self._of_epoch
+        if epoch != known:
+            permutation = np.random.default_rng([self.seed, epoch]).permutation(self.examples)
+            self._of_epoch = epoch, permutation
+        return permutation[step * self.batch_size :][: self.batch_size]
+
+    def positions(self, step: int) -> np.ndarray:
+        """Returns how many examples came before each one of a step, an int64 array."""
+        return np.arange(step * self.batch_size, (step + 1) * self.batch_size)

@@ -1,23 +1,42 @@
-"""Pictures and labels with random access: the n-th is the same whenever it is read."""
+"""Pictures and labels of a split, wherever they are kept.
+
+A source hands out keys, in batches and in the order of training; a key is what a picture is opened
+by: its index, or its encoded bytes where a data set can only be read from beginning to end.
+"""
+
+import math
+from collections.abc import Iterator
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
+from training.data.order import Order
 
-def read_image(path: str) -> np.ndarray:
-    """Returns the picture of a file as a uint8 array of shape `(height, width, 3)`."""
-    with Image.open(path) as image:
+# what Pillow raises for files that are no pictures
+BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def decode(file) -> np.ndarray:
+    """Returns the picture in a file as a uint8 array of shape `(height, width, 3)`.
+
+    Args:
+        file: path of a file, or a file object.
+    """
+    with Image.open(file) as image:
         return np.asarray(image.convert("RGB"))
 
 
 class Source:
-    """Pictures of a data set, each with the index of its class.
+    """Pictures of a split, each with the index of its class; by their index, unless overridden.
 
-    Attributes:
-        labels: int64 array of shape `(examples,)`.
+    Args:
+        labels: array of shape `(examples,)`.
         class_names: list of str.
-        broken: list of str, the names of pictures that could not be read, so far.
+        broken: list of str, names of pictures that were left out because they cannot be read.
     """
+
+    key_dtype = "int64"
 
     def __init__(self, labels: np.ndarray, class_names: list[str], broken=()):
         self.labels = np.asarray(labels, "int64")
@@ -27,9 +46,54 @@ class Source:
     def __len__(self):
         return len(self.labels)
 
-    def read(self, index: int) -> np.ndarray:
+    def train_keys(self, order: Order, steps: range, rows: slice) -> Iterator[tuple]:
+        """Yields positions, keys and labels, arrays of some rows of every step's batch.
+
+        The position counts the examples since the beginning of the training.
+        """
+        for step in steps:
+            indices = order.indices(step)[rows]
+            yield order.positions(step)[rows], indices, self.labels[indices]
+
+    def eval_keys(self, batch_size: int, rows: slice) -> Iterator[tuple]:
+        """Yields weights, keys and labels of some rows of every batch, through all examples once.
+
+        The last batch is filled up with examples of weight 0, see `weights`.
+        """
+        for first in range(0, len(self), batch_size):
+            indices = np.arange(first, first + batch_size)[rows]
+            weights = self.weights(indices, batch_size)
+            indices = np.minimum(indices, len(self) - 1)
+            yield weights, indices, self.labels[indices]
+
+    def batches(self, batch_size: int) -> int:
+        """Returns how many batches hold all examples."""
+        return math.ceil(len(self) / batch_size)
+
+    def weights(self, indices: np.ndarray, batch_size: int) -> np.ndarray:
+        """Returns the weights of examples: 0 for those beyond the last.
+
+        The others make up for these, so that the mean over the filled batches, which is how Keras
+        takes the loss, is that over all examples.
+        """
+        share = self.batches(batch_size) * batch_size / len(self)
+        return np.where(indices < len(self), share, 0).astype("float32")
+
+    def read(self, key) -> np.ndarray:
         """Returns a picture as a uint8 array of shape `(height, width, 3)`."""
         raise NotImplementedError
+
+    def name_of(self, key) -> str:
+        """Returns what a message can call a picture."""
+        return str(key)
+
+    def note_broken(self, key) -> int:
+        """Notes a picture that cannot be read, once; returns how many there are so far."""
+        name = self.name_of(key)
+        if name not in self.broken:
+            logging.warning("Left out, not a picture that can be read: %s", name)
+            self.broken.append(name)
+        return len(self.broken)
 
 
 class MemoryImages(Source):
@@ -46,17 +110,20 @@ class MemoryImages(Source):
             self.pixels[offset : offset + sizes[index]] = images[index].ravel()
             images[index] = None
 
-    def read(self, index):
-        shape, offset = self.shapes[index], self.offsets[index]
+    def read(self, key):
+        shape, offset = self.shapes[key], self.offsets[key]
         return self.pixels[offset : offset + shape.prod()].reshape(shape)
 
 
-class EncodedImages(Source):
+class ImageFiles(Source):
     """Pictures in files, read and decoded whenever they are needed."""
 
     def __init__(self, paths: list[str], labels, class_names):
         super().__init__(labels, class_names)
         self.paths = list(paths)
 
-    def read(self, index):
-        return read_image(self.paths[index])
+    def read(self, key):
+        return decode(self.paths[key])
+
+    def name_of(self, key):
+        return self.paths[key]
