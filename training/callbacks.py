@@ -1,9 +1,6 @@
 """What happens beside the steps of a training run: checkpoints, logs, timing, the stop at NaN."""
 
-import csv
-import io
 import math
-import os
 import pathlib
 import time
 from collections.abc import Callable
@@ -12,12 +9,14 @@ import keras
 import numpy as np
 from absl import logging
 
-from training.checkpoint import read_progress, write_state, write_whole
+from training.checkpoint import read_progress, write_state
+from training.files import save_model, to_csv, write_whole
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.keras"
 LOG = "log.csv"
 BAD_BATCH = "not_finite.npz"
+NEAR_INPUT_RATE = 0.8
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -79,7 +78,7 @@ class Checkpoints(keras.callbacks.Callback):
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.progress["history"].append(row)
         self._save(None)
-        self._write(LOG, lambda: write_whole(self.folder / LOG, _csv(self.progress["history"])))
+        self._write(LOG, lambda: write_whole(self.folder / LOG, to_csv(self.progress["history"])))
 
     def _whole_epoch(self, logs, done):
         """Returns the means over the first steps of an epoch, the last of them done here."""
@@ -112,13 +111,18 @@ class Checkpoints(keras.callbacks.Callback):
 class Throughput(keras.callbacks.Callback):
     """Logs how many examples training takes in a second, without the first step's compilation.
 
+    Says once if the input is what limits it.
+
     Args:
         batch_size: int, examples per step.
+        input_rate: float, how many examples in a second the input alone makes.
     """
 
-    def __init__(self, batch_size: int):
+    def __init__(self, batch_size: int, input_rate: float):
         super().__init__()
         self.batch_size = batch_size
+        self.input_rate = input_rate
+        self.told = False
 
     def on_epoch_begin(self, epoch, logs=None):
         self.first = None
@@ -130,8 +134,17 @@ class Throughput(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         steps, seconds = (b - a for a, b in zip(self.first, self.last, strict=True))
-        if steps:
-            logs["images_per_second"] = steps * self.batch_size / seconds
+        if not steps:
+            return
+        rate = logs["images_per_second"] = steps * self.batch_size / seconds
+        if rate > NEAR_INPUT_RATE * self.input_rate and not self.told:
+            self.told = True
+            logging.warning(
+                "The input is the bottleneck: alone it makes %.0f images per second, training "
+                "takes %.0f. More cores, less augmentation, or --cache_gb help.",
+                self.input_rate,
+                rate,
+            )
 
 
 class NotFinite(Exception):
@@ -172,19 +185,3 @@ class StopAtNaN(keras.callbacks.Callback):
             f"{self.folder / BAD_BATCH}. Try a lower learning rate, a longer warm-up, clip_norm or "
             f"no mixed precision. The last checkpoint, of step {self.checkpoints.saved}, stands."
         )
-
-
-def save_model(model: keras.Model, path: pathlib.Path) -> None:
-    """Saves a model under another name first, so that no half of it is ever found."""
-    new = path.with_name(f"new_{path.name}")
-    model.save(new)
-    os.replace(new, path)
-
-
-def _csv(rows):
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names)
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

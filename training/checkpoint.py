@@ -5,13 +5,14 @@ Dropout, and writes its files in place, where a kill leaves half of one.
 """
 
 import json
-import os
 import pathlib
 
 import keras
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
+
+from training.files import write_whole
 
 
 def write_state(path: pathlib.Path, model: keras.Model, progress: dict) -> None:
@@ -63,17 +64,3 @@ def read_state(path: pathlib.Path, model: keras.Model) -> None:
 def _state_variables(model):
     """Returns weights, statistics and random states, and the optimizer's moments and counters."""
     return [*model.variables, *model.optimizer.variables]
-
-
-def write_whole(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file under another name first, so that no half of it is ever found."""
-    new = path.with_name(f"new_{path.name}")
-    try:
-        with open(new, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise

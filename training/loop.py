@@ -2,15 +2,20 @@
 
 import dataclasses
 import pathlib
+import time
 from collections.abc import Callable
 
 import keras
 
+from training.auxiliary import trainable_form, without_auxiliary
 from training.callbacks import CHECKPOINT, Checkpoints, StopAtNaN, Throughput
 from training.checkpoint import read_progress, read_state
 from training.data.data import Data
+from training.distribution import Devices
 from training.optimizer import build_optimizer
 from training.recipe import Recipe
+
+MEASURED_STEPS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +77,13 @@ def train(
         copy = build((recipe.image_size, recipe.image_size, 3))
         keras.config.set_dtype_policy(policy)
         copy.set_weights(model.get_weights())
-        return copy
+        return without_auxiliary(copy)
 
+    input_rate = measure_input(data, recipe.image_size)
     while True:
         keras.utils.set_random_seed(options.seed)
         with devices.scope():
-            model = build((side, side, 3))
+            model = trainable_form(build((side, side, 3)), recipe.auxiliary_weight)
             if options.synchronize_norms:
                 devices.synchronize_norms(model)
             compile_model(
@@ -86,7 +92,7 @@ def train(
                 optimizer=build_optimizer(
                     recipe, model, steps_per_epoch // options.accumulate, options.accumulate
                 ),
-                jit_compile=_jit(options.jit),
+                jit_compile=jit_mode(options.jit),
                 steps_per_execution=options.steps_per_execution,
             )
             if (folder / CHECKPOINT).exists():
@@ -98,9 +104,7 @@ def train(
         if part is None:
             # puts the averaged weights in place, if there are any
             model.optimizer.finalize_variable_values(model.trainable_variables)
-            trained = fixed_copy(model)
-            compile_model(trained, recipe.label_smoothing, jit_compile=_jit(options.jit))
-            return trained, checkpoints.progress
+            return fixed_copy(model), checkpoints.progress
         epochs, steps, size = part
         model.fit(
             data.train(steps, size),
@@ -111,7 +115,7 @@ def train(
             validation_steps=data.eval_steps,
             shuffle=False,
             verbose=options.verbose if devices.writes else 0,
-            callbacks=_callbacks(recipe, data, folder, options, checkpoints, size),
+            callbacks=_callbacks(recipe, data, folder, options, checkpoints, size, input_rate),
         )
         # all go on from the file that one has written
         devices.barrier()
@@ -161,7 +165,19 @@ def compile_model(model: keras.Model, label_smoothing: float = 0.0, **kwargs) ->
     )
 
 
-def _jit(jit):
+def measure_input(data: Data, size: int) -> float:
+    """Returns how many examples in a second the input alone makes, while nothing else runs."""
+    data = dataclasses.replace(data, devices=Devices())
+    steps = range(min(MEASURED_STEPS, data.order.steps_per_epoch))
+    batches = iter(data.train(steps, size))
+    next(batches)
+    start = time.perf_counter()
+    rest = sum(1 for _ in batches)
+    return rest * data.order.batch_size / (time.perf_counter() - start)
+
+
+def jit_mode(jit: bool | str = "auto") -> bool | str:
+    """Returns the `jit_compile` to compile a model with."""
     if jit == "auto" and keras.backend.backend() == "tensorflow" and not _has_accelerator():
         # XLA on a CPU trains these networks several times slower
         return False
@@ -174,10 +190,10 @@ def _has_accelerator():
     return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
 
 
-def _callbacks(recipe, data, folder, options, checkpoints, size):
+def _callbacks(recipe, data, folder, options, checkpoints, size, input_rate):
     callbacks = [
         StopAtNaN(folder, checkpoints, lambda steps: data.train(steps, size)),
-        Throughput(data.order.batch_size),
+        Throughput(data.order.batch_size, input_rate),
         checkpoints,
     ]
     if recipe.ema is not None:

@@ -2,6 +2,7 @@
 
 import keras
 
+import keraslight
 from training.model_parts import sublayers
 from training.recipe import Recipe
 
@@ -98,7 +99,6 @@ def decayed_variables(model: keras.Model) -> list:
     """
     variables = [v for v in model.trainable_variables if len(v.shape) > 1]
     for layer in sublayers(model):
-        identity = getattr(layer, "identity_norm", None)
-        if identity is not None and identity.gamma is not None:
-            variables.append(identity.gamma)
+        if isinstance(layer, keraslight.layers.RepVGGBlock) and layer.identity_norm is not None:
+            variables.append(layer.identity_norm.gamma)
     return variables

@@ -8,7 +8,9 @@ import keras
 import numpy as np
 
 import keraslight
+from keraslight.quantization.quantized_model import QuantizedModel
 from training.data.data import Data
+from training.loop import compile_model, jit_mode
 from training.recipe import Recipe
 
 
@@ -16,17 +18,16 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
     """Returns what a run computed, and how, for JSON.
 
     Args:
-        model: the trained model, compiled.
+        model: the trained model.
         recipe: its `Recipe`.
         data: its pictures, for one device.
         progress: what `training.loop.train` returned.
         seed: int.
     """
-    scores = model.evaluate(data.eval(), steps=data.eval_steps, verbose=0, return_dict=True)
     rates = [row["images_per_second"] for row in progress["history"] if "images_per_second" in row]
     return {
         "model": recipe.model_name,
-        **scores,
+        **evaluate(model, data),
         "best_accuracy": progress["best"],
         "eval_images": len(data.eval_source),
         "train_images": len(data.train_source),
@@ -34,7 +35,7 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
         "classes": data.classes,
         "image_size": recipe.image_size,
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-        "macs": keraslight.count_macs(model),
+        "macs": None if isinstance(model, QuantizedModel) else keraslight.count_macs(model),
         "epochs": recipe.epochs,
         "train_seconds": progress["seconds"],
         "images_per_second": float(np.median(rates)) if rates else None,
@@ -42,6 +43,13 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
         "command": command(),
         "versions": versions(),
     }
+
+
+def evaluate(model: keras.Model, data: Data) -> dict:
+    """Returns accuracy, top-5 accuracy and loss of a model."""
+    if not model.compiled:
+        compile_model(model, jit_compile=jit_mode())
+    return model.evaluate(data.eval(), steps=data.eval_steps, verbose=0, return_dict=True)
 
 
 def command() -> str:

@@ -5,24 +5,26 @@ r"""Trains a model by a recipe, and takes up a run that was stopped.
 
 The folder of the run holds log.csv, the last checkpoint, best.keras (by accuracy of evaluation),
 and at the end model.keras and summary.json. The same command again goes on from the checkpoint.
+
+With --qat it continues a finished run: the model is fused, quantized, calibrated, trained on and
+written as an int8 .tflite, all in a folder of its own beside the run's files.
 """
 
 import dataclasses
 import json
 import pathlib
-from importlib.util import find_spec
 
 import keras
 from absl import app, flags
 
-from training.callbacks import save_model
-from training.checkpoint import write_whole
-from training.data.data import Data, load_source
+from training.data.data import Data, has_tensorflow, load_source
 from training.data.order import Order
 from training.distribution import STRATEGIES, Devices, connect
+from training.files import save_model, write_whole
+from training.fine_tune import MODEL, START, fine_tuning_recipe, prepare, write_int8
 from training.loop import Options, train
 from training.recipe import Recipe, load_recipe
-from training.summary import summarize
+from training.summary import evaluate, summarize
 
 FLAGS = flags.FLAGS
 _RECIPE = flags.DEFINE_string(
@@ -45,6 +47,14 @@ _ACCUMULATE = flags.DEFINE_integer(
 )
 _CACHE_GB = flags.DEFINE_float("cache_gb", 4.0, "Memory for decoded pictures.")
 _DOWNLOAD = flags.DEFINE_bool("download", False, "Let TFDS download what is not prepared.")
+_QAT = flags.DEFINE_bool(
+    "qat",
+    False,
+    "Continue a finished run in --output_dir by quantization-aware training, to an int8 .tflite.",
+)
+_CONTROL = flags.DEFINE_bool(
+    "control", False, "With --qat: train in floating point for as long, to compare with."
+)
 _INPUT = flags.DEFINE_enum(
     "input", "auto", ["auto", "tf", "numpy"], "What makes the batches; auto: TensorFlow, if there."
 )
@@ -83,13 +93,8 @@ def load_data(recipe: Recipe, devices: Devices) -> Data:
             f"{sources[0].class_names[:20]} and {sources[1].class_names[:20]}"
         )
     order = Order(len(sources[0]), recipe.batch_size, _SEED.value, _ACCUMULATE.value)
-    return Data(*sources, recipe, order, devices, _uses_tf_data())
-
-
-def _uses_tf_data():
-    if _INPUT.value != "auto":
-        return _INPUT.value == "tf"
-    return find_spec("tensorflow") is not None
+    tensorflow = has_tensorflow() if _INPUT.value == "auto" else _INPUT.value == "tf"
+    return Data(*sources, recipe, order, devices, tensorflow)
 
 
 def check_same_run(folder: pathlib.Path, recipe: Recipe, seed: int) -> None:
@@ -106,22 +111,25 @@ def check_same_run(folder: pathlib.Path, recipe: Recipe, seed: int) -> None:
 
 
 def main(argv):
-    """Trains, evaluates, and writes the model and the summary."""
+    """Trains or fine-tunes, evaluates, and writes the model and the summary."""
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments. Received: {argv[1:]}")
     recipe = load_recipe(_RECIPE.value, _SET.value)
     devices = connect(_STRATEGY.value, _TPU.value, _VIRTUAL_DEVICES.value)
-    folder = pathlib.Path(_OUTPUT_DIR.value)
-    folder.mkdir(parents=True, exist_ok=True)
-    seed = _SEED.value
-    if devices.writes:
-        check_same_run(folder, recipe, seed)
-    devices.barrier()
     if _MIXED_PRECISION.value:
         keras.mixed_precision.set_global_policy(f"mixed_{_MIXED_PRECISION.value}")
+    run = folder = pathlib.Path(_OUTPUT_DIR.value)
+    if _CONTROL.value and not _QAT.value:
+        raise app.UsageError("--control says how to carry out --qat.")
+    if _QAT.value:
+        folder = run / ("qat_control" if _CONTROL.value else "qat")
+        recipe = fine_tuning_recipe(recipe)
+    if devices.writes:
+        folder.mkdir(parents=True, exist_ok=True)
+        check_same_run(folder, recipe, _SEED.value)
     data = load_data(recipe, devices)
     options = Options(
-        seed=seed,
+        seed=_SEED.value,
         save_every=_SAVE_EVERY.value,
         accumulate=_ACCUMULATE.value,
         steps_per_execution=_STEPS_PER_EXECUTION.value,
@@ -130,15 +138,29 @@ def main(argv):
         tensorboard=_TENSORBOARD.value,
         verbose=_VERBOSE.value,
     )
-    model, progress = train(
-        lambda input_shape: recipe.build(data.classes, input_shape), recipe, data, folder, options
-    )
-    if devices.writes:
-        save_model(model, folder / "model.keras")
-        data = dataclasses.replace(data, devices=Devices())
-        text = json.dumps(summarize(model, recipe, data, progress, seed), indent=2)
-        write_whole(folder / "summary.json", text.encode())
-        print(text)
+    local = dataclasses.replace(data, devices=Devices())
+    if _QAT.value:
+        if devices.writes:
+            prepare(run, folder, local, quantized=not _CONTROL.value)
+        devices.barrier()
+
+    def build(input_shape):
+        if _QAT.value:
+            return keras.models.load_model(folder / START)
+        return recipe.build(data.classes, input_shape)
+
+    model, progress = train(build, recipe, data, folder, options)
+    if not devices.writes:
+        return
+    save_model(model, folder / MODEL)
+    summary = summarize(model, recipe, local, progress, options.seed)
+    if _QAT.value:
+        start = keras.models.load_model(folder / START)
+        summary["start_accuracy"] = evaluate(start, local)["accuracy"]
+        summary["int8_accuracy"] = evaluate(write_int8(model, folder, local), local)["accuracy"]
+    text = json.dumps(summary, indent=2)
+    write_whole(folder / "summary.json", text.encode())
+    print(text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The pictures of a run."""
 
 import dataclasses
+from importlib.util import find_spec
 
 from training.data.folder import load_folder
 from training.data.order import Order
@@ -40,6 +41,45 @@ def load_source(
     return load_folder(data_dir, kind, split, cache_gb, verbose)
 
 
+def has_tensorflow() -> bool:
+    """Whether TensorFlow is installed, so that tf.data can make the batches."""
+    return find_spec("tensorflow") is not None
+
+
+def eval_batches(
+    source: Source,
+    recipe: Recipe,
+    batch_size: int,
+    devices: Devices | None = None,
+    tensorflow: bool | None = None,
+):
+    """Returns the pictures of a source as evaluation sees them: images, labels and weights.
+
+    Args:
+        source: the pictures.
+        recipe: a `Recipe`.
+        batch_size: int, over all devices.
+        devices: the `Devices` that share every batch. Defaults to the one of this process.
+        tensorflow: bool, whether tf.data makes the batches, or NumPy and Pillow. Defaults to
+            tf.data if it is there.
+
+    Returns:
+        An iterable of batches. All pictures are in the first `source.batches(batch_size)`, after
+        which it may begin anew; what fills up the last of them has weight 0.
+    """
+    size = recipe.image_size
+    if not (has_tensorflow() if tensorflow is None else tensorflow):
+        from training.data import numpy_input
+
+        return numpy_input.eval_batches(source, recipe, batch_size, size)
+    from training.data.tf_input import eval_dataset
+
+    return (devices or Devices()).distribute(
+        lambda worker, workers: eval_dataset(source, recipe, batch_size, size, worker, workers),
+        batch_size,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
     """The pictures of a run, as batches.
@@ -57,7 +97,7 @@ class Data:
     recipe: Recipe
     order: Order
     devices: Devices
-    tensorflow: bool = True
+    tensorflow: bool
 
     @property
     def classes(self) -> int:
@@ -87,16 +127,6 @@ class Data:
 
     def eval(self):
         """Returns the batches of the evaluation, see `eval_steps`."""
-        source, recipe, batch_size = self.eval_source, self.recipe, self.order.batch_size
-        if not self.tensorflow:
-            from training.data.numpy_input import eval_batches
-
-            return eval_batches(source, recipe, batch_size, recipe.image_size)
-        from training.data.tf_input import eval_dataset
-
-        return self.devices.distribute(
-            lambda worker, workers: eval_dataset(
-                source, recipe, batch_size, recipe.image_size, worker, workers
-            ),
-            batch_size,
+        return eval_batches(
+            self.eval_source, self.recipe, self.order.batch_size, self.devices, self.tensorflow
         )

@@ -38,6 +38,8 @@ class Batches(keras.utils.PyDataset):
         return self.count
 
     def __getitem__(self, index):
+        if index >= self.count:
+            raise IndexError(index)
         ahead = range(index, min(index + self.threads + 1, self.count))
         self.pending = {i: self.pending.get(i) or self.pool.submit(self.make, i) for i in ahead}
         return self.pending[index].result()

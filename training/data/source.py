@@ -83,6 +83,11 @@ class Source:
         """Returns a picture as a uint8 array of shape `(height, width, 3)`."""
         raise NotImplementedError
 
+    def sample(self, count: int, seed: int) -> "MemoryImages":
+        """Returns some pictures drawn at random, all of them if there are not more, decoded."""
+        keys = np.random.default_rng(seed).permutation(len(self))[:count]
+        return decoded(self, keys, self.labels[keys])
+
     def name_of(self, key) -> str:
         """Returns what a message can call a picture."""
         return str(key)
@@ -127,3 +132,17 @@ class ImageFiles(Source):
 
     def name_of(self, key):
         return self.paths[key]
+
+
+def decoded(source: Source, keys, labels) -> MemoryImages:
+    """Returns some pictures of a source in memory, without those that cannot be read."""
+    images, kept, broken = [], [], []
+    for key, label in zip(keys, labels, strict=True):
+        try:
+            images.append(source.read(key))
+            kept.append(label)
+        except BROKEN:
+            broken.append(source.name_of(key))
+    if not images:
+        raise ValueError(f"None of {len(broken)} pictures can be read, such as {broken[:1]}.")
+    return MemoryImages(images, np.array(kept), source.class_names, broken)

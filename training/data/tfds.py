@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from training.data.order import Order
-from training.data.source import BROKEN, MemoryImages, Source, decode
+from training.data.source import BROKEN, MemoryImages, Source, decode, decoded
 
 EVAL_SPLITS = ("validation", "test")
 SECONDS_TO_CONNECT = 5
@@ -123,14 +123,11 @@ class Records(Source):
 
     def in_memory(self) -> MemoryImages:
         """Returns all pictures decoded."""
-        images, labels, broken = [], [], []
-        for index, (key, label) in enumerate(self._examples().as_numpy_iterator()):
-            try:
-                images.append(self.read(key))
-                labels.append(label)
-            except BROKEN:
-                broken.append(f"{self.split}[{index}]")
-        return MemoryImages(images, np.array(labels), self.class_names, broken)
+        return decoded(self, *zip(*self._examples().as_numpy_iterator(), strict=True))
+
+    def sample(self, count, seed):
+        examples = self._shuffled(seed, 0).take(count).as_numpy_iterator()
+        return decoded(self, *zip(*examples, strict=True))
 
     def _examples(self, **arguments):
         import tensorflow_datasets as tfds
