@@ -19,6 +19,17 @@ BAD_BATCH = "not_finite.npz"
 NEAR_INPUT_RATE = 0.8
 
 
+def read_run(folder: pathlib.Path) -> dict:
+    """Returns how far the run in a folder has come, of which no step may be done yet.
+
+    The number of steps done, the means of the metrics over an epoch that was interrupted, a row for
+    every epoch done, the best accuracy, and the seconds spent.
+    """
+    if (folder / CHECKPOINT).exists():
+        return read_progress(folder / CHECKPOINT)
+    return {"step": 0, "epoch_logs": None, "history": [], "best": None, "seconds": 0.0}
+
+
 class Checkpoints(keras.callbacks.Callback):
     """Keeps the state of the run, the best model so far and the log of all epochs.
 
@@ -46,9 +57,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.every = every
         self.copy = copy
         self.writes = writes
-        self.progress = {"step": 0, "epoch_logs": None, "history": [], "best": None, "seconds": 0.0}
-        if (folder / CHECKPOINT).exists():
-            self.progress = read_progress(folder / CHECKPOINT)
+        self.progress = read_run(folder)
         self.step = self.saved = self.progress["step"]
 
     def on_train_begin(self, logs=None):
@@ -69,9 +78,10 @@ class Checkpoints(keras.callbacks.Callback):
     def on_test_end(self, logs=None):
         # here, before SwapEMAWeights undoes it, the model holds the averaged weights
         accuracy = float(logs["accuracy"])
-        if self.progress["best"] is None or accuracy > self.progress["best"]:
+        if (self.progress["best"] is None or accuracy > self.progress["best"]) and self._write(
+            BEST, lambda: save_model(self.copy(self.model), self.folder / BEST)
+        ):
             self.progress["best"] = accuracy
-            self._write(BEST, lambda: save_model(self.copy(self.model), self.folder / BEST))
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, **self._whole_epoch(logs, self.steps_per_epoch)}
@@ -100,12 +110,15 @@ class Checkpoints(keras.callbacks.Callback):
         self.saved = self.step
 
     def _write(self, name, write):
+        """Writes a file unless that is another process's task; returns whether it is there."""
         if not self.writes:
-            return
+            return True
         try:
             write()
         except OSError as error:
             logging.error("%s could not be written, the last one stands: %s", name, error)
+            return False
+        return True
 
 
 class Throughput(keras.callbacks.Callback):

@@ -16,9 +16,9 @@ import numpy as np
 from absl import app, flags
 
 import keraslight  # noqa: F401  the layers that the file may hold
-from training.data.data import eval_batches, load_source
+from training import common_flags
+from training.data.data import eval_batches
 from training.files import to_csv, write_whole
-from training.recipe import load_recipe
 from training.scores import Scores
 from training.summary import command, versions
 
@@ -26,11 +26,6 @@ matplotlib.use("Agg")
 
 FLAGS = flags.FLAGS
 _MODEL = flags.DEFINE_string("model", None, "Path of a .keras file.", required=True)
-_RECIPE = flags.DEFINE_string("recipe", None, "The recipe it was trained by.", required=True)
-_SET = flags.DEFINE_multi_string("set", [], "field=value, in place of what the recipe says.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of the data set, as for training.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder of the results.", required=True)
-_CACHE_GB = flags.DEFINE_float("cache_gb", 4.0, "Memory for decoded pictures.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Pictures at a time.", lower_bound=1)
 
 
@@ -61,11 +56,11 @@ def main(argv):
     """Evaluates, prints and writes."""
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments. Received: {argv[1:]}")
-    recipe = load_recipe(_RECIPE.value, _SET.value)
+    recipe = common_flags.recipe()
     if not pathlib.Path(_MODEL.value).is_file():
         raise ValueError(f"There is no such file. Received: model='{_MODEL.value}'")
     model = keras.models.load_model(_MODEL.value)
-    source = load_source(recipe, "eval", _DATA_DIR.value, _CACHE_GB.value)
+    source = common_flags.source(recipe, "eval")
     classes = model.output_shape[-1]
     if classes != len(source.class_names):
         raise ValueError(
@@ -73,7 +68,7 @@ def main(argv):
             f"{classes} classes, pictures of {len(source.class_names)}"
         )
     scores = score(model, source, recipe, _BATCH_SIZE.value)
-    folder = pathlib.Path(_OUTPUT_DIR.value)
+    folder = pathlib.Path(common_flags.OUTPUT_DIR.value)
     folder.mkdir(parents=True, exist_ok=True)
     summary = {
         "model": _MODEL.value,

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import keras
 
 from training.auxiliary import trainable_form, without_auxiliary
-from training.callbacks import CHECKPOINT, Checkpoints, StopAtNaN, Throughput
-from training.checkpoint import read_progress, read_state
+from training.callbacks import CHECKPOINT, Checkpoints, StopAtNaN, Throughput, read_run
+from training.checkpoint import read_state
 from training.data.data import Data
 from training.distribution import Devices
 from training.optimizer import build_optimizer
@@ -83,7 +83,11 @@ def train(
     while True:
         keras.utils.set_random_seed(options.seed)
         with devices.scope():
-            model = trainable_form(build((side, side, 3)), recipe.auxiliary_weight)
+            model = trainable_form(
+                build((side, side, 3)),
+                recipe.auxiliary_weight,
+                cross_entropy(recipe.label_smoothing),
+            )
             if options.synchronize_norms:
                 devices.synchronize_norms(model)
             compile_model(
@@ -95,7 +99,7 @@ def train(
                 jit_compile=jit_mode(options.jit),
                 steps_per_execution=options.steps_per_execution,
             )
-            if (folder / CHECKPOINT).exists():
+            if read_run(folder)["step"]:
                 read_state(folder / CHECKPOINT, model)
         checkpoints = Checkpoints(
             folder, steps_per_epoch, options.save_every, fixed_copy, devices.writes
@@ -119,7 +123,7 @@ def train(
         )
         # all go on from the file that one has written
         devices.barrier()
-        if read_progress(folder / CHECKPOINT)["step"] < steps.stop:
+        if read_run(folder)["step"] < steps.stop:
             raise OSError(f"No checkpoint of step {steps.stop} could be written to '{folder}'.")
 
 
@@ -145,6 +149,11 @@ def next_part(recipe: Recipe, steps_per_epoch: int, step: int):
     return None
 
 
+def cross_entropy(label_smoothing: float) -> keras.losses.Loss:
+    """Returns the loss of logits, for labels of one column per class."""
+    return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
+
+
 def compile_model(model: keras.Model, label_smoothing: float = 0.0, **kwargs) -> None:
     """Compiles a model that gives logits, for labels of one column per class.
 
@@ -154,9 +163,7 @@ def compile_model(model: keras.Model, label_smoothing: float = 0.0, **kwargs) ->
         **kwargs: further arguments of `keras.Model.compile`.
     """
     model.compile(
-        loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=label_smoothing
-        ),
+        loss=cross_entropy(label_smoothing),
         weighted_metrics=[
             keras.metrics.CategoricalAccuracy(name="accuracy"),
             keras.metrics.TopKCategoricalAccuracy(5, name="top5"),

@@ -4,6 +4,8 @@ import ast
 import dataclasses
 import importlib.util
 import pathlib
+import types
+import typing
 from collections.abc import Callable
 
 import keras
@@ -168,7 +170,7 @@ def load_recipe(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Recip
 
 def override(recipe: Recipe, overrides) -> Recipe:
     """Returns a recipe with some fields changed, given as `"field=value"`."""
-    fields = {field.name for field in dataclasses.fields(Recipe)}
+    fields = typing.get_type_hints(Recipe)
     changes = {}
     for item in overrides:
         field, _, text = item.partition("=")
@@ -178,10 +180,23 @@ def override(recipe: Recipe, overrides) -> Recipe:
             changes[field] = ast.literal_eval(text)
         except (ValueError, SyntaxError):
             changes[field] = text
+        if not _is_of_type(changes[field], fields[field]):
+            raise ValueError(
+                f"`{field}` must be of the type {fields[field]}. Received: {field}={text!r}"
+            )
     # sizes given for another number of epochs would contradict the new one
     if "epochs" in changes or "image_size" in changes:
         changes.setdefault("train_sizes", _rescaled(recipe, changes))
     return dataclasses.replace(recipe, **changes)
+
+
+def _is_of_type(value, hint):
+    """Whether a value is of a type, or of one of a union, whatever tuples and dicts hold."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    kinds = [typing.get_origin(option) or option for option in options]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int in kinds or float in kinds
+    return isinstance(value, tuple(kinds))
 
 
 def _rescaled(recipe, changes):

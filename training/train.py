@@ -17,27 +17,17 @@ import pathlib
 import keras
 from absl import app, flags
 
-from training.data.data import Data, has_tensorflow, load_source
+from training import common_flags
+from training.data.data import Data, has_tensorflow
 from training.data.order import Order
 from training.distribution import STRATEGIES, Devices, connect
 from training.files import save_model, write_whole
 from training.fine_tune import MODEL, START, fine_tuning_recipe, prepare, write_int8
 from training.loop import Options, train
-from training.recipe import Recipe, load_recipe
+from training.recipe import Recipe
 from training.summary import evaluate, summarize
 
 FLAGS = flags.FLAGS
-_RECIPE = flags.DEFINE_string(
-    "recipe", None, "Name of a recipe in training/recipes, or path of a .py file.", required=True
-)
-_SET = flags.DEFINE_multi_string("set", [], "field=value, in place of what the recipe says.")
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder of pictures (train/class/*.jpg, val/class/*.jpg), or of TFDS where the recipe names a "
-    "data set, or of one that TFDS prepared.",
-)
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Folder of the run.", required=True)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of weights, order and augmentation.")
 _SAVE_EVERY = flags.DEFINE_integer(
     "save_every", None, "Steps between two checkpoints; there is one after every epoch besides."
@@ -45,8 +35,6 @@ _SAVE_EVERY = flags.DEFINE_integer(
 _ACCUMULATE = flags.DEFINE_integer(
     "accumulate", 1, "Steps that share the recipe's batch, and one update.", lower_bound=1
 )
-_CACHE_GB = flags.DEFINE_float("cache_gb", 4.0, "Memory for decoded pictures.")
-_DOWNLOAD = flags.DEFINE_bool("download", False, "Let TFDS download what is not prepared.")
 _QAT = flags.DEFINE_bool(
     "qat",
     False,
@@ -76,17 +64,11 @@ _STEPS_PER_EXECUTION = flags.DEFINE_integer(
     "steps_per_execution", 1, "Steps that a device does without coming back to Python."
 )
 _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write logs for TensorBoard.")
-_VERBOSE = flags.DEFINE_integer("verbose", 1, "0: silent, 1: progress bars, 2: a line per epoch.")
 
 
 def load_data(recipe: Recipe, devices: Devices) -> Data:
     """Returns the pictures that the flags name."""
-    sources = [
-        load_source(
-            recipe, kind, _DATA_DIR.value, _CACHE_GB.value, _DOWNLOAD.value, _VERBOSE.value == 1
-        )
-        for kind in ("train", "eval")
-    ]
+    sources = [common_flags.source(recipe, kind) for kind in ("train", "eval")]
     if sources[0].class_names != sources[1].class_names:
         raise ValueError(
             "The two splits must have the same classes. Received: "
@@ -99,7 +81,7 @@ def load_data(recipe: Recipe, devices: Devices) -> Data:
 
 def check_same_run(folder: pathlib.Path, recipe: Recipe, seed: int) -> None:
     """Keeps what a run computes in its folder; refuses to go on with anything else."""
-    run = {"recipe": recipe.to_dict(), "data_dir": _DATA_DIR.value, "seed": seed}
+    run = {"recipe": recipe.to_dict(), "data_dir": common_flags.DATA_DIR.value, "seed": seed}
     content = json.dumps(run, indent=2, default=str)
     path = folder / "run.json"
     if path.exists() and path.read_text() != content:
@@ -114,11 +96,11 @@ def main(argv):
     """Trains or fine-tunes, evaluates, and writes the model and the summary."""
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments. Received: {argv[1:]}")
-    recipe = load_recipe(_RECIPE.value, _SET.value)
+    recipe = common_flags.recipe()
     devices = connect(_STRATEGY.value, _TPU.value, _VIRTUAL_DEVICES.value)
     if _MIXED_PRECISION.value:
         keras.mixed_precision.set_global_policy(f"mixed_{_MIXED_PRECISION.value}")
-    run = folder = pathlib.Path(_OUTPUT_DIR.value)
+    run = folder = pathlib.Path(common_flags.OUTPUT_DIR.value)
     if _CONTROL.value and not _QAT.value:
         raise app.UsageError("--control says how to carry out --qat.")
     if _QAT.value:
@@ -136,7 +118,7 @@ def main(argv):
         synchronize_norms=_SYNCHRONIZE.value,
         jit={"auto": "auto", "true": True, "false": False}[_JIT.value],
         tensorboard=_TENSORBOARD.value,
-        verbose=_VERBOSE.value,
+        verbose=common_flags.VERBOSE.value,
     )
     local = dataclasses.replace(data, devices=Devices())
     if _QAT.value:

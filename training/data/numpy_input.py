@@ -110,11 +110,13 @@ def _open(source, index):
 def _random_view(image, random, recipe, size):
     if recipe.crop == "padded":
         pad = size // 8
-        image = np.pad(_resize(image, None, size), ((pad, pad), (pad, pad), (0, 0)))
+        image = np.pad(_resize(image, size), ((pad, pad), (pad, pad), (0, 0)))
         top, left = random.integers(2 * pad + 1, size=2)
         image = image[top : top + size, left : left + size]
     else:
-        image = _resize(image, _random_box(image.size, random, recipe.crop_area), size)
+        box = _random_box(image.size, random, recipe.crop_area)
+        # resize() with a box would let the pixels around it in
+        image = _resize(image.crop(box), size)
     return image[:, ::-1] if recipe.flip and random.random() < 0.5 else image
 
 
@@ -134,11 +136,11 @@ def _random_box(sides, random, areas):
 def _central_view(image, share, size):
     side = round(share * min(image.size))
     left, top = ((length - side) // 2 for length in image.size)
-    return _resize(image, (left, top, left + side, top + side), size)
+    return _resize(image.crop((left, top, left + side, top + side)), size)
 
 
-def _resize(image, box, size):
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box))
+def _resize(image, size):
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _one_hot(labels, source):

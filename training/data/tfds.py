@@ -199,7 +199,7 @@ def _features(builder):
     """Returns the names of the image and of the label."""
     import tensorflow_datasets as tfds
 
-    features = builder.info.features
+    features = dict(builder.info.features)
     keys = builder.info.supervised_keys or ("image", "label")
     if not (
         isinstance(features.get(keys[0]), tfds.features.Image)

@@ -1,0 +1,224 @@
+import dataclasses
+import logging
+
+import keras
+import numpy as np
+import pytest
+
+from tests.training.pictures import CLASSES, EVAL, TRAIN, break_files, make_folder
+from tests.training.tiny_recipe import RECIPE
+from training.data import numpy_input, tf_input
+from training.data.folder import load_folder
+from training.data.order import Order
+from training.data.source import ImageFiles, MemoryImages
+
+SEED = 3
+PLAIN = dataclasses.replace(RECIPE, mixup=0.0, cutmix=0.0, random_erasing=0.0)
+
+
+def arrays(batches):
+    return [keras.tree.map_structure(keras.ops.convert_to_numpy, batch) for batch in batches]
+
+
+def assert_same(batches, others):
+    assert len(batches) == len(others) > 0
+    for batch, other in zip(batches, others, strict=True):
+        for a, b in zip(batch, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def tf_batches(source, recipe, steps, size=16, **workers):
+    order = Order(len(source), recipe.batch_size, SEED)
+    return arrays(tf_input.train_dataset(source, recipe, order, steps, size, **workers))
+
+
+def numpy_batches(source, recipe, steps, size=16):
+    order = Order(len(source), recipe.batch_size, SEED)
+    return arrays(numpy_input.train_batches(source, recipe, order, steps, size))
+
+
+def test_every_epoch_shows_every_example_once_in_an_order_of_its_own():
+    order = Order(20, 4, SEED)
+    epochs = [
+        np.concatenate([order.indices(step) for step in range(start, start + 5)])
+        for start in (0, 5)
+    ]
+    assert all(sorted(epoch) == list(range(20)) for epoch in epochs)
+    assert (epochs[0] != epochs[1]).any()
+
+
+def test_parts_of_a_batch_make_up_the_batch():
+    whole, parts = Order(22, 8, SEED), Order(22, 8, SEED, parts=2)
+    assert (whole.steps_per_epoch, parts.steps_per_epoch) == (2, 4)
+    for step in range(4):
+        halves = np.concatenate([parts.indices(2 * step), parts.indices(2 * step + 1)])
+        np.testing.assert_array_equal(whole.indices(step), halves)
+    with pytest.raises(ValueError, match="larger than the data set"):
+        Order(4, 8, SEED)
+
+
+def test_a_folder_is_read(pictures):
+    source = load_folder(pictures, "train", verbose=0)
+    assert isinstance(source, MemoryImages)
+    assert source.class_names == list(CLASSES)
+    assert np.bincount(source.labels).tolist() == [TRAIN] * 3
+    assert source.read(0).shape == (20, 24, 3)
+    assert len(load_folder(pictures, "eval", verbose=0)) == 3 * EVAL
+    assert isinstance(load_folder(pictures, "train", cache_gb=0, verbose=0), ImageFiles)
+
+
+def test_batches_depend_on_the_step_alone(pictures):
+    source = load_folder(pictures, "train", verbose=0)
+    batches = tf_batches(source, RECIPE, range(4, 9))
+    assert_same(batches[3:], tf_batches(source, RECIPE, range(7, 9)))
+    assert np.abs(batches[0][0] - batches[1][0]).max() > 0.1
+    seed = Order(len(source), RECIPE.batch_size, SEED + 1)
+    other = arrays(tf_input.train_dataset(source, RECIPE, seed, range(4, 5), 16))
+    assert np.abs(batches[0][0] - other[0][0]).max() > 0.1
+
+
+def test_numpy_batches_depend_on_the_step_alone(pictures):
+    source = load_folder(pictures, "train", verbose=0)
+    batches = numpy_batches(source, RECIPE, range(4, 9))
+    assert_same(batches[3:], numpy_batches(source, RECIPE, range(7, 9)))
+
+
+def test_both_loaders_show_the_same_examples(pictures):
+    source = load_folder(pictures, "train", verbose=0)
+    by_tf = tf_batches(source, PLAIN, range(7))
+    by_numpy = numpy_batches(source, PLAIN, range(7))
+    for (images, labels), (others, other_labels) in zip(by_tf, by_numpy, strict=True):
+        np.testing.assert_array_equal(labels, other_labels)
+        assert images.shape == others.shape == (8, 16, 16, 3)
+        assert images.dtype == others.dtype == "float32"
+    means = [np.mean([x.mean() for x, _ in batches]) for batches in (by_tf, by_numpy)]
+    assert means[0] == pytest.approx(means[1], abs=0.05)
+
+
+def test_pictures_from_memory_and_from_files_are_the_same(pictures):
+    memory = load_folder(pictures, "train", verbose=0)
+    files = load_folder(pictures, "train", cache_gb=0, verbose=0)
+    assert_same(tf_batches(memory, RECIPE, range(3)), tf_batches(files, RECIPE, range(3)))
+    assert_same(numpy_batches(memory, RECIPE, range(3)), numpy_batches(files, RECIPE, range(3)))
+
+
+def test_workers_share_the_batch(pictures):
+    source = load_folder(pictures, "train", verbose=0)
+    whole = tf_batches(source, PLAIN, range(2))
+    halves = [tf_batches(source, PLAIN, range(2), worker=w, workers=2) for w in (0, 1)]
+    joined = [
+        tuple(np.concatenate(pair) for pair in zip(*batch, strict=True))
+        for batch in zip(*halves, strict=True)
+    ]
+    assert_same(joined, whole)
+
+
+def test_evaluation_sees_every_picture_once(pictures):
+    source = load_folder(pictures, "eval", verbose=0)
+    steps = source.batches(4)
+    loaders = (tf_input.eval_dataset, numpy_input.eval_batches)
+    by_tf, by_numpy = (
+        arrays(b for b, _ in zip(load(source, RECIPE, 4, 16), range(steps), strict=False))
+        for load in loaders
+    )
+    for batches in (by_tf, by_numpy):
+        images, labels, weights = (np.concatenate(x) for x in zip(*batches, strict=True))
+        assert len(images) == 16
+        assert (weights > 0).sum() == len(source)
+        assert weights.mean() == pytest.approx(1)
+        np.testing.assert_array_equal(labels.argmax(-1)[weights > 0], source.labels)
+    for (a, _, _), (b, _, _) in zip(by_tf, by_numpy, strict=True):
+        # a grey level is 0.017; on the rim the two resize noise a little differently
+        assert np.abs(a - b).mean() < 0.017
+
+
+def test_views_are_cut_from_the_middle():
+    image = np.zeros((20, 40, 3), "uint8")
+    image[:, 10:30] = 200
+    source = MemoryImages([image], [0], ["only"])
+    recipe = dataclasses.replace(PLAIN, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    for load in (tf_input.eval_dataset, numpy_input.eval_batches):
+        images = keras.ops.convert_to_numpy(next(iter(load(source, recipe, 1, 8)))[0])
+        np.testing.assert_allclose(images, 200, atol=1e-3)
+
+
+def test_mixing_keeps_labels_and_pictures_together():
+    images = [np.full((8, 8, 3), 255 * label, "uint8") for label in (0, 1) * 8]
+    source = MemoryImages(images, [0, 1] * 8, ["black", "white"])
+    plain = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
+    for mixing in ({"mixup": 1.0}, {"cutmix": 1.0}, {"mixup": 1.0, "cutmix": 1.0}):
+        recipe = dataclasses.replace(PLAIN, **plain, **mixing, batch_size=16)
+        for load in (tf_batches, numpy_batches):
+            [(images, labels)] = load(source, recipe, range(1))
+            assert len(np.unique(images.mean((1, 2, 3)).round(4))) > 4
+            np.testing.assert_allclose(labels.sum(-1), 1, atol=1e-5)
+            np.testing.assert_allclose(images.mean((1, 2, 3)), labels[:, 1], atol=0.08)
+
+
+def test_rand_augment_changes_pictures_by_their_seed_and_keeps_their_range(pictures):
+    source = load_folder(pictures, "train", verbose=0)
+    scale = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
+    plain = dataclasses.replace(PLAIN, **scale)
+    strong = dataclasses.replace(plain, rand_augment=(1, 1.0))
+    before, after = (tf_batches(source, recipe, range(6)) for recipe in (plain, strong))
+    assert_same(after[4:], tf_batches(source, strong, range(4, 6)))
+    before, after = (np.concatenate([x for x, _ in batches]) for batches in (before, after))
+    changed = np.abs(before - after).max((1, 2, 3)) > 1e-3
+    assert changed.mean() > 0.8
+    assert after.min() >= 0
+    assert after.max() <= 1
+
+
+def test_rand_augment_needs_tf_data(pictures):
+    source = load_folder(pictures, "train", verbose=0)
+    with pytest.raises(ValueError, match=r"Received: rand_augment=\(1, 0.5\)"):
+        numpy_batches(source, dataclasses.replace(PLAIN, rand_augment=(1, 0.5)), range(1))
+
+
+def test_tiny_pictures_are_shifted():
+    image = np.full((16, 16, 3), 255, "uint8")
+    source = MemoryImages([image] * 8, [0] * 8, ["white"])
+    scale = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
+    recipe = dataclasses.replace(PLAIN, **scale, crop="padded")
+    for load in (tf_batches, numpy_batches):
+        [(images, _)] = load(source, recipe, range(1))
+        edges = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]])
+        assert (edges == 0).any()
+        assert (images[:, 2:-2, 2:-2] == 1).all()
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_broken_pictures_are_left_out_and_counted(tmp_path, ending, caplog):
+    make_folder(tmp_path, ending=ending)
+    break_files(tmp_path / "train", f"red/000.{ending}", f"blue/003.{ending}")
+    break_files(tmp_path / "val", f"red/001.{ending}")
+    with caplog.at_level(logging.WARNING, "absl"):
+        source = load_folder(tmp_path, "train", verbose=0)
+    assert "red/000" in caplog.text
+    assert (len(source), len(source.broken)) == (3 * TRAIN - 2, 2)
+
+    files = load_folder(tmp_path, "train", cache_gb=0, verbose=0)
+    steps = range(len(files) // 8)
+    for load, found in ((tf_batches, files), (numpy_batches, files)):
+        found.broken.clear()
+        batches = load(found, PLAIN, steps)
+        labels = np.concatenate([y for _, y in batches])
+        assert (labels.sum(-1) == 0).sum() == len(found.broken) == 2
+        assert np.isfinite(np.concatenate([x for x, _ in batches])).all()
+
+    for load in (tf_input.eval_dataset, numpy_input.eval_batches):
+        held_out = load_folder(tmp_path, "eval", cache_gb=0, verbose=0)
+        rounds = zip(load(held_out, PLAIN, 5, 16), range(held_out.batches(5)), strict=False)
+        weights = np.concatenate([w for (_, _, w), _ in ((arrays([b])[0], i) for b, i in rounds)])
+        assert (weights > 0).sum() == 3 * EVAL - 1
+
+
+def test_missing_folders_are_named(tmp_path):
+    with pytest.raises(ValueError, match="no such folder"):
+        load_folder(tmp_path / "nowhere", "train")
+    (tmp_path / "pictures").mkdir()
+    with pytest.raises(ValueError, match=r"with the folders \['pictures'\]"):
+        load_folder(tmp_path, "train")
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    with pytest.raises(ValueError, match="1 folders and no picture"):
+        load_folder(tmp_path, "train")

@@ -1,0 +1,68 @@
+import dataclasses
+import pathlib
+
+import pytest
+
+import keraslight
+from tests.training.tiny_recipe import RECIPE
+from training.recipe import RECIPES, Recipe, load_recipe
+
+TINY = str(pathlib.Path(__file__).parent / "tiny_recipe.py")
+NAMES = sorted(path.stem for path in RECIPES.glob("*.py") if "RECIPE = " in path.read_text())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_loads_and_names_a_model(name):
+    recipe = load_recipe(name)
+    assert callable(recipe.model) or recipe.model in keraslight.list_models()
+    assert f"--recipe={name}" in (RECIPES / f"{name}.py").read_text()
+
+
+def test_a_recipe_is_read_from_any_file():
+    assert load_recipe(TINY).epochs == 3
+
+
+def test_fields_are_overridden_in_their_own_types():
+    recipe = load_recipe(
+        TINY, ["learning_rate=0.5", "model=vgnetg_1_0mp", "model_args={'se': True}", "ema=None"]
+    )
+    assert recipe.learning_rate == 0.5
+    assert recipe.model == "vgnetg_1_0mp"
+    assert recipe.model_args == {"se": True}
+    assert recipe.ema is None
+
+
+def test_sizes_follow_the_number_of_epochs():
+    assert load_recipe(TINY, ["epochs=6"]).train_sizes == ((2, 12), (4, 16))
+    assert load_recipe(TINY, ["image_size=32"]).train_sizes == ((3, 32),)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 5}, "must add up"),
+        ({"warmup_epochs": 3}, "shorter than the training"),
+        ({"optimizer": "adamax"}, "must be one of"),
+        ({"batch_size": 0}, "must be positive"),
+    ],
+)
+def test_contradictions_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(RECIPE, **change)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match="Received: recipe='no_such_recipe'"):
+        load_recipe("no_such_recipe")
+    with pytest.raises(ValueError, match="Received: 'learningrate=1'"):
+        load_recipe(TINY, ["learningrate=1"])
+    with pytest.raises(ValueError, match="ema='much'"):
+        load_recipe(TINY, ["ema=much"])
+
+
+def test_a_model_by_name_is_built_with_its_arguments():
+    recipe = Recipe("vgnetg_1_0mp", model_args={"se": True, "thumbnail": True})
+    model = recipe.build(7, (32, 32, 3))
+    assert model.name == "vgnetg_1_0mp_se"
+    assert model.output_shape == (None, 7)
+    assert model.layers[-1].activation.__name__ == "linear"

@@ -1,0 +1,128 @@
+import dataclasses
+import io
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.training.test_data import PLAIN, arrays, assert_same, tf_batches
+from tests.training.tiny_recipe import RECIPE
+from training.data import tf_input
+from training.data.data import load_source
+from training.data.source import MemoryImages
+from training.data.tfds import Records, load_tfds
+
+tfds = pytest.importorskip("tensorflow_datasets")
+TRAIN, EVAL = 40, 10
+
+
+class Shades(tfds.core.GeneratorBasedBuilder):
+    """Pictures whose first pixel tells their number."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
+            "label": tfds.features.ClassLabel(names=["even", "odd"]),
+            "number": np.int64,
+        }
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features), supervised_keys=("image", "label")
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self.examples(TRAIN, broken=(7,)), "test": self.examples(EVAL)}
+
+    def _generate_examples(self):
+        raise NotImplementedError
+
+    def examples(self, count, broken=()):
+        for number in range(count):
+            file = io.BytesIO()
+            Image.fromarray(np.full((20, 20, 3), 5 * number, "uint8")).save(file, "png")
+            if number in broken:
+                file = io.BytesIO(b"not a picture")
+            file.seek(0)
+            yield number, {"image": file, "label": number % 2, "number": number}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    builder = Shades(data_dir=tmp_path_factory.mktemp("tfds"))
+    builder.download_and_prepare()
+    return builder
+
+
+@pytest.fixture
+def records(prepared):
+    return load_tfds(None, prepared.data_path, "train", cache_gb=0)
+
+
+def numbers(images):
+    """Returns the numbers of normalized pictures."""
+    red = images[:, 0, 0, 0] * PLAIN.std[0] + PLAIN.mean[0]
+    return (red / 5).round().astype(int)
+
+
+def test_a_prepared_folder_is_read_into_memory(prepared):
+    recipe = dataclasses.replace(RECIPE, dataset=None)
+    train, evaluation = (load_source(recipe, k, prepared.data_path) for k in ("train", "eval"))
+    assert isinstance(train, MemoryImages)
+    assert (len(train), len(train.broken), len(evaluation)) == (TRAIN - 1, 1, EVAL)
+    assert train.class_names == ["even", "odd"]
+    found = np.array([train.read(key)[0, 0, 0] // 5 for key in range(len(train))])
+    np.testing.assert_array_equal(found % 2, train.labels)
+
+
+def test_records_are_shuffled_anew_in_every_epoch_but_the_same_for_a_seed(records):
+    assert isinstance(records, Records)
+    batches = tf_batches(records, PLAIN, range(10))
+    assert_same(batches[7:], tf_batches(records, PLAIN, range(7, 10)))
+    epochs = [np.concatenate([numbers(x) for x, _ in batches[i : i + 5]]) for i in (0, 5)]
+    assert (epochs[0] != epochs[1]).any()
+    for epoch in epochs:
+        # what cannot be read is black, as the first picture is
+        assert set(epoch) == set(range(TRAIN)) - {7}
+    assert len(records.broken) == 1
+
+
+def test_records_are_evaluated_once(prepared):
+    source = load_tfds(None, prepared.data_path, "eval", cache_gb=0)
+    batches = zip(tf_input.eval_dataset(source, PLAIN, 4, 16), range(3), strict=False)
+    images, labels, weights = (
+        np.concatenate(x) for x in zip(*arrays(batch for batch, _ in batches), strict=True)
+    )
+    assert len(images) == 12
+    found = numbers(images[weights > 0])
+    assert sorted(found) == list(range(EVAL))
+    np.testing.assert_array_equal(labels.argmax(-1)[weights > 0], found % 2)
+
+
+def test_some_records_are_drawn_to_calibrate(records):
+    sample = records.sample(8, seed=0)
+    assert 7 <= len(sample) <= 8
+    assert len({int(sample.read(key)[0, 0, 0]) for key in range(len(sample))}) == len(sample)
+
+
+def test_what_is_missing_is_said_at_once(prepared, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"no data set of that name, but.*cifar10"):
+        load_tfds("cifar1o", str(tmp_path), "train")
+    with pytest.raises(ValueError, match="not prepared: pass --download, or run `tfds build"):
+        load_tfds("cifar10", str(tmp_path), "train")
+    with pytest.raises(ValueError, match="downloaded by hand"):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        load_tfds("imagenet2012", str(tmp_path), "train", download=True)
+
+    def refuse(address, timeout):
+        assert timeout <= 5
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(ValueError, match=r"no connection to www\.cs\.toronto\.edu within 5 s"):
+        load_tfds("cifar10", str(tmp_path), "train", download=True)
+    with pytest.raises(ValueError, match=r"has the splits \['train', 'test'\].*'validation'"):
+        load_tfds(None, prepared.data_path, "eval", split="validation")
+    with pytest.raises(ValueError, match="Name a folder of pictures"):
+        load_source(RECIPE, "train", None)
