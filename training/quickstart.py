@@ -14,11 +14,10 @@ import keras
 import matplotlib
 import numpy as np
 from absl import app, flags
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 import keraslight
 from tflite.runner import TFLiteRunner
+from training.data.digits import CLASSES, SIZE, load_data
 
 matplotlib.use("Agg")
 
@@ -29,20 +28,8 @@ _OUTPUT_DIR = flags.DEFINE_string(
 _EPOCHS = flags.DEFINE_integer("epochs", 25, "Passes over the training pictures.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the split, the weights and the augmentation.")
 
-SIZE = 16
-CLASSES = 10
 BATCH = 64
 COLUMNS = ("model", "accuracy", "size (KB)", "latency (ms)")
-
-
-def load_data(seed: int):
-    """Returns training and held-out pictures of 16x16 pixels in [-1, 1], and their labels."""
-    digits = load_digits()
-    images = digits.images[..., None].astype("float32") / 8 - 1
-    images = keras.ops.convert_to_numpy(keras.ops.image.resize(images, (SIZE, SIZE)))
-    return train_test_split(
-        images, digits.target, test_size=0.25, stratify=digits.target, random_state=seed
-    )
 
 
 def train(images: np.ndarray, labels: np.ndarray, epochs: int) -> keraslight.LightModel:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from keraslight.export import flatbuffer
-from training import quickstart
+from training.data.digits import load_data
 
 
 @pytest.mark.slow
@@ -31,7 +31,7 @@ def test_quickstart(tmp_path):
     assert (tmp_path / "quickstart.png").read_bytes()[1:4] == b"PNG"
     assert flatbuffer.read((tmp_path / "digits_int8.tflite").read_bytes()).version == 3
 
-    _, images, _, _ = quickstart.load_data(0)
+    _, images, _, _ = load_data(0)
     fused = keras.saving.load_model(tmp_path / "digits_fused.keras")
     logits = fused.predict(images, verbose=0)
     int8 = TFLiteRunner(tmp_path / "digits_int8.tflite").predict(images)
