@@ -34,13 +34,13 @@ def trainable_form(model: keras.Model, weight: float, loss: keras.losses.Loss) -
     """Returns what to train: the model itself, if it has no auxiliary outputs."""
     if len(model.outputs) == 1:
         return model
-    return AuxiliaryModel(model.inputs, model.outputs, weight, loss, name=model.name)
+    return AuxiliaryModel(model.input, model.outputs, weight, loss, name=model.name)
 
 
 def without_auxiliary(model: keras.Model) -> keras.Model:
     """Returns the part of a model that makes its first output, with the same weights."""
     if len(model.outputs) == 1:
         return model
-    main = keraslight.LightModel(model.inputs, model.outputs[0], name=model.name)
+    main = keraslight.LightModel(model.input, model.outputs[0], name=model.name)
     main.architecture = dict(model.architecture)
     return main

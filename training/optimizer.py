@@ -89,6 +89,8 @@ def decayed_variables(model: keras.Model) -> list:
     """
     variables = [v for v in model.trainable_variables if len(v.shape) > 1]
     for layer in sublayers(model):
-        if isinstance(layer, keraslight.layers.RepVGGBlock) and layer.identity_norm is not None:
-            variables.append(layer.identity_norm.gamma)
+        if isinstance(layer, keraslight.layers.RepVGGBlock):
+            # QARepVGG's identity has no normalization
+            norm = getattr(layer, "identity_norm", None)
+            variables += [] if norm is None else [norm.gamma]
     return variables

@@ -158,7 +158,7 @@ def load_recipe(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Recip
     """
     path = pathlib.Path(name) if name.endswith(".py") else RECIPES / f"{name}.py"
     if not path.is_file():
-        known = sorted(file.stem for file in RECIPES.glob("*.py") if file.stem != "__init__")
+        known = sorted(f.stem for f in RECIPES.glob("*.py") if "\nRECIPE = " in f.read_text())
         raise ValueError(
             f"`recipe` must be the path of a .py file or one of {known}. Received: recipe={name!r}"
         )

@@ -1,5 +1,8 @@
 r"""VGNetF-1.0MP with edge and Gaussian kernels from scratch on Imagenette at 128x128.
 
+Activation and dropout are VGNetC's, so that nothing but the depthwise kernels differs between the
+two: VGNetF was published in version 1 only, VGNetC stands here in version 2.
+
     python -m training.train --recipe=imagenette_vgnetf_edge_gaussian --data_dir=imagenette160 \
         --output_dir=runs/imagenette_vgnetf_edge_gaussian
 
@@ -8,4 +11,4 @@ Time: not measured yet. Accuracy: not measured yet.
 
 from training.recipes.imagenette import imagenette_recipe
 
-RECIPE = imagenette_recipe("vgnetf_1_0mp")
+RECIPE = imagenette_recipe("vgnetf_1_0mp", model_args={"activation": "silu", "dropout_rate": 0.2})

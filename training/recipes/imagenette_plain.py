@@ -1,0 +1,15 @@
+r"""A plain network of 3x3 convolutions from scratch on Imagenette at 128x128.
+
+See training/recipes/small_net.py for the network; imagenette_acb is the same with branches in
+training.
+
+    python -m training.train --recipe=imagenette_plain --data_dir=imagenette160 \
+        --output_dir=runs/imagenette_plain
+
+Time: not measured yet. Accuracy: not measured yet.
+"""
+
+from training.recipes.imagenette import imagenette_recipe
+from training.recipes.small_net import small_net
+
+RECIPE = imagenette_recipe(small_net, model_args={"block": "conv"})
