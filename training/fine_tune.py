@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import keras
+from absl import logging
 
 import keraslight
 from keraslight.quantization.quantized_model import QuantizedModel
@@ -47,16 +48,14 @@ def prepare(run: pathlib.Path, folder: pathlib.Path, data: Data, quantized: bool
     """
     if not (run / MODEL).is_file():
         raise ValueError(
-            "Only a finished run can be continued: train without --qat and --qat_control first. "
+            "Only a finished run can be continued: train without --qat first. "
             f"Received: output_dir='{run}' without {MODEL}"
         )
-    if (folder / START).exists():
-        return
-    model = keraslight.fuse(keras.models.load_model(run / MODEL))
-    if quantized:
-        model = quantize(model, data)
-        keraslight.export_tflite(model, folder / CALIBRATED, "int8")
-    save_model(model, folder / START)
+    if not (folder / START).exists():
+        model = keraslight.fuse(keras.models.load_model(run / MODEL))
+        save_model(quantize(model, data) if quantized else model, folder / START)
+    if quantized and not (folder / CALIBRATED).exists():
+        export_int8(keras.models.load_model(folder / START), folder / CALIBRATED)
 
 
 def quantize(model: keras.Model, data: Data) -> keras.Model:
@@ -81,5 +80,18 @@ def write_int8(model: keras.Model, folder: pathlib.Path, data: Data) -> keras.Mo
     """
     if not isinstance(model, QuantizedModel):
         model = quantize(model, data)
-    keraslight.export_tflite(model, folder / INT8, "int8")
+    export_int8(model, folder / INT8)
     return model
+
+
+def export_int8(model: keras.Model, path: pathlib.Path) -> None:
+    """Writes a quantized model as a .tflite file, where the backend can."""
+    if keras.backend.backend() == "tensorflow":
+        keraslight.export_tflite(model, path, "int8")
+        return
+    logging.warning(
+        "%s is not written on the backend %s: give the same command with KERAS_BACKEND=tensorflow, "
+        "which goes on from here",
+        path,
+        keras.backend.backend(),
+    )
