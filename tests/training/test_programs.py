@@ -104,7 +104,8 @@ def test_a_run_killed_often_ends_with_the_same_weights(pictures, tmp_path):
     outputs(
         start(
             "tests.training.kill_often",
-            *("--kills=4", f"--recipe={TINY}", "--set=epochs=30", "--verbose=0"),
+            *("--kills=2", "--longest=0.5", f"--recipe={TINY}", "--set=epochs=20", "--verbose=0"),
+            "--set=mixup=0.0",
             *(f"--data_dir={pictures}", f"--output_dir={tmp_path}", "--save_every=2"),
         )
     )

@@ -1,0 +1,30 @@
+"""Runs training.train several times at once, in processes that share their imports.
+
+python -m tests.training.side_by_side '[[{"TF_CONFIG": "..."}, ["--recipe=...", ...]], ...]'
+"""
+
+import json
+import os
+import sys
+
+import tensorflow as tf  # noqa: F401  the input needs it, whatever the backend
+from absl import flags
+
+from training import train
+
+
+def start(environment, arguments):
+    """Starts one run, in a process of its own."""
+    pid = os.fork()
+    if pid == 0:
+        os.environ.update(environment)
+        flags.FLAGS(["train", *arguments])
+        train.main(["train"])
+        sys.stdout.flush()
+        os._exit(0)
+    return pid
+
+
+pids = [start(*run) for run in json.loads(sys.argv[1])]
+statuses = [os.waitpid(pid, 0)[1] for pid in pids]
+sys.exit(any(statuses))

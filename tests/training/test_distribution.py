@@ -1,0 +1,99 @@
+import csv
+import json
+import socket
+
+import numpy as np
+import pytest
+
+from tests.training.program import TINY, outputs, start, summary
+from training.distribution import Devices, connect
+
+EPOCHS = 3
+# mixup mixes a batch with others where a process has only its own part of it
+FLAGS = (
+    *(
+        "--set=mixup=0.0",
+        "--set=ema=None",
+        "--set=model_args={'dropout': 0.0}",
+        f"--set=epochs={EPOCHS}",
+    ),
+    *(f"--recipe={TINY}", "--verbose=0"),
+)
+
+
+def run(pictures, folder, *arguments, **environment):
+    """Returns a run as tests.training.side_by_side takes it."""
+    return environment, [*FLAGS, *arguments, f"--data_dir={pictures}", f"--output_dir={folder}"]
+
+
+def side_by_side(*runs, **environment):
+    outputs(start("tests.training.side_by_side", json.dumps(runs), **environment))
+
+
+def curve(folder):
+    """Returns the losses of all epochs."""
+    rows = list(csv.DictReader((folder / "log.csv").open()))
+    assert len(rows) == EPOCHS
+    return np.array([[float(row[name]) for name in ("loss", "val_loss")] for row in rows])
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def workers(count):
+    """Returns the environments of processes that work together."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+    for index in range(count):
+        task = {"type": "worker", "index": index}
+        yield {"TF_CONFIG": json.dumps({"cluster": {"worker": addresses}, "task": task})}
+
+
+@pytest.mark.slow
+def test_two_devices_and_two_processes_learn_what_one_does(pictures, tmp_path):
+    one, two, both = (tmp_path / name for name in ("one", "two", "both"))
+    side_by_side(
+        run(pictures, one),
+        run(pictures, two, "--strategy=mirrored", "--virtual_devices=2"),
+        *(run(pictures, both, "--strategy=multi_worker", **each) for each in workers(2)),
+    )
+    np.testing.assert_allclose(curve(two), curve(one), atol=1e-3)
+    np.testing.assert_allclose(curve(both), curve(one), atol=1e-3)
+    assert np.ptp(curve(one)[:, 0]) > 0.05
+
+
+@pytest.mark.slow
+def test_jax_learns_on_two_devices_what_it_does_on_one(pictures, tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    side_by_side(
+        run(pictures, one),
+        run(pictures, two, "--strategy=data_parallel", "--virtual_devices=2"),
+        KERAS_BACKEND="jax",
+    )
+    np.testing.assert_allclose(curve(two), curve(one), atol=1e-3)
+    assert np.ptp(curve(one)[:, 0]) > 0.05
+
+
+def test_jax_learns_without_tensorflow(pictures, tmp_path):
+    _, arguments = run(pictures, tmp_path)
+    outputs(start("tests.training.without_tensorflow", *arguments, KERAS_BACKEND="jax"))
+    losses = curve(tmp_path)[:, 0]
+    assert losses[-1] < losses[0]
+    assert summary(tmp_path)["versions"]["backend"] == "jax"
+
+
+def test_settings_that_do_not_fit_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match="must be one of"):
+        connect("many")
+    with pytest.raises(ValueError, match="needs KERAS_BACKEND=jax"):
+        connect("data_parallel")
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match="needs the environment variable TF_CONFIG"):
+        connect("multi_worker")
+    assert type(connect("one_device")) is Devices
