@@ -18,6 +18,14 @@ def test_every_recipe_loads_and_names_a_model(name):
     assert f"--recipe={name}" in (RECIPES / f"{name}.py").read_text()
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("imagenet_")])
+def test_recipes_of_papers_say_what_to_expect_and_that_it_was_not_seen(name):
+    text = (RECIPES / f"{name}.py").read_text()
+    assert load_recipe(name).dataset == "imagenet2012"
+    assert "Not run here." in text
+    assert "Published, top-1" in text or "no accuracy to expect" in text
+
+
 def test_a_recipe_is_read_from_any_file():
     assert load_recipe(TINY).epochs == 2
 
