@@ -41,6 +41,15 @@ def test_a_run_ends_with_a_model_and_a_summary(finished):
     assert model.input_shape == (None, 16, 16, 3)
 
 
+def test_runs_make_a_table(finished, tmp_path):
+    path = tmp_path / "table.csv"
+    outputs(start("training.table", finished, f"--output={path}"))
+    [row] = csv.DictReader(path.open())
+    assert row["run"] == finished.name
+    assert float(row["accuracy"]) == pytest.approx(summary(finished)["accuracy"], abs=1e-4)
+    assert int(row["parameters"]) == summary(finished)["parameters"]
+
+
 def test_another_recipe_is_refused_in_the_same_folder(finished, pictures):
     with pytest.raises(ValueError, match=r"another recipe, data set or seed.*run\.json"):
         run(train, data_dir=str(pictures), output_dir=str(finished), seed=1)
