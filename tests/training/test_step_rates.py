@@ -1,0 +1,48 @@
+import multiprocessing
+
+import numpy as np
+import pytest
+
+import keraslight
+from training import step_rates
+
+torch = pytest.importorskip("torch")
+
+
+def test_the_network_beside_which_we_measure_computes_what_ours_does(tmp_path):
+    from training.vgnet_torch import VGNetG
+
+    theirs = VGNetG(7).eval()
+    assert sum(p.numel() for p in VGNetG().parameters()) == 1000256
+    torch.save(theirs.state_dict(), tmp_path / "vgnetg.pth")
+    ours = keraslight.VGNetG(
+        "1.0mp", input_shape=(64, 64, 3), classes=7, classifier_activation=None
+    )
+    keraslight.load_checkpoint(ours, tmp_path / "vgnetg.pth")
+    images = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype("float32")
+    with torch.no_grad():
+        logits = theirs(torch.tensor(images.transpose(0, 3, 1, 2))).numpy()
+    np.testing.assert_allclose(ours.predict(images, verbose=0), logits, atol=1e-5)
+
+
+def test_pytorch_does_the_steps_it_is_told_to():
+    ours, theirs = multiprocessing.Pipe()
+    for count in (1, 2, 0):
+        ours.send(count)
+    step_rates.work("PyTorch, channels last", threads=1, batch=2, size=32, turns=theirs)
+    assert ours.recv() > 0
+    assert ours.recv() > 0
+    assert not ours.poll()
+
+
+def test_ratios_are_those_of_a_round():
+    forms = list(step_rates.FORMS)
+    rounds = [
+        dict(zip(forms, rates, strict=True)) for rates in ((3, 2, 1), (30, 10, 60), (4, 2, 8))
+    ]
+    result = step_rates.summarize(rounds)
+    assert result["images_per_second"][forms[0]] == {"median": 4, "min": 3, "max": 30}
+    assert result["ratio_of_keras_to"] == {
+        forms[1]: {"median": 2.0, "min": 1.5, "max": 3.0},
+        forms[2]: {"median": 0.5, "min": 0.5, "max": 3.0},
+    }
