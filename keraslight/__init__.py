@@ -1,6 +1,6 @@
 """keraslight: light-weight, re-parameterizable CNN backbones for mobile devices on Keras 3."""
 
-from keraslight import layers
+from keraslight import layers, visualize
 from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
 from keraslight.models.cost import count_macs, summary_table
@@ -16,6 +16,7 @@ from keraslight.quantization.exact import exact_model
 from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
 from keraslight.reparam.fuse import fuse
+from keraslight.visualize.replace import replace_kernels
 from keraslight.weights.checkpoint import load_checkpoint
 from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
 from keraslight.weights.model_info import model_info
@@ -45,6 +46,8 @@ __all__ = [
     "preprocess_input",
     "quantization_report",
     "quantize_model",
+    "replace_kernels",
     "summary_table",
+    "visualize",
     "with_pixel_input",
 ]

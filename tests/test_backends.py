@@ -36,6 +36,8 @@ quantized = keraslight.quantize_model(fused)
 keraslight.calibrate(quantized, [images(2, 33, 32, 3)], verbose=0)
 quantized.compile("sgd", "sparse_categorical_crossentropy")
 quantized.fit(images(2, 33, 32, 3), np.arange(2), verbose=0)
+heat = keraslight.visualize.grad_cam(model, images(33, 32, 3), class_index=1)
+assert heat.shape == (33, 32) and heat.max() <= 1
 assert keras.config.backend() == sys.modules["os"].environ["KERAS_BACKEND"]
 """
     environment = {**os.environ, "KERAS_BACKEND": backend}

@@ -1,0 +1,195 @@
+"""How many kernels of each layer are near a fixed one."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import keras
+
+from keraslight.visualize.canvas import canvas
+from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
+from keraslight.visualize.patterns import KINDS, NONE, ZERO, can_match, match
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ALL_KINDS = (*KINDS, NONE, ZERO)
+COLORS = dict(zip(ALL_KINDS, ("#3a86c8", "#e69f00", "#2a9d6f", "#a0a0a0", "#606060"), strict=True))
+
+
+@dataclass(frozen=True)
+class LayerCensus:
+    """The kernels of one layer.
+
+    Attributes:
+        layer: str, the name of the layer.
+        size: int, height and width of the kernels.
+        learned: bool, whether training changes them.
+        kinds: dict, how many kernels are of each kind.
+        patterns: dict, how many of those that are near a fixed kernel are near which.
+    """
+
+    layer: str
+    size: int
+    learned: bool
+    kinds: dict[str, int]
+    patterns: dict[str, int]
+
+    @property
+    def kernels(self) -> int:
+        """How many kernels the layer has."""
+        return sum(self.kinds.values())
+
+    def share(self, kind: str) -> float:
+        """Returns the share of kernels of a kind, between 0 and 1."""
+        return self.kinds[kind] / self.kernels
+
+
+class KernelCensus:
+    """The kernels of a model, counted layer by layer.
+
+    Attributes:
+        model: str, the name of the model.
+        threshold: float, the least cosine similarity of what counts as near.
+        layers: list of `LayerCensus`, in the order of the model.
+    """
+
+    def __init__(self, model: str, threshold: float, layers: list[LayerCensus]):
+        self.model = model
+        self.threshold = threshold
+        self.layers = layers
+
+    def share(self, kind: str, learned_only: bool = False) -> float:
+        """Returns the share of all kernels of a kind, between 0 and 1.
+
+        Args:
+            kind: str, one of `"identity"`, `"gaussian"`, `"edge"`, `"none"` and `"zero"`.
+            learned_only: bool, whether to leave out layers whose kernels are fixed.
+        """
+        layers = [layer for layer in self.layers if layer.learned or not learned_only]
+        total = sum(layer.kernels for layer in layers)
+        return sum(layer.kinds[kind] for layer in layers) / total if total else 0.0
+
+    def as_dicts(self) -> list[dict]:
+        """Returns the layers as dicts, for a file."""
+        return [
+            {
+                "layer": layer.layer,
+                "size": layer.size,
+                "learned": layer.learned,
+                "kernels": layer.kernels,
+                **layer.kinds,
+                "patterns": layer.patterns,
+            }
+            for layer in self.layers
+        ]
+
+    def table(self) -> str:
+        """Returns a Markdown table: the percentage of kernels of each kind, layer by layer."""
+        lines = [
+            "| layer | kernels | " + " | ".join(f"{kind} (%)" for kind in ALL_KINDS) + " |",
+            "| --- | ---: |" + " ---: |" * len(ALL_KINDS),
+        ]
+        for layer in self.layers:
+            kernels = f"{layer.kernels} of {layer.size}x{layer.size}"
+            kernels += "" if layer.learned else ", fixed"
+            lines.append(_row(layer.layer, kernels, map(layer.share, ALL_KINDS)))
+        total = sum(layer.kernels for layer in self.layers)
+        lines.append(_row("all", total, map(self.share, ALL_KINDS)))
+        return "\n".join(lines)
+
+    def __str__(self):
+        return self.table()
+
+    def plot(self, path: str | os.PathLike | None = None) -> "Figure":
+        """Draws the shares of each layer as a stacked bar.
+
+        Args:
+            path: optional path of the picture, whose ending says its kind.
+
+        Returns:
+            A matplotlib figure.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        with canvas(8, 0.19 * len(self.layers) + 1.2, path) as figure:
+            axes = figure.subplots()
+            draw_census(axes, self)
+            figure.legend(loc="outside upper center", ncols=len(ALL_KINDS), fontsize=9)
+        return figure
+
+
+def draw_census(axes, census: KernelCensus) -> None:
+    """Draws a census on the axes of a figure."""
+    names = [layer.layer for layer in census.layers]
+    start = [0.0] * len(names)
+    for kind in ALL_KINDS:
+        shares = [100 * layer.share(kind) for layer in census.layers]
+        axes.barh(names, shares, left=start, color=COLORS[kind], label=kind, height=0.8)
+        start = [a + b for a, b in zip(start, shares, strict=True)]
+    axes.set_xlim(0, 100)
+    axes.set_xlabel(f"kernels (%), cosine similarity of at least {census.threshold:g}")
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", labelsize=7)
+
+
+def _row(name, kernels, shares):
+    cells = [name, str(kernels), *(f"{100 * share:.1f}" for share in shares)]
+    return "| " + " | ".join(cells) + " |"
+
+
+def kernel_census(model: keras.Model, threshold: float = 0.9) -> KernelCensus:
+    """Counts the depthwise kernels of a model that are near a fixed one.
+
+    A kernel is near the identity, a Gaussian (or a wider blur) or an edge detector (Sobel in four
+    directions, Laplace) if the cosine of the angle between the two, whatever the sign, is at least
+    `threshold`; of several the nearest counts. A kernel of 3x3 random numbers is near one by
+    accident in 0.4 % of cases at 0.9 and in 4 % at 0.8: compare with an untrained model.
+    Kernels of another size are compared with the same of their size. Kernels that are not square
+    are left out. `"zero"` are those that weight decay left nothing of: less than a thousandth of
+    the largest of their layer.
+
+    Args:
+        model: any Keras model with depthwise convolutions, ours or another, fused or not.
+        threshold: float, the least cosine similarity.
+
+    Returns:
+        A `KernelCensus`: print it, or call its methods `table`, `as_dicts` and `plot`.
+
+    Raises:
+        ValueError: if the model has no square depthwise kernels, or `threshold` is not between 0
+            and 1.
+
+    Example:
+    >>> model = keraslight.VGNetF("1.0mp", kernels="edge", input_shape=(32, 32, 3))
+    >>> census = keraslight.visualize.kernel_census(model)
+    >>> round(census.share("edge"), 2), round(census.share("gaussian"), 2)
+    (0.85, 0.15)
+
+    Reference:
+        Efficient CNN Architecture Design Guided by Visualization, ICME 2022
+        (https://arxiv.org/abs/2207.10318), which drew its guidelines from looking at such kernels.
+    """
+    layers = []
+    for found in find_depthwise_kernels(model):
+        if not can_match(found.values):
+            continue
+        matched = match(found.values, threshold)
+        counts = Counter(matched.kinds)
+        near = [n for n, kind in zip(matched.names, matched.kinds, strict=True) if kind in KINDS]
+        layers.append(
+            LayerCensus(
+                found.layer,
+                found.values.shape[0],
+                found.is_learned,
+                {kind: counts[kind] for kind in ALL_KINDS},
+                dict(Counter(near).most_common()),
+            )
+        )
+    if not layers:
+        raise ValueError(
+            f"The model has no square depthwise kernels of odd size. Received: model={model!r}"
+        )
+    return KernelCensus(model.name, threshold, layers)

@@ -1,0 +1,91 @@
+"""Finds the depthwise kernels of a model, those inside blocks too."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keraslight.layers.fixed_depthwise_conv2d import FixedDepthwiseConv2D
+from keraslight.layers.repso import RepSO
+from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
+
+L = keras.layers
+
+
+@dataclass(frozen=True)
+class DepthwiseKernels:
+    """The kernels of one layer.
+
+    Attributes:
+        layer: str, the name of the layer.
+        values: float32 array of shape `(height, width, kernels)`.
+        variable: the variable they are in, `None` for what several branches amount to.
+    """
+
+    layer: str
+    values: np.ndarray
+    variable: keras.Variable | None = None
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether training changes them."""
+        return self.variable is None or self.variable.trainable
+
+
+def find_depthwise_kernels(model: keras.Model) -> list[DepthwiseKernels]:
+    """Returns the depthwise kernels of a model, layer by layer; 1x1 kernels are left out.
+
+    Of RepSO, whose branches are one depthwise convolution at inference, those of that convolution.
+
+    Args:
+        model: any Keras model that was built.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    found = [kernels for layer in _layers_of_kernels(model, set()) if (kernels := _kernels(layer))]
+    if not found:
+        raise ValueError(
+            "The model has no depthwise convolution larger than 1x1, or was not built. "
+            f"Received: model={model!r}"
+        )
+    return found
+
+
+def _layers_of_kernels(layer, seen: set[int]) -> Iterator[keras.layers.Layer]:
+    """Yields what may have depthwise kernels, in order, each once."""
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        if id(inner) in seen:
+            continue
+        seen.add(id(inner))
+        if isinstance(inner, KINDS) and inner.built:
+            yield inner
+        else:
+            yield from _layers_of_kernels(inner, seen)
+
+
+KINDS = (
+    L.Conv2D,
+    L.DepthwiseConv2D,
+    L.SeparableConv2D,
+    FixedDepthwiseConv2D,
+    RepSO,
+    SharedDepthwiseConv2D,
+)
+
+
+def _kernels(layer) -> DepthwiseKernels | None:
+    """Returns the depthwise kernels of a layer, `None` if it turns out to have none."""
+    if isinstance(layer, RepSO):
+        variable, values = None, layer.fused_weights()[0]
+    else:
+        name = "depthwise_kernel" if isinstance(layer, L.SeparableConv2D) else "kernel"
+        variable = getattr(layer, name)
+        values = keras.ops.convert_to_numpy(variable)
+    height, width, depth, multiplier = values.shape
+    is_dense = isinstance(layer, L.Conv2D) and (depth > 1 or layer.groups == 1)
+    if is_dense or height * width == 1:
+        return None
+    values = values.reshape(height, width, depth * multiplier).astype("float32")
+    return DepthwiseKernels(layer.name, values, variable)

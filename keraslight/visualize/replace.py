@@ -1,0 +1,169 @@
+"""The experiment that VGNetF rests on: learned kernels replaced by the fixed ones they resemble."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+
+import keras
+import numpy as np
+
+from keraslight.layers.reparam_layer import clone_with_weights
+from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
+from keraslight.visualize.patterns import KINDS, can_match, match
+
+
+@dataclass(frozen=True)
+class ReplacedLayer:
+    """What was replaced in one layer.
+
+    Attributes:
+        layer: str, the name of the layer.
+        kernels: int, how many it has.
+        replaced: int, how many were replaced.
+        error: float, the norm of the change relative to that of all kernels of the layer.
+    """
+
+    layer: str
+    kernels: int
+    replaced: int
+    error: float
+
+
+class ReplacementReport:
+    """What `keraslight.replace_kernels` did.
+
+    Attributes:
+        layers: list of `ReplacedLayer`, those with learned kernels.
+        accuracy_before: float, of the model on the data given; `None` without data.
+        accuracy_after: float, likewise, of the new model.
+    """
+
+    def __init__(self, layers, accuracy_before=None, accuracy_after=None):
+        self.layers: list[ReplacedLayer] = layers
+        self.accuracy_before: float | None = accuracy_before
+        self.accuracy_after: float | None = accuracy_after
+
+    @property
+    def share(self) -> float:
+        """The share of all learned kernels that were replaced."""
+        return sum(x.replaced for x in self.layers) / sum(x.kernels for x in self.layers)
+
+    def as_dicts(self) -> list[dict]:
+        """Returns the layers as dicts, for a file."""
+        return [asdict(layer) for layer in self.layers]
+
+    def table(self) -> str:
+        """Returns a Markdown table, and the accuracies if they were measured."""
+        lines = ["| layer | kernels | replaced | change |", "| --- | ---: | ---: | ---: |"]
+        lines += [
+            f"| {x.layer} | {x.kernels} | {x.replaced / x.kernels:.1%} | {x.error:.1%} |"
+            for x in self.layers
+        ]
+        kernels = sum(x.kernels for x in self.layers)
+        lines.append(f"| all | {kernels} | {self.share:.1%} | |")
+        if self.accuracy_before is not None:
+            before, after = self.accuracy_before, self.accuracy_after
+            lines += ["", f"Accuracy: {before:.2%} before, {after:.2%} after"]
+        return "\n".join(lines)
+
+    def __str__(self):
+        return self.table()
+
+
+def replace_kernels(
+    model: keras.Model,
+    rule: float | Callable = 0.9,
+    kinds: tuple[str, ...] = KINDS,
+    data: Iterable | None = None,
+) -> tuple[keras.Model, ReplacementReport]:
+    """Replaces learned depthwise kernels by the fixed kernels that they resemble.
+
+    A kernel becomes that multiple of its nearest fixed kernel which is closest to it, so that
+    nothing else in the model need change.
+
+    Args:
+        model: a Keras model with depthwise convolutions, ours or another. It is not changed.
+        rule: float, the least cosine similarity to a fixed kernel of those that are replaced; or a
+            callable that gets the name of a layer and its kernels, an array of shape `(height,
+            width, kernels)`, and returns an array of that shape.
+        kinds: the fixed kernels to replace by, some of `"identity"`, `"gaussian"` and `"edge"`.
+            They are those of `keraslight.visualize.kernel_census`.
+        data: optional iterable of `(images, labels)` to measure the accuracy on, before and after;
+            it is read twice. Labels are class numbers or one-hot.
+
+    Returns:
+        The new model, and a `ReplacementReport`: print it.
+
+    Raises:
+        ValueError: if the model has no learned depthwise kernels, or a layer (RepSO) has its kernel
+            only once it is fused; or if an argument is not one of the above.
+
+    Example:
+    >>> model = keraslight.VGNetC("1.0mp", input_shape=(32, 32, 3))
+    >>> replaced, report = keraslight.replace_kernels(model, 0.8)
+    >>> 0 < report.share < 0.2  # chance alone, as the model was not trained
+    True
+
+    Reference:
+        Efficient CNN Architecture Design Guided by Visualization, ICME 2022
+        (https://arxiv.org/abs/2207.10318).
+    """
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise ValueError(f"`kinds` must be some of {KINDS}. Received: kinds={kinds!r}")
+    replaced = clone_with_weights(model, None)
+    learned = [kernels for kernels in find_depthwise_kernels(replaced) if kernels.is_learned]
+    if not learned:
+        raise ValueError(
+            f"All depthwise kernels of the model are fixed already. Received: model={model!r}"
+        )
+    layers = []
+    for kernels in learned:
+        if kernels.variable is None:
+            raise ValueError(
+                "The kernels of this layer are sums of branches; fuse the model first: "
+                "keraslight.replace_kernels(keraslight.fuse(model)). "
+                f"Received: a model with the layer {kernels.layer}"
+            )
+        old = kernels.values
+        new = np.asarray(rule(kernels.layer, old)) if callable(rule) else _nearest(old, rule, kinds)
+        if new.shape != old.shape:
+            raise ValueError(
+                f"`rule` must return kernels of the shape it got, {old.shape} for the layer "
+                f"{kernels.layer}. Received: shape {new.shape}"
+            )
+        changed = (new != old).any(axis=(0, 1))
+        kernels.variable.assign(new.reshape(kernels.variable.shape))
+        error = np.linalg.norm(new - old) / max(np.linalg.norm(old), 1e-30)
+        layers.append(ReplacedLayer(kernels.layer, len(changed), int(changed.sum()), float(error)))
+    accuracies = () if data is None else (accuracy(model, data), accuracy(replaced, data))
+    return replaced, ReplacementReport(layers, *accuracies)
+
+
+def _nearest(kernels, threshold, kinds):
+    if not can_match(kernels):
+        return kernels
+    matched = match(kernels, threshold)
+    near = np.isin(matched.kinds, kinds)
+    return np.where(near, matched.projections, kernels).astype(kernels.dtype)
+
+
+def accuracy(model: keras.Model, data: Iterable) -> float:
+    """Returns the share of pictures whose greatest output is that of their label.
+
+    Args:
+        model: a classifier.
+        data: iterable of `(images, labels)`.
+
+    Raises:
+        ValueError: if there is no data.
+    """
+    right = total = 0
+    for images, labels, *_ in data:
+        labels = keras.ops.convert_to_numpy(labels)
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            labels = labels.argmax(axis=-1)
+        outputs = keras.ops.convert_to_numpy(model(images, training=False))
+        right += (outputs.argmax(axis=-1) == labels.ravel()).sum()
+        total += len(labels)
+    if total == 0:
+        raise ValueError(f"`data` must hold batches, each time it is read. Received: data={data!r}")
+    return float(right / total)

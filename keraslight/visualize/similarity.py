@@ -1,0 +1,210 @@
+"""How much of a feature map was there already in the one before."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+
+from keraslight.layers.reparam_layer import ReparamLayer
+from keraslight.visualize.canvas import canvas
+from keraslight.visualize.feature_maps import feature_maps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+L = keras.layers
+# a channel whose correlation with one of the map before is at least this repeats it
+REPEATED = 0.9
+# the layers that end a block, of ours and of others
+ENDS = (ReparamLayer, L.Activation, L.ReLU, L.Add)
+MAX_PIXELS = 4096
+
+
+@dataclass(frozen=True)
+class PairSimilarity:
+    """Two feature maps, one after the other.
+
+    Attributes:
+        first: str, the name of the layer that computes the first.
+        second: str, likewise.
+        similarity: float, the mean over the channels of the second of the largest correlation, in
+            absolute value, with a channel of the first.
+        repeated: float, the share of channels of the second for which that is at least 0.9.
+    """
+
+    first: str
+    second: str
+    similarity: float
+    repeated: float
+
+
+class FeatureSimilarity:
+    """What feature maps have in common with those before them.
+
+    Attributes:
+        pairs: list of `PairSimilarity`, in the order of the model.
+    """
+
+    def __init__(self, pairs: list[PairSimilarity]):
+        self.pairs = pairs
+
+    def as_dicts(self) -> list[dict]:
+        """Returns the pairs as dicts, for a file."""
+        return [asdict(pair) for pair in self.pairs]
+
+    def table(self) -> str:
+        """Returns a Markdown table."""
+        lines = ["| from | to | similarity | repeated (%) |", "| --- | --- | ---: | ---: |"]
+        lines += [
+            f"| {p.first} | {p.second} | {p.similarity:.3f} | {100 * p.repeated:.1f} |"
+            for p in self.pairs
+        ]
+        return "\n".join(lines)
+
+    def __str__(self):
+        return self.table()
+
+    def plot(self, path: str | os.PathLike | None = None) -> "Figure":
+        """Draws both figures of every pair as bars.
+
+        Args:
+            path: optional path of the picture, whose ending says its kind.
+
+        Returns:
+            A matplotlib figure.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        names = [f"{pair.first} > {pair.second}" for pair in self.pairs]
+        with canvas(9, 0.19 * len(names) + 1.0, path) as figure:
+            left, right = figure.subplots(1, 2, sharey=True)
+            left.barh(names, [pair.similarity for pair in self.pairs], color="#3a86c8")
+            left.set_xlabel("mean of the largest correlation")
+            left.set_xlim(0, 1)
+            right.barh(names, [100 * pair.repeated for pair in self.pairs], color="#e69f00")
+            right.set_xlabel(f"channels repeated (%), correlation of at least {REPEATED}")
+            right.set_xlim(0, 100)
+            left.invert_yaxis()
+            left.margins(y=0.01)
+            left.tick_params(axis="y", labelsize=7)
+        return figure
+
+
+def feature_similarity(
+    model: keras.Model, image, layers: Sequence[str] | None = None
+) -> FeatureSimilarity:
+    """Measures how much each feature map repeats the one before it.
+
+    Two maps are compared if one follows the other at the same height and width. A block that
+    returns several maps counts as one map of all their channels.
+
+    Args:
+        model: a functional or Sequential Keras model with one input, ours or another.
+        image: array of shape `(height, width, channels)` as the model takes, or a batch of such.
+        layers: optional names of the layers to compare. By default those that end a block:
+            activations, additions and our own layers; where there are none, the convolutions.
+
+    Returns:
+        A `FeatureSimilarity`: print it, or call its methods `table`, `as_dicts` and `plot`.
+
+    Raises:
+        ValueError: if no two maps of the same size follow each other, or the model does not have
+            the `layers`.
+
+    Example:
+    >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3))
+    >>> found = keraslight.visualize.feature_similarity(model, np.random.rand(32, 32, 3))
+    >>> bool(found.pairs[0].repeated >= 0.5)  # half of the channels are passed on as they are
+    True
+
+    Reference:
+        Efficient CNN Architecture Design Guided by Visualization, ICME 2022
+        (https://arxiv.org/abs/2207.10318), whose half-identity block follows from it.
+    """
+    model, maps = feature_maps(model)
+    chosen = _ends_of_blocks(model, maps) if layers is None else layers
+    unknown = set(chosen) - set(maps)
+    if unknown:
+        raise ValueError(
+            f"`layers` must be of {list(maps)}. Received: layers with {sorted(unknown)}"
+        )
+    extractor = keras.Model(model.inputs[0], [maps[name] for name in chosen])
+    batch = np.asarray(image, "float32")
+    batch = batch if batch.ndim == 4 else batch[None]
+    found = [_joined(output) for output in extractor(batch, training=False)]
+    pairs = [
+        _compare(first, second, before, after)
+        for first, second, before, after in zip(chosen, chosen[1:], found, found[1:], strict=False)
+        if before.shape[:3] == after.shape[:3]
+    ]
+    if not pairs:
+        raise ValueError(
+            "No two feature maps of the same size follow each other. Received: layers "
+            f"{list(chosen)}"
+        )
+    return FeatureSimilarity(pairs)
+
+
+def plot_feature_similarity(
+    model: keras.Model,
+    image,
+    layers: Sequence[str] | None = None,
+    path: str | os.PathLike | None = None,
+) -> "Figure":
+    """Draws how much each feature map repeats the one before it.
+
+    Args:
+        model: see `keraslight.visualize.feature_similarity`.
+        image: likewise.
+        layers: likewise.
+        path: optional path of the picture, whose ending says its kind.
+
+    Returns:
+        A matplotlib figure.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+        ValueError: as `keraslight.visualize.feature_similarity`.
+
+    Example:
+    >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3))
+    >>> figure = keraslight.visualize.plot_feature_similarity(model, np.random.rand(32, 32, 3))
+    >>> len(figure.axes)
+    2
+    """
+    return feature_similarity(model, image, layers).plot(path)
+
+
+def _ends_of_blocks(model, maps):
+    layers = [layer for layer in model.layers if layer.name in maps and _is_map(maps[layer.name])]
+    ends = [layer for layer in layers if isinstance(layer, ENDS)]
+    ends = ends or [layer for layer in layers if isinstance(layer, L.Conv2D | L.DepthwiseConv2D)]
+    return [layer.name for layer in ends]
+
+
+def _is_map(output):
+    return all(len(x.shape) == 4 for x in keras.tree.flatten(output))
+
+
+def _joined(maps):
+    """Returns the maps of a layer as one array."""
+    maps = [keras.ops.convert_to_numpy(x) for x in keras.tree.flatten(maps)]
+    return np.concatenate(maps, axis=-1).astype("float64")
+
+
+def _compare(first, second, before, after):
+    best = np.abs(_unit(after).T @ _unit(before)).max(axis=1)
+    return PairSimilarity(first, second, float(best.mean()), float((best >= REPEATED).mean()))
+
+
+def _unit(maps):
+    """Returns the channels of a map as columns of mean 0 and length 1, constant ones as zeros."""
+    columns = maps.reshape(-1, maps.shape[-1])
+    columns = columns[:: -(-len(columns) // MAX_PIXELS)]
+    columns = columns - columns.mean(axis=0)
+    lengths = np.linalg.norm(columns, axis=0)
+    return columns / np.where(lengths > 1e-9, lengths, np.inf)
