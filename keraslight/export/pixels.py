@@ -38,10 +38,10 @@ def with_pixel_input(
         ValueError: if the model begins otherwise; its input must then be normalized outside.
 
     Example:
-    >>> model = keraslight.VGNetG("1.0mp", input_shape=(64, 64, 3), classes=10)
-    >>> pixels = keraslight.with_pixel_input(model.fuse(), 127.5, 127.5)
-    >>> tuple(pixels(np.zeros((1, 64, 64, 3))).shape)
-    (1, 10)
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3)])
+    >>> pixels = keraslight.with_pixel_input(model, mean=127.5, std=127.5)
+    >>> pixels.output_shape
+    (None, 6, 6, 4)
     """
     graph = trace(model)
     sources = tensors_in(graph.inputs)

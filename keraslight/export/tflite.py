@@ -63,13 +63,12 @@ def export_tflite(
         RuntimeError: if the Keras backend is not TensorFlow, whose converter does the work.
 
     Example:
-    ```python
-    fused = model.fuse()
-    keraslight.export_tflite(fused, "float.tflite")
-    quantized = keraslight.quantize_model(fused)
-    keraslight.calibrate(quantized, batches)
-    keraslight.export_tflite(quantized, "int8.tflite")
-    ```
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
+    >>> quantized = keraslight.quantize_model(keraslight.fuse(model))
+    >>> batches = [np.random.rand(4, 8, 8, 3)]
+    >>> quantized = keraslight.calibrate(quantized, batches, verbose=0)
+    >>> keraslight.export_tflite(quantized, "int8.tflite").name
+    'int8.tflite'
     """
     path = pathlib.Path(path)
     if hasattr(model, "to_keras"):  # quantized with engine="tfmot"

@@ -9,6 +9,17 @@ class ReparamLayer(keras.layers.Layer):
     A subclass whose `call` is made of other layers needs nothing more: `deploy` then writes those
     layers out one by one. A subclass that has a simpler form at inference (several branches that
     collapse into one convolution, say) overrides `deploy`.
+
+    Example:
+    >>> class Half(keraslight.layers.ReparamLayer):
+    ...     def call(self, inputs):
+    ...         return inputs / 2
+    ...
+    ...     def deploy(self, inputs, policy):
+    ...         return keras.layers.Rescaling(0.5, name=self.name)(inputs)
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), Half()])
+    >>> type(keraslight.fuse(model).layers[-1]).__name__
+    'Rescaling'
     """
 
     def inline(self, inputs):

@@ -31,7 +31,7 @@ class SharedDepthwiseConv2D(ReparamLayer):
     >>> layer = keraslight.layers.SharedDepthwiseConv2D(repeats=4)
     >>> tuple(layer(np.random.rand(1, 8, 8, 16)).shape)
     (1, 8, 8, 16)
-    >>> layer.kernel.shape
+    >>> tuple(layer.kernel.shape)
     (3, 3, 4, 1)
 
     Reference:

@@ -24,8 +24,8 @@ def feature_extractor(model: LightModel) -> LightModel:
     Example:
     >>> model = keraslight.VGNetG("1.0mp", include_top=False, input_shape=(64, 64, 3))
     >>> features = keraslight.feature_extractor(model)
-    >>> [tuple(x.shape) for x in features(np.zeros((1, 64, 64, 3)))][-1]
-    (1, 2, 2, 368)
+    >>> features.output_shape[-1]
+    (None, 2, 2, 368)
     """
     last_of = {}
     if isinstance(model, LightModel):

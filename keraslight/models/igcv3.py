@@ -116,8 +116,8 @@ def IGCV3(
 
     Example:
     >>> model = keraslight.IGCV3("d", input_shape=(32, 32, 3), classes=10)
-    >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
-    (1, 10)
+    >>> model.output_shape
+    (None, 10)
 
     Reference:
         IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC

@@ -17,6 +17,11 @@ class LightModel(keras.Model):
         architecture: dict that names the family, the variant and the options the model was built
             with; what `keraslight.load_checkpoint` and the weights registry go by. It is saved with
             the model.
+
+    Example:
+    >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3))
+    >>> model.architecture["name"]
+    'vgnetg_1_0mp'
     """
 
     def __init__(self, inputs, outputs, name=None, **kwargs):

@@ -110,8 +110,8 @@ def RepVGG(
 
     Example:
     >>> model = keraslight.RepVGG("a0", input_shape=(32, 32, 3), classes=10)
-    >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
-    (1, 10)
+    >>> model.output_shape
+    (None, 10)
 
     Reference:
         RepVGG: Making VGG-style ConvNets Great Again, CVPR 2021 (https://arxiv.org/abs/2101.03697);

@@ -94,8 +94,8 @@ def VGNetG(
 
     Example:
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3), classes=10)
-    >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
-    (1, 10)
+    >>> model.output_shape
+    (None, 10)
 
     Reference:
         Efficient CNN Architecture Design Guided by Visualization, ICME 2022, section 3
@@ -130,8 +130,8 @@ def VGNetC(
 
     Example:
     >>> model = keraslight.VGNetC("1.0mp", input_shape=(32, 32, 3), classes=10)
-    >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
-    (1, 10)
+    >>> model.output_shape
+    (None, 10)
 
     Reference:
         Efficient CNN Architecture Design Guided by Visualization, ICME 2022, section 3
@@ -173,8 +173,8 @@ def VGNetF(
 
     Example:
     >>> model = keraslight.VGNetF("1.0mp", input_shape=(32, 32, 3), classes=10)
-    >>> tuple(model(np.zeros((1, 32, 32, 3))).shape)
-    (1, 10)
+    >>> model.output_shape
+    (None, 10)
 
     Reference:
         Efficient CNN Architecture Design Guided by Visualization, ICME 2022, section 3

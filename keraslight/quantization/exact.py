@@ -44,9 +44,13 @@ def exact_model(model: QuantizedModel) -> keras.Model:
             arithmetic there is no rule.
 
     Example:
-    ```python
-    logits = keraslight.exact_model(quantized).predict(images)
-    ```
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
+    >>> quantized = keraslight.quantize_model(keraslight.fuse(model))
+    >>> batches = [np.random.rand(4, 8, 8, 3)]
+    >>> quantized = keraslight.calibrate(quantized, batches, verbose=0)
+    >>> outputs = keraslight.exact_model(quantized).predict(batches[0], verbose=0)
+    >>> outputs.shape
+    (4, 8, 8, 4)
     """
     if not isinstance(model, QuantizedModel):
         raise ValueError(

@@ -69,11 +69,10 @@ def quantize_model(
         ImportError: if `engine` is `"tfmot"` and tfmot is not installed.
 
     Example:
-    >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3), classes=10)
-    >>> quantized = keraslight.quantize_model(model.fuse())
-    >>> keraslight.calibrate(quantized, [np.random.rand(4, 32, 32, 3)])
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
+    >>> quantized = keraslight.quantize_model(keraslight.fuse(model))
     >>> quantized.is_calibrated
-    True
+    False
 
     Reference:
         Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only

@@ -120,11 +120,15 @@ def quantization_report(
             batch.
 
     Example:
-    ```python
-    report = keraslight.quantization_report(fused, quantized, batches)
-    print(report.table(rows=10))
-    report.plot("report.png")
-    ```
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
+    >>> fused = keraslight.fuse(model)
+    >>> quantized = keraslight.quantize_model(fused)
+    >>> batches = [np.random.rand(4, 8, 8, 3)]
+    >>> quantized = keraslight.calibrate(quantized, batches, verbose=0)
+    >>> report = keraslight.quantization_report(fused, quantized, batches)
+    >>> bool(report.worst[0].snr > 20)
+    True
+    >>> report.plot("report.png")
     """
     model.require_calibration()
     graph = trace(model)

@@ -48,10 +48,10 @@ def fuse(
             if the fused model differs by more than `tolerance`.
 
     Example:
-    >>> model = keraslight.VGNetG("1.0mp", input_shape=(64, 64, 3))
-    >>> fused = keraslight.fuse(model)
-    >>> len(fused.layers) > len(model.layers)
-    True
+    >>> block = keraslight.layers.RepVGGBlock(4, name="block")
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), block])
+    >>> [layer.name for layer in keraslight.fuse(model).layers[1:]]
+    ['block_conv', 'block_act']
 
     Reference:
         RepVGG: Making VGG-style ConvNets Great Again, CVPR 2021, section 3.3

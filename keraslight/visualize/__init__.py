@@ -3,18 +3,12 @@
 Pictures need matplotlib: `pip install keraslight[visualize]`. It is imported when one is drawn.
 """
 
-from keraslight.visualize.census import KernelCensus, kernel_census
+from keraslight.visualize.census import kernel_census
 from keraslight.visualize.grad_cam import grad_cam, plot_grad_cam
 from keraslight.visualize.kernel_grid import plot_kernels
-from keraslight.visualize.similarity import (
-    FeatureSimilarity,
-    feature_similarity,
-    plot_feature_similarity,
-)
+from keraslight.visualize.similarity import feature_similarity, plot_feature_similarity
 
 __all__ = [
-    "FeatureSimilarity",
-    "KernelCensus",
     "feature_similarity",
     "grad_cam",
     "kernel_census",

@@ -52,10 +52,9 @@ def load_checkpoint(model, path: str | os.PathLike) -> None:
             message names every missing, unexpected and misshaped tensor.
 
     Example:
-    ```python
-    model = keraslight.VGNetG("1.0mp")
-    keraslight.load_checkpoint(model, "vgnetg_1_0mp.safetensors")
-    ```
+    >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3))
+    >>> model.save_weights("vgnetg.weights.h5")
+    >>> keraslight.load_checkpoint(model, "vgnetg.weights.h5")
     """
     if not getattr(model, "architecture", None):
         raise ValueError(
