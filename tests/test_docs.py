@@ -1,0 +1,64 @@
+"""The documentation: it builds, it is complete, and what it names exists."""
+
+import functools
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import keraslight
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROGRAM = re.compile(r"python -m ((?:training|tflite)\.\w+)((?:[^\n`]|\\\n)*)")
+# what code on these pages takes as given
+MODULES = {"keraslight": keraslight, "layers": keraslight.layers, "visualize": keraslight.visualize}
+
+
+def test_build(tmp_path):
+    """No broken link, no docstring that cannot be read, no name that is not there."""
+    pytest.importorskip("mkdocs")
+    result = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", tmp_path],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "api" / "layers" / "index.html").read_text()
+    assert 'id="keraslight.layers.RepSO"' in page
+    assert "Examples:" in page
+
+
+def test_reference_is_complete():
+    modules = (keraslight, keraslight.layers, keraslight.visualize)
+    public = {f"{m.__name__}.{name}" for m in modules for name in m.__all__}
+    pages = "\n".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
+    listed = set(re.findall(r"^::: (\S+)$", pages, re.MULTILINE))
+    assert public - listed == {"keraslight.layers", "keraslight.visualize"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_exist(page):
+    text = page.read_text()
+    pattern = rf"(?<![\w.])({'|'.join(MODULES)})((?:\.[A-Za-z_]\w*)+)\("
+    for module, path in re.findall(pattern, text):
+        functools.reduce(getattr, path[1:].split("."), MODULES[module])
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        compile(block, page.name, "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_programs_have_those_flags(page):
+    for program, arguments in PROGRAM.findall(page.read_text()):
+        path = ROOT / program.replace(".", "/")
+        assert path.with_suffix(".py").is_file(), program
+        source = "".join(file.read_text() for file in path.parent.glob("*.py"))
+        defined = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', source))
+        assert set(re.findall(r"--(\w+)", arguments)) <= defined, (program, arguments)
