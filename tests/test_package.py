@@ -24,7 +24,3 @@ assert not heavy & (set(sys.modules) - before), heavy & set(sys.modules)
 def test_public_names_are_documented():
     for name in keraslight.__all__:
         assert getattr(keraslight, name).__doc__, name
-
-
-def test_public_names_are_sorted():
-    assert sorted(keraslight.__all__) == keraslight.__all__
