@@ -133,7 +133,7 @@ def trace(
     if input_shape is not None:
         source = model.inputs[0]
         sized = keras.Input(input_shape, dtype=source.dtype, name=source.name)
-    write_out = _WriteOut(form, policy)
+    write_out = _WriteOut(form, policy, model.operations)
     nested = True
     while nested:
         model = keras.models.clone_model(
@@ -179,11 +179,16 @@ class _StandIn(keras.Operation):
 
 
 class _WriteOut:
-    """Calls what a nested model or one of our layers is made of in place of it."""
+    """Calls what a nested model or one of our layers is made of in place of it.
 
-    def __init__(self, form, policy):
+    The model's own layers are copied first, so that the calls leave no trace on them. What a copy
+    is made of needs no copy of its own, unless it is called again.
+    """
+
+    def __init__(self, form, policy, originals):
         self.form = form
         self.policy = policy
+        self.originals = {id(operation) for operation in originals}
         self.seen = collections.Counter()
         self.layers = 0
 
@@ -199,9 +204,11 @@ class _WriteOut:
                 layer.name = f"{name}_{layer.name}"
             return copy.call(inputs)
         self.layers += 1
-        shape = keras.tree.map_structure(lambda x: x.shape, inputs)
-        name = operation.name if self.seen[id(operation)] == 1 else name
-        copy = clone_with_weights(operation, shape, name=name)
+        copy = operation
+        if id(operation) in self.originals or self.seen[id(operation)] > 1:
+            shape = keras.tree.map_structure(lambda x: x.shape, inputs)
+            name = operation.name if self.seen[id(operation)] == 1 else name
+            copy = clone_with_weights(operation, shape, name=name)
         return copy.inline(inputs) if self.form == "inline" else copy.deploy(inputs, self.policy)
 
 

@@ -18,6 +18,7 @@ CHOICES = {
     "interleaved": ("dense", "duplicated", "branches"),
     "narrow_pair": ("mixed", "dense", "grouped"),
     "wide_pair": ("mixed", "dense", "grouped"),
+    "narrow": (16, 32, 64, 128),
 }
 
 
