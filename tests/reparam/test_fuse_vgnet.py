@@ -46,8 +46,14 @@ def check(model):
         assert relative_error(model, fused, images(1, *size, 3)) <= TOLERANCE
 
 
-@pytest.mark.parametrize("size", [*SIZES, (32, 32), (33, 34)])
-@pytest.mark.parametrize("name", ["vgnetg_1_0mp", "vgnetg_2_0mp", "vgnetf_1_5mp"])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        *(("vgnetg_1_0mp", size) for size in (*SIZES, (32, 32), (33, 34))),
+        *(("vgnetg_2_0mp", size) for size in ((128, 96), (33, 34))),
+        *(("vgnetf_1_5mp", size) for size in ((128, 96), (33, 34))),
+    ],
+)
 def test_fixed_sizes(name, size):
     model = keraslight.create_model(
         name, input_shape=(*size, 3), classes=10, classifier_activation=None
