@@ -36,10 +36,3 @@ def test_quickstart(tmp_path):
     logits = fused.predict(images, verbose=0)
     int8 = TFLiteRunner(tmp_path / "digits_int8.tflite").predict(images)
     assert signal_to_noise(logits, int8) >= 20
-
-
-def test_unknown_argument():
-    command = [sys.executable, "-m", "training.quickstart", "somewhere"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode != 0
-    assert "Received: ['somewhere']" in result.stderr
