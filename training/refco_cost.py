@@ -39,15 +39,17 @@ class BranchByBranch(NormalizedBranches):
 
     def call(self, inputs, training=False):
         ops = keras.ops
-        branches = ops.einsum("...gk,bgko->...bgo", inputs, self.kernel)
+        shape = ops.shape(inputs)
+        x = ops.reshape(inputs, (-1, *inputs.shape[-2:]))
+        branches = ops.einsum("ngk,bgko->nbgo", x, self.kernel)
         mean, variance = self.moving_mean, self.moving_variance
         if training:
-            axes = tuple(range(len(inputs.shape) - 2))
-            mean, variance = ops.moments(branches, axes)
+            mean, variance = ops.moments(branches, 0)
             for moving, of_batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(NORM_MOMENTUM * moving + (1 - NORM_MOMENTUM) * of_batch)
         scale = self.gamma * ops.rsqrt(variance + NORM_EPSILON)
-        return ops.sum((branches - mean) * scale + self.beta, axis=-3)
+        outputs = ops.sum((branches - mean) * scale + self.beta, axis=1)
+        return ops.reshape(outputs, (-1, *shape[1:-1], self.units))
 
 
 class RefCOBranchByBranch(RefCO):

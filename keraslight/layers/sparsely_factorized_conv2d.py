@@ -76,8 +76,12 @@ class SparselyFactorizedConv2D(ReparamLayer):
         )
 
     def call(self, inputs):
-        hidden = keras.ops.einsum("nhwgk,gkq->nhwgq", factors_of(inputs, self.sizes), self.first)
-        return joined(keras.ops.einsum("nhwgq,qgm->nhwqm", hidden, self.second))
+        ops = keras.ops
+        # three axes: products over more are several times slower on a CPU
+        x = ops.reshape(inputs, (-1, self.sizes.groups, self.sizes.window))
+        x = ops.einsum("ngk,gkq->ngq", x, self.first)
+        x = ops.einsum("ngq,qgm->nqm", x, self.second)
+        return ops.reshape(x, (-1, *ops.shape(inputs)[1:-1], self.filters))
 
     def pair(self) -> FactorPair:
         """Returns the weights of the two factors."""
