@@ -57,7 +57,7 @@ def summary_table(*models: keras.Model, input_shape: tuple[int, ...] | None = No
 
 
 def _calls(model, input_shape):
-    shape = tuple(model.input_shape[1:] if input_shape is None else input_shape)
+    shape = tuple(model.inputs[0].shape[1:] if input_shape is None else input_shape)
     if None in shape:
         raise ValueError(
             "The model takes any size: pass input_shape=(height, width, channels). "

@@ -133,6 +133,7 @@ def trace(
     if input_shape is not None:
         source = model.inputs[0]
         sized = keras.Input(input_shape, dtype=source.dtype, name=source.name)
+        sized = keras.tree.map_structure(lambda _: sized, model.input)
     write_out = _WriteOut(form, policy, model.operations)
     nested = True
     while nested:

@@ -70,3 +70,9 @@ def test_summary_table(name):
     table = keraslight.summary_table(model, model.fuse())
     assert table.splitlines()[2].startswith(f"| {name} | ")
     assert table.splitlines()[3].startswith(f"| {name}_fused | ")
+
+
+def test_macs_of_a_model_that_takes_a_list():
+    start = keras.Input((None, None, 3))
+    model = keras.Model([start], keras.layers.Conv2D(4, 3)(start))
+    assert keraslight.count_macs(model, (9, 9, 3)) == 7 * 7 * 3 * 3 * 3 * 4
