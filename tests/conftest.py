@@ -1,5 +1,10 @@
 """What the tests share."""
 
+import os
+
+# the workers of pytest-xdist share the processors
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
 import keras
 import pytest
 

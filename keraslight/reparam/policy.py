@@ -1,9 +1,21 @@
 """Which of several equal forms the fused model takes, by what was measured to be fastest.
 
 Every choice here is between exact forms of the same function. Which is faster depends on whether
-the file computes in float32 or in int8; the figures beside the table are those of one thread of an
-x86 server processor with XNNPACK. `python -m tflite.tune` measures them anew on another machine or
-on a phone and writes a table that `keraslight.fuse` takes in place of this one.
+the file computes in float32 or in int8. Time over that of the choice below, one thread of an x86
+server processor with XNNPACK, at 224x224:
+
+| choice | float | int8 |
+| --- | --- | --- |
+| border, join, downsample | others 1.04 (VGNetG-1.0MP), 0.97 (2.0MP) | sum 1.02, all three 1.13 |
+| interleaved: dense | 1.12 (IGCV3-D) | 1 |
+| interleaved: duplicated | 1.08 | 1.00 |
+| interleaved: branches | 1 | 1.03 |
+| narrow_pair: dense, grouped | 1.05, 1.17 (FalconNet) | 1.01, not measured |
+| wide_pair: mixed, dense | 1.28, 1.76 | not measured |
+| narrow: 32, 128 | 1.02, 1.20 | 1.06, not measured |
+
+`python -m tflite.tune` measures them anew on another machine or on a phone and writes a table that
+`keraslight.fuse` takes in place of this one. `results/` has the fused models beside the plain ones.
 """
 
 import dataclasses
@@ -50,7 +62,7 @@ class Policy:
     interleaved: str = "dense"
     narrow_pair: str = "mixed"
     wide_pair: str = "grouped"
-    narrow: int = 32
+    narrow: int = 64
 
     def __post_init__(self):
         for name, choices in CHOICES.items():
@@ -62,7 +74,7 @@ class Policy:
 
 
 POLICIES = {
-    "float": Policy(border="sum", join="split", downsample="parts"),
+    "float": Policy(border="sum", join="split", downsample="parts", interleaved="branches"),
     "int8": Policy(),
 }
 
