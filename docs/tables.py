@@ -7,6 +7,7 @@ A table stands between `<!-- table NAME -->` and `<!-- end -->`; a test compares
 """
 
 import csv
+import json
 import pathlib
 import re
 
@@ -17,6 +18,7 @@ _MEASURE = flags.DEFINE_bool("measure", False, "Count parameters and multiply-ad
 ROOT = pathlib.Path(__file__).parent.parent
 MODELS = ROOT / "results" / "models.csv"
 REPLACEMENT = ROOT / "results" / "kernel_replacement.csv"
+LATENCY = ROOT / "results" / "latency_amd_epyc.json"
 README = ROOT / "README.md"
 MODELS_IN_README = (
     *("vgnetg_1_0mp", "vgnetg_1_0mp_se", "vgnetg_1_5mp", "vgnetg_2_0mp", "vgnetg_2_5mp_se"),
@@ -105,7 +107,26 @@ def replacement_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"models": models_table, "replacement": replacement_table}
+def latency_table() -> str:
+    """What our networks and those people use today take on one thread, in one run."""
+    lines = [
+        "| network | top-1, published (%) | float (ms) | int8 (ms) | float ratio | int8 ratio |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    found = {}
+    for entry in json.loads(LATENCY.read_text())["suite"]:
+        found.setdefault(entry["name"], {})[entry["kind"]] = entry
+    for name, kinds in found.items():
+        figures = [kinds[kind]["threads"]["1"] for kind in ("float", "int8")]
+        top1 = kinds["float"]["top1"]
+        cells = [name, "" if top1 is None else f"{top1:.1f}"]
+        cells += [f"{figure['median_ms']:.2f}" for figure in figures]
+        cells += [f"{figure['ratio']:.2f}" for figure in figures]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+TABLES = {"models": models_table, "replacement": replacement_table, "latency": latency_table}
 
 
 def with_tables(text: str) -> str:
