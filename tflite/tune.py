@@ -12,20 +12,19 @@ the flags of tflite.benchmark say how phones are reached.
 """
 
 import dataclasses
-import hashlib
 import pathlib
 import sys
 import tempfile
 
 from absl import flags
 
-import keraslight
-from keraslight.reparam.policy import CHOICES, POLICIES, Policy
+from keraslight.reparam.policy import CHOICES, POLICIES
 from tflite import benchmark, desktop, machine, program
 from tflite.keras_model import image_shape, load_model
 from tflite.model_file import ModelFile
-from tflite.peers import settle, write_int8
+from tflite.peers import settle
 from tflite.phone import adb, session
+from tflite.policy_files import PolicyFiles, gains
 from tflite.results import Case, run_dict, write_json
 
 FLAGS = flags.FLAGS
@@ -52,7 +51,7 @@ def main():
     model = settle(model)
     start = POLICIES[TARGETS[FLAGS.quantization]]
     with tempfile.TemporaryDirectory() as folder:
-        files = Files(model, FLAGS.quantization, pathlib.Path(folder))
+        files = PolicyFiles(model, FLAGS.quantization, pathlib.Path(folder))
         trials = [
             (field, choice, dataclasses.replace(start, **{field: choice}))
             for field, choices in CHOICES.items()
@@ -90,47 +89,6 @@ def main():
         if getattr(best, field) != getattr(start, field)
     }
     print(f"{FLAGS.output}: {changed or 'nothing to change'}, {ratio:.3f} of the time")
-
-
-def gains(figures: list[dict], gain: float) -> dict[str, str]:
-    """Returns the fastest form of every choice that gains enough.
-
-    Args:
-        figures: list of dicts: the `choice`, its `form`, and the `ratio` of its time.
-        gain: float, what it must gain, as a share.
-    """
-    best = {}
-    for figure in sorted(figures, key=lambda figure: figure["ratio"]):
-        if figure["ratio"] < 1 - gain:
-            best.setdefault(figure["choice"], figure["form"])
-    return best
-
-
-class Files:
-    """Writes a model fused by several policies; policies that make the same file share it."""
-
-    def __init__(self, model, quantization: str, folder: pathlib.Path):
-        self.model = model
-        self.quantization = quantization
-        self.folder = folder
-        self.by_policy: dict[Policy, ModelFile] = {}
-        self.by_content: dict[str, ModelFile] = {}
-
-    def write(self, policy: Policy) -> ModelFile:
-        """Returns the file of a policy."""
-        if policy not in self.by_policy:
-            number = len(self.by_policy)
-            program.note(f"writing {number}: {policy}")
-            path = self.folder / f"policy{number}.tflite"
-            fused = self.model.fuse(target=policy)
-            if self.quantization == "int8":
-                write_int8(fused, path)
-            else:
-                quantization = None if self.quantization == "none" else self.quantization
-                keraslight.export_tflite(fused, path, quantization)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            self.by_policy[policy] = self.by_content.setdefault(digest, ModelFile(path))
-        return self.by_policy[policy]
 
 
 def time_files(files: list[ModelFile]) -> dict:

@@ -6,10 +6,12 @@ import pytest
 
 import keraslight
 from keraslight.layers import InterleavedGroupBlock
+from keraslight.reparam.policy import Policy
 from tests.helpers import images, randomize_norms
-from tflite import forms, tune
+from tflite import forms
 from tflite.forms import Goal
 from tflite.model_file import ModelFile
+from tflite.policy_files import PolicyFiles, gains
 from tflite.torch_model import TorchModel
 
 SHAPE = (32, 32, 3)
@@ -50,19 +52,19 @@ def test_what_is_worth_a_change():
         {"choice": "wide_pair", "form": "dense", "ratio": 0.9},
         {"choice": "wide_pair", "form": "mixed", "ratio": 0.8},
     ]
-    assert tune.gains(figures, 0.01) == {"border": "sum", "wide_pair": "mixed"}
-    assert tune.gains(figures, 0.3) == {}
+    assert gains(figures, 0.01) == {"border": "sum", "wide_pair": "mixed"}
+    assert gains(figures, 0.3) == {}
 
 
 def test_policies_that_make_the_same_file_share_it(tmp_path):
-    files = tune.Files(randomize_norms(network()), "none", tmp_path)
+    files = PolicyFiles(randomize_norms(network()), "none", tmp_path)
     dense, branches, narrow = (
-        files.write(tune.Policy(**choice))
+        files.write(Policy(**choice))
         for choice in ({}, {"interleaved": "branches"}, {"narrow_pair": "dense"})
     )
     assert dense is narrow
     assert dense is not branches
-    assert files.write(tune.Policy()) is dense
+    assert files.write(Policy()) is dense
 
 
 @pytest.mark.parametrize("target", ["float", "int8"])
