@@ -5,6 +5,12 @@ import keras
 L = keras.layers
 
 
+def is_last(axis, tensor) -> bool:
+    """Tells whether an axis of a layer is the last of a tensor."""
+    axis = axis[0] if isinstance(axis, list | tuple) else axis
+    return axis in (-1, len(tensor.shape) - 1)
+
+
 def takes_border(layer) -> bool:
     """Tells whether a convolution can take in maps of its size as further channels."""
     return (
@@ -18,17 +24,15 @@ def takes_border(layer) -> bool:
 def joins_channels(call) -> bool:
     """Tells whether a call concatenates or slices channels, or scales and shifts them."""
     operation = call.operation
-    rank = len(call.outputs.shape)
     if type(operation).__name__ in ("Concatenate", "BatchNormalization"):
-        axis = operation.axis
-        return (axis[0] if isinstance(axis, list | tuple) else axis) in (-1, rank - 1)
+        return is_last(operation.axis, call.outputs)
     if type(operation).__name__ != "GetItem":
         return False
     key = call.args[1]
     if not isinstance(key, tuple) or not isinstance(key[-1], slice):
         return False
     *others, last = key
-    reaches_last = Ellipsis in others or len(key) == rank
+    reaches_last = Ellipsis in others or len(key) == len(call.outputs.shape)
     takes_all = all(other is Ellipsis or other == slice(None) for other in others)
     return reaches_last and takes_all and last.step in (None, 1)
 

@@ -8,7 +8,7 @@ import numpy as np
 from keraslight.layers.reparam_layer import call_with_weights
 from keraslight.reparam.algebra import norm_scale_shift, response, scale_inputs
 from keraslight.reparam.border import at_output_size, outside_response
-from keraslight.reparam.reach import joins_channels, reaches_pointwise, takes_border
+from keraslight.reparam.reach import is_last, joins_channels, reaches_pointwise, takes_border
 from keraslight.reparam.signal import Part, Signal, concatenate
 
 L = keras.layers
@@ -70,7 +70,7 @@ def norm(writer, call, x):
     """Rule of BatchNormalization: it is a scale and a shift."""
     if call in writer.folded:
         return x
-    if not _is_last(call.operation.axis, call.outputs):
+    if not is_last(call.operation.axis, call.outputs):
         return None
     x = x if x.padding is None else writer.plain(x)
     return x.affine(*norm_scale_shift(call.operation))
@@ -205,7 +205,7 @@ def _with_following_norm(writer, call):
     if (
         user is None
         or type(user.operation) is not L.BatchNormalization
-        or not _is_last(user.operation.axis, call.outputs)
+        or not is_last(user.operation.axis, call.outputs)
         or not _is_linear(layer)
     ):
         return kernel, bias + np.zeros(channels)
@@ -246,11 +246,6 @@ def _widened(x, kernel):
 
 def _is_linear(layer) -> bool:
     return layer.activation is keras.activations.linear
-
-
-def _is_last(axis, tensor) -> bool:
-    axis = axis[0] if isinstance(axis, list | tuple) else axis
-    return axis in (-1, len(tensor.shape) - 1)
 
 
 def _pads_by_one(layer, x) -> bool:
