@@ -5,7 +5,19 @@ import keras
 from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
 from keraslight.layers.normalized_branches import NormalizedBranches
 from keraslight.layers.reparam_layer import ReparamLayer
-from keraslight.layers.sparsely_factorized_conv2d import factors_of, joined
+
+
+def factors_of(inputs, sizes: FactorSizes):
+    """Splits the channels of images into the windows of the first factor."""
+    ops = keras.ops
+    return ops.reshape(inputs, (*ops.shape(inputs)[:-1], sizes.groups, sizes.window))
+
+
+def joined(outputs):
+    """Joins the outputs of the second factor into channels."""
+    ops = keras.ops
+    *shape, hidden, each = ops.shape(outputs)
+    return ops.reshape(outputs, (*shape, hidden * each))
 
 
 @keras.saving.register_keras_serializable("keraslight")

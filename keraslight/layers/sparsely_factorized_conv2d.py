@@ -7,19 +7,6 @@ from keraslight.layers.initializers import grouped_initializer
 from keraslight.layers.reparam_layer import ReparamLayer
 
 
-def factors_of(inputs, sizes: FactorSizes):
-    """Splits the channels of images into the windows of the first factor."""
-    ops = keras.ops
-    return ops.reshape(inputs, (*ops.shape(inputs)[:-1], sizes.groups, sizes.window))
-
-
-def joined(outputs):
-    """Joins the outputs of the second factor into channels."""
-    ops = keras.ops
-    *shape, hidden, each = ops.shape(outputs)
-    return ops.reshape(outputs, (*shape, hidden * each))
-
-
 @keras.saving.register_keras_serializable("keraslight")
 class SparselyFactorizedConv2D(ReparamLayer):
     """A 1x1 convolution whose kernel is the product of two sparse factors, without bias.
