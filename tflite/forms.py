@@ -16,8 +16,8 @@ import keraslight
 from tflite import desktop, machine, program
 from tflite.convert_by_tensorflow import write_by_tensorflow, write_int8_by_tensorflow
 from tflite.model_file import ModelFile
-from tflite.peers import machine_limits, settle, slug, write_int8
-from tflite.results import Case, document, run_dict, write_json
+from tflite.results import Case, document, run_dict
+from tflite.suite import floor_ms, machine_limits, publish, settle, slug, write_int8
 
 SIZE = 224
 SHAPE = (SIZE, SIZE, 3)
@@ -114,13 +114,7 @@ def run_suite(
     run = run_dict(machine.facts(), {"rounds": rounds}, measurements, warnings)
     models = [{**ModelFile(path).facts(), "name": " ".join(key)} for key, path in paths.items()]
     result = document(models, [run], limits=limits, figures=figures)
-    path = pathlib.Path(json_path or f"results/forms_{slug(machine.processor())}.json")
-    write_json(path, result)
-    text = forms_table(result)
-    path.with_suffix(".md").write_text(text + "\n")
-    print(text)
-    for warning in warnings:
-        program.note(f"warning: {warning}")
+    publish(result, forms_table(result), json_path, "forms")
     return result
 
 
@@ -147,8 +141,7 @@ def _build(paths):
 
 def _floor(measurement, path, kind, limits):
     """Returns the latency beside the time of its multiply-adds and traffic at the peaks."""
-    model = ModelFile(path)
-    floor = 1e3 * (model.macs / limits[f"macs_{kind}"] + model.traffic / limits["bytes"])
+    floor = floor_ms(ModelFile(path), kind, limits)
     latency = measurement.latency_ms
     return {"median_ms": latency, "floor_ms": floor, "over_floor": latency / floor}
 

@@ -7,7 +7,7 @@ import keraslight
 from keraslight.reparam.policy import Policy
 from tflite import program
 from tflite.model_file import ModelFile
-from tflite.peers import write_int8
+from tflite.suite import write_int8
 
 
 def gains(figures: list[dict], gain: float) -> dict[str, str]:

@@ -19,9 +19,9 @@ from absl import flags
 import keraslight
 from tflite import machine, program
 from tflite.keras_model import image_shape, load_model
-from tflite.peers import settle
 from tflite.results import Case, Measurement, Round, noise_warnings, run_dict, table, write_json
 from tflite.runner import TFLiteRunner
+from tflite.suite import settle
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(

@@ -22,10 +22,10 @@ from keraslight.reparam.policy import CHOICES, POLICIES
 from tflite import benchmark, desktop, machine, program
 from tflite.keras_model import image_shape, load_model
 from tflite.model_file import ModelFile
-from tflite.peers import settle
 from tflite.phone import adb, session
 from tflite.policy_files import PolicyFiles, gains
 from tflite.results import Case, run_dict, write_json
+from tflite.suite import settle
 
 FLAGS = flags.FLAGS
 TARGETS = {"none": "float", "float16": "float", "int8": "int8"}

@@ -7,7 +7,8 @@ import pytest
 import keraslight
 from tests.helpers import norms_in
 from tflite.model_file import ModelFile
-from tflite.peers import PEERS, Peer, run_suite, settle, suite_table
+from tflite.peers import PEERS, Peer, run_suite, suite_table
+from tflite.suite import settle
 
 
 def small(activation):
