@@ -75,14 +75,7 @@ def _visit(session, runs):
         milliseconds = session.latencies(runs, WARMUP_RUNS) * 1e3
     finally:
         gc.enable()
-    return Round(
-        runs=runs,
-        mean_ms=float(milliseconds.mean()),
-        median_ms=float(np.median(milliseconds)),
-        p90_ms=float(np.percentile(milliseconds, 90)),
-        min_ms=float(milliseconds.min()),
-        max_ms=float(milliseconds.max()),
-    )
+    return Round.of(milliseconds)
 
 
 def _in_fresh_process(function, *arguments):

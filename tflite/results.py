@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
+
 FORMAT = 1
 # medians of rounds that lie further apart make a benchmark noisy; MLPerf Mobile's rule
 SPREAD_LIMIT = 0.05
@@ -44,6 +46,18 @@ class Round:
     p95_ms: float | None = None
     min_ms: float | None = None
     max_ms: float | None = None
+
+    @classmethod
+    def of(cls, milliseconds: np.ndarray) -> "Round":
+        """Returns the figures of a visit whose every inference was timed."""
+        return cls(
+            runs=len(milliseconds),
+            mean_ms=float(milliseconds.mean()),
+            median_ms=float(np.median(milliseconds)),
+            p90_ms=float(np.percentile(milliseconds, 90)),
+            min_ms=float(milliseconds.min()),
+            max_ms=float(milliseconds.max()),
+        )
 
     @property
     def latency_ms(self) -> float:

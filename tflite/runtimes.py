@@ -6,6 +6,7 @@ The model is fused for float. ONNX Runtime and PyTorch are skipped, with a word,
 installed (`pip install keraslight[runtimes]`). Every runtime's output is compared with Keras's.
 """
 
+import functools
 import importlib
 import pathlib
 import sys
@@ -87,14 +88,7 @@ def _visit(call):
         start = time.perf_counter()
         call()
         milliseconds.append(1e3 * (time.perf_counter() - start))
-    return Round(
-        runs=FLAGS.runs,
-        mean_ms=float(np.mean(milliseconds)),
-        median_ms=float(np.median(milliseconds)),
-        p90_ms=float(np.percentile(milliseconds, 90)),
-        min_ms=min(milliseconds),
-        max_ms=max(milliseconds),
-    )
+    return Round.of(np.array(milliseconds))
 
 
 def _litert(fused, image, folder):
@@ -109,22 +103,12 @@ def _torch_module(fused):
     return torch, importlib.import_module("tflite.torch_model").TorchModel(fused).eval()
 
 
-def _torch(fused, image, folder):
+def _torch(fused, image, folder, memory="contiguous_format"):
     torch, module = _torch_module(fused)
+    memory_format = getattr(torch, memory)
+    module = module.to(memory_format=memory_format)
     tensor = torch.tensor(image.transpose(0, 3, 1, 2).copy())
-
-    def call():
-        with torch.inference_mode():
-            return module(tensor).numpy()
-
-    return call
-
-
-def _torch_channels_last(fused, image, folder):
-    torch, module = _torch_module(fused)
-    module = module.to(memory_format=torch.channels_last)
-    tensor = torch.tensor(image.transpose(0, 3, 1, 2).copy())
-    tensor = tensor.contiguous(memory_format=torch.channels_last)
+    tensor = tensor.contiguous(memory_format=memory_format)
 
     def call():
         with torch.inference_mode():
@@ -151,7 +135,7 @@ RUNTIMES = {
     "LiteRT": _litert,
     "ONNX Runtime": _onnx,
     "PyTorch": _torch,
-    "PyTorch, channels last": _torch_channels_last,
+    "PyTorch, channels last": functools.partial(_torch, memory="channels_last"),
 }
 
 
