@@ -84,7 +84,7 @@ def train(
         keras.utils.set_random_seed(options.seed)
         with devices.scope():
             model = trainable_form(
-                build((side, side, 3)),
+                with_float32_outputs(build((side, side, 3))),
                 recipe.auxiliary_weight,
                 cross_entropy(recipe.label_smoothing),
             )
@@ -117,6 +117,7 @@ def train(
             steps_per_epoch=len(steps) // len(epochs),
             validation_data=data.eval(),
             validation_steps=data.eval_steps,
+            validation_freq=evaluated_epochs(recipe),
             shuffle=False,
             verbose=options.verbose if devices.writes else 0,
             callbacks=_callbacks(recipe, data, folder, options, checkpoints, size, input_rate),
@@ -147,6 +148,21 @@ def next_part(recipe: Recipe, steps_per_epoch: int, step: int):
             stop = epoch + 1 if done else end
             return range(epoch, stop), range(step, stop * steps_per_epoch), size
     return None
+
+
+def with_float32_outputs(model: keras.Model) -> keras.Model:
+    """Returns a model whose loss and metrics are not computed in half precision."""
+    if all(output.dtype == "float32" for output in model.outputs):
+        return model
+    cast = keras.layers.Activation("linear", dtype="float32", name="float32")
+    return keras.Model(model.inputs, [cast(output) for output in model.outputs], name=model.name)
+
+
+def evaluated_epochs(recipe: Recipe) -> list[int]:
+    """Returns the epochs, counted from 1, that end with an evaluation."""
+    return sorted(
+        {*range(recipe.evaluate_every, recipe.epochs, recipe.evaluate_every), recipe.epochs}
+    )
 
 
 def cross_entropy(label_smoothing: float) -> keras.losses.Loss:

@@ -41,6 +41,7 @@ class Recipe:
             batch takes one at random.
         label_smoothing: float.
         epochs: int.
+        evaluate_every: int, epochs between two evaluations; the last epoch has one in any case.
         batch_size: int, examples per update over all devices and accumulated steps.
         optimizer: `"adamw"` or `"sgd"`.
         learning_rate: float, the peak of the schedule.
@@ -81,6 +82,7 @@ class Recipe:
     cutmix: float = 0.0
     label_smoothing: float = 0.0
     epochs: int = 100
+    evaluate_every: int = 1
     batch_size: int = 256
     optimizer: str = "sgd"
     learning_rate: float = 0.1
@@ -99,7 +101,7 @@ class Recipe:
     qat_images: int = 200
 
     def __post_init__(self):
-        for field in ("epochs", "batch_size", "image_size"):
+        for field in ("epochs", "evaluate_every", "batch_size", "image_size"):
             if getattr(self, field) < 1:
                 raise ValueError(f"`{field}` must be positive. Received: {getattr(self, field)!r}")
         if not self.train_sizes:

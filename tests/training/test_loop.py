@@ -170,3 +170,21 @@ def test_auxiliary_outputs_train_but_are_not_kept():
     plain = tiny_network(3, (16, 16, 3), None)
     assert trainable_form(plain, 0.5, cross_entropy(0.0)) is plain
     assert without_auxiliary(plain) is plain
+
+
+def test_evaluates_every_few_epochs_and_after_the_last(pictures, tmp_path):
+    recipe = dataclasses.replace(TINY, epochs=3, train_sizes=(), evaluate_every=2)
+    _, progress = run(pictures, tmp_path, recipe)
+    assert ["val_accuracy" in row for row in progress["history"]] == [False, True, True]
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_trains_in_half_precision(pictures, tmp_path, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model, progress = run(pictures, tmp_path, SHORT)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    assert model.compute_dtype == "float32"
+    assert np.isfinite(progress["history"][0]["loss"])
