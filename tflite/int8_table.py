@@ -1,7 +1,7 @@
 r"""Compares the int8 files of trained models with what they came from, on real pictures.
 
     python -m tflite.int8_table --runs=runs/vgnetg,runs/repvgg --train_dir=imagenette160/train \
-        --data_dir=imagenette160/val --part=1/2 --output=results/int8_imagenette.json
+        --data_dir=imagenette160/val --output=results/int8_imagenette.json
 
 A run is a folder of training.train; networks by name, such as vgnetg_1_0mp, have random weights and
 show no more than that the arithmetic is right. For each, the columns are: top-1 of the model, of
@@ -10,7 +10,8 @@ makes of the same fused model and the same pictures, and, where the run holds th
 that training went on with: quantized (`--qat`), and in float (`--qat --control`) with the int8 file
 of that. Then, on --exact_images pictures, how the Keras models compare with the int8 file: the
 share of logits that `exact_model` gets to the bit, what the runtime's own kernels get, and the
-signal-to-noise ratio of file and simulation.
+signal-to-noise ratio of file and simulation. Models that the output holds already stay in it, so
+the table can grow from run to run.
 """
 
 import json
@@ -21,6 +22,7 @@ import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 from absl import flags
 
 import keraslight
@@ -70,21 +72,22 @@ def main():
     for name in ("runs", "data_dir", "train_dir", "output"):
         if not FLAGS[name].value:
             raise ValueError(f"Pass --{name}. Received: none")
-    started = time.monotonic()
-    results = []
+    output = pathlib.Path(FLAGS.output)
+    results = json.loads(output.read_text())["models"] if output.exists() else []
     for name in FLAGS.runs:
         program.note(f"{name}:")
-        results.append(study(name))
-        document = {
-            "command": " ".join(["python -m tflite.int8_table", *sys.argv[1:]]),
+        started = time.monotonic()
+        result = {
+            "model": name,
+            **study(name),
             "seconds": round(time.monotonic() - started),
-            "versions": {"keras": keras.__version__},
-            "models": results,
+            "command": " ".join(["python -m tflite.int8_table", *sys.argv[1:]]),
+            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
-        write_json(FLAGS.output, document)
-        text = tables(results)
-        pathlib.Path(FLAGS.output).with_suffix(".md").write_text(text)
-    print(text)
+        results = [other for other in results if other["model"] != name] + [result]
+        write_json(output, {"models": results})
+        output.with_suffix(".md").write_text(tables(results))
+    print(tables(results))
 
 
 def study(name: str) -> dict:
@@ -111,7 +114,7 @@ def study(name: str) -> dict:
     def accuracy(outputs):
         return float((outputs.argmax(axis=-1) == answers).mean()) if trained else None
 
-    result = {"model": name, "pictures": len(images)}
+    result = {"pictures": len(images)}
     fused = _logits(keraslight.fuse(model))
     floats = _predict(fused, images)
     result["float"] = accuracy(_predict(model, images))
@@ -210,7 +213,10 @@ def _decibels(signal, received):
 def tables(results: list[dict]) -> str:
     """Returns the results as two Markdown tables."""
     first = results[0]
-    lines = [f"Top-1 on {first['pictures']} pictures; one picture is 1/{first['pictures']}.", ""]
+    lines = [
+        f"Top-1 on {first['pictures']} pictures; one picture is {1 / first['pictures']:.4f}.",
+        "",
+    ]
     lines += _table(results, ACCURACIES)
     lines += ["", f"On {first['exact_images']} of the pictures, the int8 file calibrated:", ""]
     return "\n".join(lines + _table(results, EXACT)) + "\n"

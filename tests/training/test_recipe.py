@@ -42,7 +42,7 @@ def test_fields_are_overridden_in_their_own_types():
 
 
 def test_sizes_follow_the_number_of_epochs():
-    assert load_recipe("imagenette_vgnetg", ["epochs=10"]).train_sizes == ((7, 96), (3, 128))
+    assert load_recipe("imagenette_vgnetg_long", ["epochs=10"]).train_sizes == ((7, 96), (3, 128))
     assert load_recipe(TINY, ["image_size=32"]).train_sizes == ((2, 32),)
 
 
