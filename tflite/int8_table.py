@@ -16,7 +16,6 @@ the table can grow from run to run.
 
 import json
 import pathlib
-import sys
 import tempfile
 import time
 
@@ -81,7 +80,7 @@ def main():
             "model": name,
             **study(name),
             "seconds": round(time.monotonic() - started),
-            "command": " ".join(["python -m tflite.int8_table", *sys.argv[1:]]),
+            "command": program.command(),
             "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
         }
         results = [other for other in results if other["model"] != name] + [result]
@@ -146,7 +145,8 @@ def calibrated(fused: keras.Model, images: np.ndarray):
 def compare(quantized, path, floats, outputs, images) -> dict:
     """Compares the Keras forms of an int8 file with the file, on some of the pictures."""
     count = min(FLAGS.exact_images, len(images))
-    images, floats, outputs = images[:count], floats[:count], outputs[:count]
+    chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
+    images, floats, outputs = images[chosen], floats[chosen], outputs[chosen]
     exact = _predict(keraslight.exact_model(quantized), images)
     builtin = TFLiteRunner(path, xnnpack=False).predict(images)
     simulated = _predict(quantized, images)

@@ -53,6 +53,12 @@ def _show(error, exit_code):
     return exit_code
 
 
+def command() -> str:
+    """Returns the command line of this process."""
+    module = sys.modules["__main__"].__spec__
+    return " ".join(["python -m", module.name if module else sys.argv[0], *sys.argv[1:]])
+
+
 def note(message: str) -> None:
     """Tells the user something beside the results."""
     print(message, file=sys.stderr, flush=True)

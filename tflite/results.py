@@ -5,12 +5,13 @@ import json
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+
+from tflite import program
 
 FORMAT = 1
 # medians of rounds that lie further apart make a benchmark noisy; MLPerf Mobile's rule
@@ -159,7 +160,7 @@ def document(models: Sequence[dict], runs: Sequence[dict], **others) -> dict:
         "kind": "benchmark",
         "format": FORMAT,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "command": " ".join(["python -m tflite.benchmark", *sys.argv[1:]]),
+        "command": program.command(),
         "models": list(models),
         "runs": list(runs),
         **others,

@@ -75,8 +75,7 @@ def main():
     for warning in run["warnings"]:
         program.note(f"note: {warning}")
     if FLAGS.output:
-        command = " ".join(["python -m tflite.runtimes", *sys.argv[1:]])
-        write_json(FLAGS.output, {"kind": "runtimes", "command": command, **run})
+        write_json(FLAGS.output, {"kind": "runtimes", "command": program.command(), **run})
         pathlib.Path(FLAGS.output).with_suffix(".md").write_text(text)
 
 

@@ -13,7 +13,6 @@ the flags of tflite.benchmark say how phones are reached.
 
 import dataclasses
 import pathlib
-import sys
 import tempfile
 
 from absl import flags
@@ -80,7 +79,7 @@ def main():
                 "model": FLAGS.model,
                 "quantization": FLAGS.quantization,
                 "device": run["device"],
-                "command": " ".join(["python -m tflite.tune", *sys.argv[1:]]),
+                "command": program.command(),
             },
         )
     changed = {

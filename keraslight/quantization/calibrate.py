@@ -1,13 +1,13 @@
-"""Sets the ranges of a quantized model from data, and corrects the means its rounding shifts."""
+"""Sets the ranges of a quantized model from data."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+from keraslight.quantization.bias_correction import correct_biases
 from keraslight.quantization.fake_quantize import FakeQuantize
-from keraslight.quantization.linear import QuantizedLinear
+from keraslight.quantization.float_run import in_float
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.ranges import METHODS, Histogram, minmax
 from keraslight.reparam.graph import trace
@@ -32,8 +32,9 @@ def calibrate(
         method: `"mse"` gives outputs of activations and concatenations the range of the least
             squared error and all others that of the data; `"minmax"` gives all that of the data;
             `"percentile"` cuts off one value in 10,000 at each end.
-        bias_correction: bool, whether to correct every bias so that the mean of each channel,
-            over at most 100 of the pictures, is that of the float model.
+        bias_correction: bool, whether to correct every bias so that the mean of each channel
+            after the activation, over at most 100 of the pictures, is that of the float model. The
+            correction is taken back if the outputs come no nearer to the float model's.
         verbose: 0 for silence, 1 for a progress bar.
 
     Returns:
@@ -74,7 +75,7 @@ def calibrate(
     for quantizer, (low, high) in _find_ranges(graph, batches, METHODS[method], progress).items():
         quantizer.set_range(low, high)
     if bias_correction:
-        _correct_biases(graph, _first(batches, CORRECTION_IMAGES), progress)
+        correct_biases(graph, _first(batches, CORRECTION_IMAGES), progress)
     return model
 
 
@@ -114,7 +115,7 @@ def _find_ranges(graph, batches, method, progress):
         def visit(call, *args, **kwargs):
             if call.operation in histograms:
                 collect(histograms[call.operation], keras.ops.convert_to_numpy(args[0]))
-            return _in_float(call.operation, *args, **kwargs)
+            return in_float(call.operation, *args, **kwargs)
 
         graph.run(batch, visit)
         progress.add(1)
@@ -134,66 +135,3 @@ def _find_ranges(graph, batches, method, progress):
         quantizer: (method if quantizer.clips else minmax)(histogram)
         for quantizer, histogram in histograms.items()
     }
-
-
-def _in_float(operation, *args, **kwargs):
-    """Calls an operation of a quantized model without any rounding."""
-    if isinstance(operation, FakeQuantize):
-        return args[0], None
-    if not isinstance(operation, QuantizedLinear):
-        return operation(*args, **kwargs)
-    outputs = operation.linear(args[0][0], operation.kernel)
-    return outputs + operation.bias if operation.use_bias else outputs
-
-
-@dataclass(frozen=True)
-class _Runs:
-    """A tensor's values in all batches, in the float and in the quantized model."""
-
-    exact: list
-    rounded: list
-
-
-def _correct_biases(graph, batches, progress):
-    """Runs the float and the quantized model side by side, layer by layer over all batches."""
-    corrected = set()
-
-    def visit(call, *args, **kwargs):
-        operation = call.operation
-        run_exact = [_in_float(operation, *a, **k) for a, k in _per_batch(args, kwargs, "exact")]
-        run_rounded = [operation(*a, **k) for a, k in _per_batch(args, kwargs, "rounded")]
-        if getattr(operation, "use_bias", False) and operation not in corrected:
-            corrected.add(operation)
-            shift = _channel_means(run_exact) - _channel_means(run_rounded)
-            operation.bias.assign_add(shift)
-            run_rounded = [y + keras.ops.cast(shift, y.dtype) for y in run_rounded]
-        progress.add(1)
-        if isinstance(operation, FakeQuantize):
-            return tuple(
-                _Runs(list(x), list(y))
-                for x, y in zip(
-                    zip(*run_exact, strict=True), zip(*run_rounded, strict=True), strict=True
-                )
-            )
-        return _Runs(run_exact, run_rounded)
-
-    inputs = [list(values) for values in zip(*batches, strict=True)]
-    graph.run([_Runs(values, values) for values in inputs], visit)
-
-
-def _per_batch(args, kwargs, run):
-    """Yields the arguments of a call for one batch after the other."""
-    runs = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, _Runs)]
-    for index in range(len(runs[0].exact)):
-        yield keras.tree.map_structure(
-            lambda leaf: getattr(leaf, run)[index] if isinstance(leaf, _Runs) else leaf,  # noqa: B023
-            (args, kwargs),
-        )
-
-
-def _channel_means(batches):
-    total = sum(
-        keras.ops.sum(keras.ops.cast(y, "float32"), axis=tuple(range(len(y.shape) - 1)))
-        for y in batches
-    )
-    return total / sum(np.prod(y.shape[:-1]) for y in batches)

@@ -10,6 +10,7 @@ import numpy as np
 
 from keraslight.quantization.calibrate import inputs_of
 from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.float_run import in_float
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.reparam.graph import trace
@@ -139,10 +140,13 @@ def quantization_report(
     sums: dict[int, np.ndarray] = {}
 
     def visit(call, *args, **kwargs):
-        exact = _in_float(call.operation, weights, *_side(args, 0), **_side(kwargs, 0))
-        rounded = call.operation(*_side(args, 1), **_side(kwargs, 1))
-        if isinstance(call.operation, FakeQuantize):
-            found = _power_and_noise(call.operation, exact[0], rounded[0])
+        operation = call.operation
+        exact = in_float(
+            operation, *_side(args, 0), weights=weights.get(operation), **_side(kwargs, 0)
+        )
+        rounded = operation(*_side(args, 1), **_side(kwargs, 1))
+        if isinstance(operation, FakeQuantize):
+            found = _power_and_noise(operation, exact[0], rounded[0])
             sums[id(call)] = sums.get(id(call), 0) + found
             return tuple(_Pair(*pair) for pair in zip(exact, rounded, strict=True))
         return _Pair(exact, rounded)
@@ -189,17 +193,6 @@ def _weights_of(float_model, graph):
                 )
             weights[call.operation] = layer
     return weights
-
-
-def _in_float(operation, weights, *args, **kwargs):
-    """Calls an operation of the quantized model as the float model would."""
-    if isinstance(operation, FakeQuantize):
-        return args[0], None
-    if operation not in weights:
-        return operation(*args, **kwargs)
-    layer = weights[operation]
-    outputs = operation.linear(args[0][0], layer.kernel)
-    return outputs + layer.bias if layer.use_bias else outputs
 
 
 def _power_and_noise(quantizer, exact, rounded):

@@ -11,7 +11,7 @@ import keraslight
 from tests.helpers import images, outputs, randomize_norms, relative_error, unchanged
 
 TOLERANCE = 1e-5
-SIZES = [(224, 224), (97, 97), (128, 96)]
+SIZES = [(97, 97), (128, 96)]
 PAPER = ["vgnetc_1_0mp", "vgnetg_1_0mp", "vgnetg_1_5mp_se", "vgnetg_2_0mp"]
 
 
@@ -49,7 +49,7 @@ def check(model):
 @pytest.mark.parametrize(
     ("name", "size"),
     [
-        *(("vgnetg_1_0mp", size) for size in (*SIZES, (32, 32), (33, 34))),
+        *(("vgnetg_1_0mp", size) for size in (*SIZES, (224, 224), (32, 32), (33, 34))),
         *(("vgnetg_2_0mp", size) for size in ((128, 96), (33, 34))),
         *(("vgnetf_1_5mp", size) for size in ((128, 96), (33, 34))),
     ],
