@@ -35,6 +35,7 @@ def load_model(
     weights: str | None = None,
     classes: int | None = None,
     size: tuple[int, int] | None = None,
+    last: bool = False,
 ) -> Source:
     """Returns a model, and what is known of it.
 
@@ -43,6 +44,8 @@ def load_model(
         weights: optional, as the models of keraslight take it, or a checkpoint for the .keras file.
         classes: optional number of classes of a model given by its name.
         size: optional `(height, width)` of a model given by its name.
+        last: bool, whether to take the last model of a run before the best one, which was chosen
+            by the pictures it is evaluated on.
 
     Raises:
         ValueError: if there is no such model.
@@ -56,7 +59,8 @@ def load_model(
         if (path / LABELS_OF_A_RUN).is_file():
             labels = read_labels(path / LABELS_OF_A_RUN)
         recipe = _recipe(path / RECIPE_OF_A_RUN)
-        found = [path / file for file in FILES_OF_A_RUN if (path / file).is_file()]
+        files = FILES_OF_A_RUN[::-1] if last else FILES_OF_A_RUN
+        found = [path / file for file in files if (path / file).is_file()]
         if not found:
             raise ValueError(f"The folder holds none of {FILES_OF_A_RUN}. Received: '{path}'")
         path = found[0]

@@ -4,7 +4,8 @@ r"""Trains a model by a recipe, and takes up a run that was stopped.
         --output_dir=runs/vgnetg
 
 The folder of the run holds log.csv, the last checkpoint, best.keras (by accuracy of evaluation),
-and at the end model.keras and summary.json. The same command again goes on from the checkpoint.
+and at the end model.keras, labels.txt and summary.json. The same command again goes on from the
+checkpoint.
 
 With --qat it continues a finished run: the model is fused, quantized, calibrated, trained on and
 written as an int8 .tflite, all in a folder of its own beside the run's files.
@@ -28,6 +29,7 @@ from training.recipe import Recipe
 from training.summary import evaluate, summarize
 
 FLAGS = flags.FLAGS
+LABELS = "labels.txt"  # which tflite.convert puts into the file
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of weights, order and augmentation.")
 _SAVE_EVERY = flags.DEFINE_integer(
     "save_every", None, "Steps between two checkpoints; there is one after every epoch besides."
@@ -135,6 +137,8 @@ def main(argv):
     if not devices.writes:
         return
     save_model(model, folder / MODEL)
+    labels = "".join(f"{name}\n" for name in local.train_source.class_names)
+    write_whole(folder / LABELS, labels.encode())
     summary = summarize(model, recipe, local, progress, options.seed)
     if _QAT.value:
         start = keras.models.load_model(folder / START)

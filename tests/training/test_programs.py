@@ -39,6 +39,7 @@ def test_a_run_ends_with_a_model_and_a_summary(finished):
     assert result["versions"]["keras"] == keras.__version__
     model = keras.models.load_model(finished / "model.keras")
     assert model.input_shape == (None, 16, 16, 3)
+    assert (finished / "labels.txt").read_text().split() == sorted(CLASSES)
 
 
 def test_runs_make_a_table(finished, tmp_path):
