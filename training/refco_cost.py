@@ -7,7 +7,6 @@ for `keraslight.layers.RefCO` and for the same layer branch by branch, each in a
 Takes about two minutes on two cores.
 """
 
-import csv
 import json
 import pathlib
 import resource
@@ -22,6 +21,7 @@ from absl import app, flags
 from keraslight.layers import RefCO
 from keraslight.layers.normalized_branches import NormalizedBranches
 from keraslight.layers.parts import NORM_EPSILON, NORM_MOMENTUM
+from training.files import to_csv, write_whole
 
 FLAGS = flags.FLAGS
 _OUTPUT = flags.DEFINE_string("output", "results/refco_training.csv", "The table to write.")
@@ -103,11 +103,8 @@ def main(argv):
         )
     path = pathlib.Path(_OUTPUT.value)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        file.write("# python -m training.refco_cost: one layer, one training step, whole process\n")
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    title = "# python -m training.refco_cost: one layer, one training step, whole process\n"
+    write_whole(path, title.encode() + to_csv(rows))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ r"""Makes one table of finished runs, the best first.
 Every row tells a run's accuracy, size, cost and speed, its seed and the command that made it.
 """
 
-import csv
 import json
 import pathlib
 
 from absl import app, flags
+
+from training.files import to_csv, write_whole
 
 _OUTPUT = flags.DEFINE_string("output", None, "CSV file to write.", required=True)
 
@@ -37,10 +38,7 @@ def main(argv):
         raise app.UsageError("Name the folders of one run or several. Received none")
     rows = [row(pathlib.Path(folder)) for folder in argv[1:]]
     rows.sort(key=lambda found: -found["accuracy"])
-    with open(_OUTPUT.value, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_whole(pathlib.Path(_OUTPUT.value), to_csv(rows))
     for found in rows:
         print(f"{found['accuracy']:.2%}  {found['run']}")
 
