@@ -9,8 +9,9 @@ import keras
 import numpy as np
 from absl import logging
 
+from keraslight.files import write_whole
 from training.checkpoint import read_progress, write_state
-from training.files import save_model, to_csv, write_whole
+from training.files import save_model, to_csv
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.keras"

@@ -15,10 +15,11 @@ import matplotlib
 from absl import app, flags
 
 import keraslight
+from keraslight.files import write_whole
 from keraslight.visualize.canvas import canvas
 from keraslight.visualize.census import ALL_KINDS, KernelCensus, draw_census
 from training import common_flags, evaluate
-from training.files import to_csv, write_whole
+from training.files import to_csv
 from training.summary import command
 
 matplotlib.use("Agg")

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from training.files import write_whole
+from keraslight.files import write_whole
 
 
 def write_state(path: pathlib.Path, model: keras.Model, progress: dict) -> None:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever a process is killed."""
+"""The files of a run: models and tables."""
 
 import csv
 import io
@@ -6,20 +6,6 @@ import os
 import pathlib
 
 import keras
-
-
-def write_whole(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file under another name first, so that no half of it is ever found."""
-    new = path.with_name(f"new_{path.name}")
-    try:
-        with open(new, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
 
 
 def save_model(model: keras.Model, path: pathlib.Path) -> None:

@@ -11,7 +11,8 @@ import pathlib
 
 from absl import app, flags
 
-from training.files import to_csv, write_whole
+from keraslight.files import write_whole
+from training.files import to_csv
 from training.quantization_steps import measure
 
 FLAGS = flags.FLAGS

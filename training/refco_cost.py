@@ -18,10 +18,11 @@ import keras
 import numpy as np
 from absl import app, flags
 
+from keraslight.files import write_whole
 from keraslight.layers import RefCO
 from keraslight.layers.normalized_branches import NormalizedBranches
 from keraslight.layers.parts import NORM_EPSILON, NORM_MOMENTUM
-from training.files import to_csv, write_whole
+from training.files import to_csv
 
 FLAGS = flags.FLAGS
 _OUTPUT = flags.DEFINE_string("output", "results/refco_training.csv", "The table to write.")

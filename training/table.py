@@ -10,7 +10,8 @@ import pathlib
 
 from absl import app, flags
 
-from training.files import to_csv, write_whole
+from keraslight.files import write_whole
+from training.files import to_csv
 
 _OUTPUT = flags.DEFINE_string("output", None, "CSV file to write.", required=True)
 

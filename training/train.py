@@ -18,11 +18,12 @@ import pathlib
 import keras
 from absl import app, flags
 
+from keraslight.files import write_whole
 from training import common_flags
 from training.data.data import Data, has_tensorflow
 from training.data.order import Order
 from training.distribution import STRATEGIES, Devices, connect
-from training.files import save_model, write_whole
+from training.files import save_model
 from training.fine_tune import MODEL, START, fine_tuning_recipe, prepare, write_int8
 from training.loop import Options, train
 from training.recipe import Recipe

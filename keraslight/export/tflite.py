@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +9,7 @@ import keras
 
 from keraslight.export.concrete_function import concrete_function
 from keraslight.export.flatbuffer import with_signature
+from keraslight.files import write_whole
 from keraslight.layers.reparam_layer import ReparamLayer
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.reparam.fuse import fuse
@@ -95,7 +95,7 @@ def export_tflite(
     content = with_signature(content, names, _output_names(model))
     if about is not None:
         content = write_metadata(content, about, channels=shapes[0][-1])
-    _write_whole(path, content)
+    write_whole(path, content)
     return path
 
 
@@ -221,15 +221,3 @@ def _output_names(model):
     names = getattr(model, "output_names", None) or [model.layers[-1].name]  # of a Sequential
     names = [name.removesuffix("_range") for name in names]
     return names if len(set(names)) == len(names) else [f"{n}_{i}" for i, n in enumerate(names)]
-
-
-def _write_whole(path, content):
-    """Writes a file under another name first, so that no half of it is ever found."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise

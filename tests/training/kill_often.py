@@ -17,10 +17,10 @@ import time
 
 from absl import app, flags
 
+from keraslight.files import write_whole
 from tests.training.pictures import make_folder
 from training import common_flags, train
 from training.callbacks import CHECKPOINT, read_run
-from training.files import write_whole
 from training.fine_tune import MODEL
 from training.summary import command
 
