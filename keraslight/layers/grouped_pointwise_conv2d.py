@@ -11,6 +11,27 @@ from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 MAX_GROUPS_AS_ONE = 4
 
 
+def multiply_in_groups(x, kernel, groups: int):
+    """Computes a 1x1 convolution in groups by products of matrices.
+
+    Args:
+        x: tensor of the shape `(batch, height, width, channels)`.
+        kernel: tensor of the shape `(1, 1, channels / groups, filters)`.
+        groups: int.
+    """
+    ops = keras.ops
+    depth, filters = kernel.shape[2:]
+    if groups <= MAX_GROUPS_AS_ONE:
+        block = np.ones((depth, filters // groups), "float32")
+        blocks = np.kron(np.eye(groups, dtype="float32"), block)
+        dense = ops.tile(kernel[0, 0], (groups, 1))
+        return ops.matmul(x, dense * ops.convert_to_tensor(blocks, dense.dtype))
+    kernel = ops.reshape(kernel, (depth, groups, filters // groups))
+    # three axes: products over more are several times slower on a CPU
+    y = ops.einsum("ngc,cgo->ngo", ops.reshape(x, (-1, groups, depth)), kernel)
+    return ops.reshape(y, (-1, *ops.shape(x)[1:3], filters))
+
+
 @keras.saving.register_keras_serializable("keraslight")
 class GroupedPointwiseConv2D(ReparamLayer):
     """A `Conv2D` of size 1x1 with groups, without bias, that computes in a faster way.
@@ -61,22 +82,10 @@ class GroupedPointwiseConv2D(ReparamLayer):
             shape=(1, 1, channels // self.groups, self.filters),
             initializer=conv_initializer(),
         )
-        same_group = np.eye(self.groups, dtype="float32")
-        self.blocks = np.kron(
-            same_group, np.ones((channels // self.groups, self.filters // self.groups), "float32")
-        )
 
     def call(self, inputs):
-        ops = keras.ops
         x = inputs if self.strides == 1 else inputs[:, :: self.strides, :: self.strides]
-        if self.groups <= MAX_GROUPS_AS_ONE:
-            dense = ops.tile(self.kernel[0, 0], (self.groups, 1))
-            return ops.matmul(x, dense * ops.convert_to_tensor(self.blocks, dense.dtype))
-        depth = self.kernel.shape[2]
-        kernel = ops.reshape(self.kernel, (depth, self.groups, self.filters // self.groups))
-        # three axes: products over more are several times slower on a CPU
-        y = ops.einsum("ngc,cgo->ngo", ops.reshape(x, (-1, self.groups, depth)), kernel)
-        return ops.reshape(y, (-1, *ops.shape(x)[1:3], self.filters))
+        return multiply_in_groups(x, self.kernel, self.groups)
 
     def deploy(self, inputs, policy):
         return self.as_conv2d(inputs)
