@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from keraslight.quantization.fake_quantize import FakeQuantize
-from keraslight.quantization.linear import QuantizedLinear, amplitude, quantized_kernel
+from keraslight.quantization.linear import QuantizedLinear, amplitude, bias_step, quantized_kernel
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.rules import constant_calls
 from keraslight.reparam.graph import trace
@@ -93,6 +93,7 @@ class Grid:
 
     scale: np.float32
     zero_point: int
+    ends: tuple[float, float]
 
     @classmethod
     def of(cls, quantizer: FakeQuantize) -> "Grid":
@@ -104,7 +105,7 @@ class Grid:
         """Returns the grid of a range that contains zero."""
         scale = (high - low) / (HIGHEST - LOWEST)
         zero_point = np.clip(np.round(LOWEST - low / scale), LOWEST, HIGHEST)
-        return cls(np.float32(scale), int(zero_point))
+        return cls(np.float32(scale), int(zero_point), (low, high))
 
     def clipped(self, steps, lower: float | None = None, upper: float | None = None):
         """Returns int8 values from steps, cut off at the ends of the range and at two values."""
@@ -221,6 +222,7 @@ class LinearWeights:
 
     parts: list
     bias: np.ndarray | None
+    amplitude: np.ndarray
     scale: np.ndarray
 
     @classmethod
@@ -228,10 +230,11 @@ class LinearWeights:
         """Returns the integers of a layer; the bias is rounded where the input's scale is known."""
         kernel = ops.convert_to_tensor(layer.flat_kernel())
         largest = amplitude(kernel, layer.per_channel)
-        scale = (np.float64(ops.convert_to_numpy(largest)) * 2 / 254).astype("float32")
+        amplitudes = ops.convert_to_numpy(largest)
+        scale = (np.float64(amplitudes) * 2 / 254).astype("float32")
         rounded = ops.convert_to_numpy(quantized_kernel(kernel, largest))
         integers = np.clip(np.round(rounded / scale), -127, 127).astype("float32")
-        bias = ops.convert_to_numpy(layer.bias).astype("float64") if layer.use_bias else None
+        bias = ops.convert_to_numpy(layer.bias) if layer.use_bias else None
         axes = tuple(range(integers.ndim - 1))
         if np.abs(integers).sum(axis=axes).max() * 255 < EXACT_IN_FLOAT32:
             parts = [(1, integers)]
@@ -239,7 +242,8 @@ class LinearWeights:
             low = (integers + 8) % 16 - 8
             parts = [(16, (integers - low) / 16), (1, low)]
         shape = layer.kernel.shape
-        return cls([(factor, part.reshape(shape)) for factor, part in parts], bias, scale)
+        parts = [(factor, part.reshape(shape)) for factor, part in parts]
+        return cls(parts, bias, amplitudes, scale)
 
     def sums(self, layer: QuantizedLinear, x: Int8) -> Sums:
         """Returns what the layer sums up."""
@@ -249,8 +253,8 @@ class LinearWeights:
             sums = layer.linear(x.steps, ops.convert_to_tensor(part))
             total = total + factor * ops.cast(sums, "int32")
         if self.bias is not None:
-            steps = np.float64(x.grid.scale) * np.float64(self.scale)
-            total = total + np.round(self.bias / steps).astype("int32")
+            step = bias_step(np.asarray(x.grid.ends, "float32"), self.amplitude)
+            total = total + np.round(self.bias / step).astype("int32")
         return Sums(total, scale)
 
 

@@ -1,11 +1,14 @@
 """Convolutions and dense layers that compute with weights as int8 TFLite stores them."""
 
 import keras
+import numpy as np
 
 from keraslight.layers.grouped_pointwise_conv2d import multiply_in_groups
 
 FLOAT_TINY = 1e-6
-LEVELS = 127  # a symmetric int8 weight lies in [-127, 127]
+# an int8 tensor has 255 steps, a symmetric kernel 127 on either side of zero
+PER_INPUT_STEP = np.float32(1 / 255)
+PER_KERNEL_STEP = np.float32(1 / 127)
 
 
 def quantized_kernel(kernel, amplitude):
@@ -21,6 +24,16 @@ def amplitude(kernel, per_channel: bool):
     axes = tuple(range(len(kernel.shape) - 1)) if per_channel else None
     largest = keras.ops.max(keras.ops.abs(kernel), axis=axes)
     return keras.ops.stop_gradient(keras.ops.maximum(largest, FLOAT_TINY))
+
+
+def bias_step(input_range, amplitude):
+    """Returns what a bias is rounded to multiples of: the input's times the kernel's step.
+
+    It is written without divisions, as TensorFlow's optimizer of graphs makes products of those by
+    a constant: a last bit decides how halves are rounded.
+    """
+    input_step = (input_range[1] - input_range[0]) * PER_INPUT_STEP
+    return input_step * amplitude * PER_KERNEL_STEP
 
 
 def quantized_bias(bias, step):
@@ -54,7 +67,7 @@ class QuantizedLinear:
         outputs = self.linear_in_training(x, kernel) if training else self.linear(x, kernel)
         if not self.use_bias:
             return outputs
-        step = keras.ops.stop_gradient((input_range[1] - input_range[0]) / 255 * largest / LEVELS)
+        step = keras.ops.stop_gradient(bias_step(input_range, largest))
         return outputs + keras.ops.cast(quantized_bias(self.bias, step), outputs.dtype)
 
     def flat_kernel(self):

@@ -6,6 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import keraslight
+from keraslight.quantization.linear import bias_step
 from tests.export.files import operations, tensor_types
 from tests.helpers import images, outputs
 from tests.quantization.small_models import BLOCKS, build
@@ -138,3 +139,26 @@ def test_family(family, tmp_path):
     assert "QUANTIZE" not in operations(path)
     exact = outputs(keraslight.exact_model(quantized), 1.2 * x)[0]
     np.testing.assert_array_equal(exact, TFLiteRunner(path).predict(1.2 * x))
+
+
+def test_biases_between_two_steps(tmp_path):
+    """A last bit of float32 decides how they are rounded: the file must have the same."""
+    start = keras.Input((4, 4, 8))
+    model = keras.Model(start, L.Conv2D(512, 1, name="conv")(start))
+    quantized = keraslight.quantize_model(model)
+    keraslight.calibrate(quantized, [images(6, 4, 4, 8)], bias_correction=False, verbose=0)
+    layer = quantized.get_layer("conv")
+    step = bias_step(
+        np.asarray(quantized.quantizers[0].range, "float32"),
+        np.abs(np.asarray(layer.kernel)).max(axis=(0, 1, 2)),
+    )
+    layer.bias.assign((97 * np.arange(512) + 0.5) * np.float64(step))
+    path = keraslight.export_tflite(quantized, tmp_path / "model.tflite")
+    interpreter = Interpreter(str(path))
+    (index,) = (
+        tensor["index"]
+        for tensor in interpreter.get_tensor_details()
+        if tensor["dtype"] == np.int32 and tuple(tensor["shape"]) == (512,)
+    )
+    expected = np.round(np.asarray(layer.bias) / step)
+    np.testing.assert_array_equal(interpreter.get_tensor(index), expected)
