@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).parent.parent
 MODELS = ROOT / "results" / "models.csv"
 REPLACEMENT = ROOT / "results" / "kernel_replacement.csv"
 LATENCY = ROOT / "results" / "latency_amd_epyc.json"
+IMAGENETTE = ROOT / "results" / "imagenette.csv"
+INT8 = ROOT / "results" / "int8_imagenette.json"
 README = ROOT / "README.md"
 MODELS_IN_README = (
     *("vgnetg_1_0mp", "vgnetg_1_0mp_se", "vgnetg_1_5mp", "vgnetg_2_0mp", "vgnetg_2_5mp_se"),
@@ -126,7 +128,60 @@ def latency_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"models": models_table, "replacement": replacement_table, "latency": latency_table}
+def imagenette_table() -> str:
+    """What our networks reach on Imagenette, trained alike."""
+    lines = [
+        "| recipe | epochs | top-1 (%) | parameters (M) | multiply-adds (M) | images/s |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in read_csv(IMAGENETTE):
+        cells = (
+            f"`{row['run']}`",
+            row["epochs"],
+            f"{100 * float(row['accuracy']):.1f}",
+            f"{int(row['parameters']) / 1e6:.2f}",
+            f"{int(row['macs']) / 1e6:.0f}",
+            f"{float(row['images_per_second']):.0f}",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def int8_table() -> str:
+    """What int8 costs the networks trained on Imagenette."""
+    columns = {
+        "float": "float",
+        "int8": "int8, calibrated",
+        "int8_by_tensorflow": "int8 by TensorFlow",
+        "control": "float, trained on",
+        "control_int8": "int8 of that",
+        "qat_int8": "int8, trained on",
+        "file_db": "SNR (dB)",
+    }
+    lines = [
+        "| recipe | " + " | ".join(columns.values()) + " |",
+        "| --- |" + " ---: |" * len(columns),
+    ]
+    for row in json.loads(INT8.read_text())["models"]:
+        cells = [_percent(row.get(key)) for key in columns]
+        lines.append(f"| `{pathlib.Path(row['model']).name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _percent(value):
+    """Shares in percent; what is no share, but decibels, as it is."""
+    if value is None:
+        return ""
+    return f"{100 * value:.1f}" if value <= 1 else f"{value:.1f}"
+
+
+TABLES = {
+    "models": models_table,
+    "replacement": replacement_table,
+    "latency": latency_table,
+    "imagenette": imagenette_table,
+    "int8": int8_table,
+}
 
 
 def with_tables(text: str) -> str:

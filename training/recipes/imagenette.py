@@ -4,6 +4,9 @@ It is a small one, for a laptop: minutes to an hour of one core for each network
 smaller pictures in training than in evaluation, which costs little accuracy, or none
 (Touvron et al., "Fixing the train-test resolution discrepancy"), and saves most of the time. With
 ten times the time they come further: see imagenette_vgnetg_long.
+
+The times that the recipes state are those of one thread (TF_NUM_INTRAOP_THREADS=1 and
+TF_NUM_INTEROP_THREADS=1), two runs side by side on a shared machine of two cores.
 """
 
 from training.recipe import Recipe

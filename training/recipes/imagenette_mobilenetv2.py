@@ -3,7 +3,7 @@ r"""MobileNetV2 of keras.applications, the peer, from scratch on Imagenette at 1
     python -m training.train --recipe=imagenette_mobilenetv2 --data_dir=imagenette160 \
         --output_dir=runs/imagenette_mobilenetv2
 
-Time: not measured yet. Accuracy: not measured yet.
+Time: 18 minutes of one core of an AMD EPYC. Accuracy: 69.5 %.
 """
 
 import keras

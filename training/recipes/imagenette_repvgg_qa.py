@@ -5,7 +5,7 @@ See training/recipes/small_net.py for the network.
     python -m training.train --recipe=imagenette_repvgg_qa --data_dir=imagenette160 \
         --output_dir=runs/imagenette_repvgg_qa
 
-Time: not measured yet. Accuracy: not measured yet.
+Time: 7 minutes of one core of an AMD EPYC. Accuracy: 59.5 %.
 """
 
 from training.recipes.imagenette import imagenette_recipe

@@ -3,7 +3,7 @@ r"""VGNetG-1.0MP from scratch on Imagenette at 128x128, with a longer budget tha
     python -m training.train --recipe=imagenette_vgnetg_long --data_dir=imagenette160 \
         --output_dir=runs/imagenette_vgnetg_long
 
-Time: not measured yet. Accuracy: not measured yet.
+Time: 67 minutes of two cores of an AMD EPYC, shared with other work. Accuracy: 84.1 %.
 """
 
 from training.recipes.imagenette import imagenette_recipe
