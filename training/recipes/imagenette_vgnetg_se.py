@@ -3,7 +3,7 @@ r"""VGNetG-1.0MP with squeeze-and-excitation from scratch on Imagenette at 128x1
     python -m training.train --recipe=imagenette_vgnetg_se --data_dir=imagenette160 \
         --output_dir=runs/imagenette_vgnetg_se
 
-Time: not measured yet. Accuracy: not measured yet.
+Time: 7 minutes of one core of an AMD EPYC. Accuracy: 73.0 %.
 """
 
 from training.recipes.imagenette import imagenette_recipe
