@@ -59,8 +59,15 @@ def correct_biases(graph: Graph, batches: list, progress: keras.utils.Progbar) -
         progress.add(1)
         return runs
 
-    before = _error(graph.run(inputs, lambda call, *args, **kwargs: _run(call, args, kwargs)))
-    if _error(graph.run(inputs, visit)) >= before:
+    def run_rounded(batch):
+        return graph.run(batch, lambda call, *args, **kwargs: call.operation(*args, **kwargs))
+
+    uncorrected = [keras.tree.flatten(run_rounded(batch)) for batch in batches]
+    outputs = keras.tree.flatten(graph.run(inputs, visit))
+    before = [
+        _Runs(runs.exact, rounded) for runs, *rounded in zip(outputs, *uncorrected, strict=True)
+    ]
+    if _error(outputs) >= _error(before):
         for operation, bias in biases.items():
             operation.bias.assign(bias)
 
@@ -137,6 +144,6 @@ def _error(outputs):
     """Returns the squared error of the quantized model's outputs, each in units of its own."""
     return sum(
         float(keras.ops.mean(keras.ops.square(x - y)) / keras.ops.mean(keras.ops.square(x)))
-        for runs in keras.tree.flatten(outputs)
+        for runs in outputs
         for x, y in zip(runs.exact, runs.rounded, strict=True)
     )
