@@ -18,9 +18,9 @@ import keraslight
 from keraslight.files import write_whole
 from keraslight.visualize.canvas import canvas
 from keraslight.visualize.census import ALL_KINDS, KernelCensus, draw_census
+from tflite.program import command
 from training import common_flags, evaluate
 from training.files import to_csv
-from training.summary import command
 
 matplotlib.use("Agg")
 

@@ -17,11 +17,12 @@ from absl import app, flags
 
 import keraslight  # noqa: F401  the layers that the file may hold
 from keraslight.files import write_whole
+from tflite.program import command
 from training import common_flags
 from training.data.data import eval_batches
 from training.files import to_csv
 from training.scores import Scores
-from training.summary import command, versions
+from training.summary import versions
 
 matplotlib.use("Agg")
 

@@ -34,7 +34,8 @@ def main(argv):
     load = os.getloadavg()[0]
     rounds = measure(**settings)
     # not above: the processes that measure import this file
-    from training.summary import command, versions
+    from tflite.program import command
+    from training.summary import versions
 
     result = {
         "model": "VGNetG-1.0MP",

@@ -1,7 +1,6 @@
 """What is worth knowing of a run that is over."""
 
 import platform
-import sys
 from importlib import metadata
 
 import keras
@@ -9,6 +8,7 @@ import numpy as np
 
 import keraslight
 from keraslight.quantization.quantized_model import QuantizedModel
+from tflite.program import command
 from training.data.data import Data
 from training.loop import compile_model, jit_mode
 from training.recipe import Recipe
@@ -50,12 +50,6 @@ def evaluate(model: keras.Model, data: Data) -> dict:
     if not model.compiled:
         compile_model(model, jit_compile=jit_mode())
     return model.evaluate(data.eval(), steps=data.eval_steps, verbose=0, return_dict=True)
-
-
-def command() -> str:
-    """Returns the command line of this process."""
-    module = sys.modules["__main__"].__spec__
-    return " ".join(["python -m", module.name if module else sys.argv[0], *sys.argv[1:]])
 
 
 def versions() -> dict:

@@ -19,10 +19,10 @@ from absl import app, flags
 
 from keraslight.files import write_whole
 from tests.training.pictures import make_folder
+from tflite.program import command
 from training import common_flags, train
 from training.callbacks import CHECKPOINT, read_run
 from training.fine_tune import MODEL
-from training.summary import command
 
 FLAGS = flags.FLAGS
 _KILLS = flags.DEFINE_integer("kills", 20, "How often.")
