@@ -16,6 +16,7 @@ def keras_steps(images, labels, threads):
     import tensorflow as tf
 
     import keraslight
+    from training.data.tf_input import fixed_parallelism
     from training.loop import jit_mode
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -29,7 +30,7 @@ def keras_steps(images, labels, threads):
         jit_compile=jit_mode(),
     )
     batch = tf.data.Dataset.from_tensors((tf.constant(images), tf.constant(labels))).cache()
-    batches = batch.repeat()
+    batches = batch.repeat().with_options(fixed_parallelism())
 
     def steps(count):
         # what fit() does beside the steps counts too

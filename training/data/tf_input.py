@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +14,9 @@ from training.data.source import ImageFiles, MemoryImages, Source
 from training.recipe import Recipe
 
 ASPECT_RATIO = (3 / 4, 4 / 3)
-PARALLEL_READS = 16
+# at least as many as hide the latency of reading
+PARALLEL_CALLS = max(16, os.cpu_count() or 1)
+PREFETCHED = 2
 # the class of a picture that cannot be read
 NO_CLASS = -1
 # what the seeds of pictures and of batches are told apart by
@@ -115,8 +118,19 @@ def _examples(generate, source, tag_type):
 
 def _batches(examples, rows, finish):
     batches = examples.batch(rows.stop - rows.start, drop_remainder=True)
-    batches = batches.map(finish, tf.data.AUTOTUNE, deterministic=True)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    batches = batches.map(finish, PARALLEL_CALLS, deterministic=True)
+    return batches.prefetch(PREFETCHED).with_options(fixed_parallelism())
+
+
+def fixed_parallelism() -> tf.data.Options:
+    """Returns options without tuning, for which every fit() would wait at its end.
+
+    The thread that tunes sleeps twice as long every time, up to a minute, and an iterator does not
+    go before it has woken: 13 s of training took 20 s.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def _read(examples, source, view, size):
@@ -127,7 +141,7 @@ def _read(examples, source, view, size):
         return view(open_picture(key), tag), label, tag
 
     if isinstance(source, MemoryImages):
-        return examples.map(read, tf.data.AUTOTUNE, deterministic=True)
+        return examples.map(read, PARALLEL_CALLS, deterministic=True)
 
     def blank(tag, key, label):
         note = tf.numpy_function(lambda key: np.int64(source.note_broken(key)), [key], tf.int64)
@@ -140,7 +154,7 @@ def _read(examples, source, view, size):
 
     # reading a data set of one example keeps an error to this example
     return examples.interleave(
-        read_or_blank, PARALLEL_READS, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        read_or_blank, PARALLEL_CALLS, num_parallel_calls=PARALLEL_CALLS, deterministic=True
     )
 
 
