@@ -23,13 +23,12 @@ def concrete_function(
         float_layers: names of the layers of a quantized model that are kept in float32.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
 
     constants = constant_calls(graph)
     sources = keras.tree.flatten(graph.inputs)
     float_tensors = _float_tensors(graph, float_layers)
+    layers = {id(call.operation): call.operation for call in graph.calls}.values()
+    weights = [(v, v.numpy()) for layer in layers for v in getattr(layer, "variables", ())]
 
     def visit(call, *args, **kwargs):
         if isinstance(call.operation, FakeQuantize) and id(call.inputs[0]) in float_tensors:
@@ -39,7 +38,7 @@ def concrete_function(
         if id(call) not in constants:
             return call.operation(*args, **kwargs)
         # with the size fixed these are constants, which the converter would compute at run time
-        with tf.init_scope():
+        with tf.init_scope(), keras.StatelessScope():
             args = keras.tree.map_structure(_value_or_ones, args)
             outputs = call.operation(*args, **kwargs)
             return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
@@ -52,9 +51,11 @@ def concrete_function(
         autograph=False,
     )
     def infer(*inputs):
-        return keras.tree.flatten(graph.run(list(inputs), visit))
+        # constants from the start: to freeze variables afterwards takes as long as all the rest
+        with keras.StatelessScope([(v, tf.constant(value)) for v, value in weights]):
+            return keras.tree.flatten(graph.run(list(inputs), visit))
 
-    return convert_variables_to_constants_v2(infer.get_concrete_function())
+    return infer.get_concrete_function()
 
 
 def _float_tensors(graph, float_layers):
