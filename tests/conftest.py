@@ -1,5 +1,6 @@
 """What the tests share."""
 
+import gc
 import os
 
 # the workers of pytest-xdist share the processors
@@ -9,6 +10,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import keras
 import pytest
+
+
+def pytest_collection_finish():
+    # clear_session() collects garbage after every test: what is imported need not be looked at
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

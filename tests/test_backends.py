@@ -11,12 +11,13 @@ CASES = ["vgnet_release__vgnetg_1_0mp_se", "vgnet_paper__vgnetf_1_5mp"]
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_golden_cases_and_fuse(backend):
-    """One golden case a family, a fused model and a training step."""
+    """Golden cases, a fused model, a training step, a quantized model."""
     pytest.importorskip(backend)
     script = """
 import pathlib, sys, tempfile
 import keras, numpy as np
 from tests.models import golden_cases
+from tests.quantization import small_models
 from tests.helpers import images, relative_error, randomize_norms
 import keraslight
 
@@ -32,10 +33,10 @@ fused = model.fuse()
 assert relative_error(model, fused, images(2, 33, 32, 3)) <= 1e-5
 model.compile("sgd", "sparse_categorical_crossentropy")
 model.fit(images(2, 33, 32, 3), np.arange(2), verbose=0)
-quantized = keraslight.quantize_model(fused)
-keraslight.calibrate(quantized, [images(2, 33, 32, 3)], verbose=0)
-quantized.compile("sgd", "sparse_categorical_crossentropy")
-quantized.fit(images(2, 33, 32, 3), np.arange(2), verbose=0)
+quantized = keraslight.quantize_model(keraslight.fuse(small_models.build("vgnetg")))
+keraslight.calibrate(quantized, [images(2, *small_models.SHAPE)], verbose=0)
+quantized.compile("sgd", "mse")
+quantized.fit(images(2, *small_models.SHAPE), np.zeros((2, small_models.CLASSES)), verbose=0)
 heat = keraslight.visualize.grad_cam(model, images(33, 32, 3), class_index=1)
 assert heat.shape == (33, 32) and heat.max() <= 1
 assert keras.config.backend() == sys.modules["os"].environ["KERAS_BACKEND"]
