@@ -29,7 +29,7 @@ def network():
 def test_a_suite(tmp_path, monkeypatch):
     monkeypatch.setattr(forms, "NETWORKS", {"Small": network})
     monkeypatch.setattr(forms, "SHAPE", SHAPE)
-    goals = [Goal(("Small", "fused"), ("Small", "plain"), (100.0, None))]
+    goals = [Goal(("Small", "fused"), ("Small", "plain"), (100.0, 1e-9), "a rest")]
     result = forms.run_suite(tmp_path / "files", (1,), 2, tmp_path / "forms.json", goals)
     plain, fused = (
         ModelFile(tmp_path / f"files/small_{form}_float.tflite") for form in ("plain", "fused")
@@ -40,8 +40,11 @@ def test_a_suite(tmp_path, monkeypatch):
     assert figure["file"] == "Small fused float"
     assert figure["ratio"] > 0
     assert figure["over_floor"] == pytest.approx(figure["median_ms"] / figure["floor_ms"])
-    row = (tmp_path / "forms.md").read_text().splitlines()[4]
-    assert row.startswith("| Small fused float | Small plain float | 1 |") and "| yes |" in row
+    lines = (tmp_path / "forms.md").read_text().splitlines()
+    for row, kind, met in zip(lines[4:6], ("float", "int8"), ("yes", "no"), strict=True):
+        assert row.startswith(f"| Small fused {kind} | Small plain {kind} | 1 |")
+        assert f"| {met} |" in row
+    assert lines[-1] == "- Small fused: a rest"
     assert len(result["figures"]) == 2
 
 
