@@ -6,7 +6,7 @@ training.
     python -m training.train --recipe=imagenette_plain --data_dir=imagenette160 \
         --output_dir=runs/imagenette_plain
 
-Time: not measured yet. Accuracy: not measured yet.
+Time: 4 minutes of one core of an AMD EPYC. Accuracy: 53.3 %.
 """
 
 from training.recipes.imagenette import imagenette_recipe
