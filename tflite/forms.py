@@ -54,14 +54,21 @@ class Goal:
 
 
 GOALS = (
-    Goal(("VGNetG-1.0MP", "fused"), ("VGNetG-1.0MP", "plain"), (0.90, 0.70)),
+    Goal(
+        ("VGNetG-1.0MP", "fused"),
+        ("VGNetG-1.0MP", "plain"),
+        (0.90, 0.70),
+        "the seven other combinations of `border`, `join` and `downsample` took 1.01 to 1.04 of "
+        "the form chosen in float.",
+    ),
     Goal(("VGNetG-1.0MP", "fused"), ("MobileNetV2", "fused"), (0.58, 0.57)),
     Goal(
         ("VGNetG-2.0MP", "fused"),
         ("VGNetG-2.0MP", "plain"),
         (0.95, 0.78),
-        "all eight combinations of `border`, `join` and `downsample` took 0.98 to 1.02 of the "
-        "plain form in float.",
+        "all eight combinations of `border`, `join` and `downsample` took 0.97 to 1.02 of the "
+        "plain form in float, that of int8, which `fuse()` writes by default, 0.97 to 0.98; shifts "
+        "added before the padding, instead of at the border, 0.97.",
     ),
     Goal(("RepVGG-A0", "fused"), ("RepVGG-A0", "plain"), (0.89, 0.80)),
     Goal(
