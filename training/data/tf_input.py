@@ -16,7 +16,8 @@ from training.recipe import Recipe
 ASPECT_RATIO = (3 / 4, 4 / 3)
 # at least as many as hide the latency of reading
 PARALLEL_CALLS = max(16, os.cpu_count() or 1)
-PREFETCHED = 2
+# whole batches at work ahead of the model: each may be of some hundred megabytes
+BATCHES_AHEAD = 2
 # the class of a picture that cannot be read
 NO_CLASS = -1
 # what the seeds of pictures and of batches are told apart by
@@ -118,8 +119,8 @@ def _examples(generate, source, tag_type):
 
 def _batches(examples, rows, finish):
     batches = examples.batch(rows.stop - rows.start, drop_remainder=True)
-    batches = batches.map(finish, PARALLEL_CALLS, deterministic=True)
-    return batches.prefetch(PREFETCHED).with_options(fixed_parallelism())
+    batches = batches.map(finish, BATCHES_AHEAD, deterministic=True)
+    return batches.prefetch(BATCHES_AHEAD).with_options(fixed_parallelism())
 
 
 def fixed_parallelism() -> tf.data.Options:
