@@ -163,16 +163,12 @@ def int8_table() -> str:
         "| --- |" + " ---: |" * len(columns),
     ]
     for row in json.loads(INT8.read_text())["models"]:
-        cells = [_percent(row.get(key)) for key in columns]
+        cells = [
+            f"{row[key] * (1 if key == 'file_db' else 100):.1f}" if key in row else ""
+            for key in columns
+        ]
         lines.append(f"| `{pathlib.Path(row['model']).name}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _percent(value):
-    """Shares in percent; what is no share, but decibels, as it is."""
-    if value is None:
-        return ""
-    return f"{100 * value:.1f}" if value <= 1 else f"{value:.1f}"
 
 
 TABLES = {
