@@ -12,12 +12,6 @@ import keras
 import pytest
 
 
-def pytest_collection_finish():
-    # clear_session() collects garbage after every test: what is imported need not be looked at
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)
@@ -27,3 +21,6 @@ def seed():
 def fresh_session():
     yield
     keras.utils.clear_session()
+    # that collects garbage: what outlives a test (imports, TensorFlow's functions) need not be
+    # looked at after every later one
+    gc.freeze()

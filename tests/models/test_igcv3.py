@@ -2,6 +2,7 @@ import keras
 import pytest
 
 import keraslight
+from tests.exhaustive import exhaustive_but
 from tests.helpers import images, randomize_norms, relative_error
 from tests.models.golden_cases import trainable_parameters
 
@@ -16,7 +17,9 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize(("variant", "width"), COUNTS)
+@pytest.mark.parametrize(
+    ("variant", "width"), exhaustive_but([("d", 0.7), ("d", 1.0), ("w", 1.0)], COUNTS)
+)
 def test_counts_and_fuse(variant, width):
     model = keraslight.IGCV3(
         variant, width, input_shape=(None, None, 3), classifier_activation=None

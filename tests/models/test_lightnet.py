@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import keraslight
+from tests.exhaustive import exhaustive_but
 from tests.helpers import images, randomize_norms, relative_error
 from tests.models.golden_cases import trainable_parameters
 
@@ -16,6 +17,13 @@ COUNTS = {
     8: (7562, 1022.2, 2254, 192.5),
 }
 NAMES = [*keraslight.list_models("lightnet"), "falconnet"]
+VARIANTS = [
+    "lightnet_fasternet",
+    "lightnet_igcv3",
+    "lightnet_sandglass",
+    "lightnet_shufflenetv2",
+    "falconnet",
+]
 
 
 def randomized(model):
@@ -27,7 +35,7 @@ def randomized(model):
     return model
 
 
-@pytest.mark.parametrize("expansion", COUNTS)
+@pytest.mark.parametrize("expansion", exhaustive_but([2, 6], COUNTS))
 def test_counts(expansion):
     parameters, macs, _, factorized = COUNTS[expansion]
     fused = randomized(keraslight.LightNet(expansion=expansion)).fuse()
@@ -43,7 +51,7 @@ def test_trainable_parameters_of_falconnet():
     assert abs(trainable_parameters(keraslight.FalconNet()) / 1e6 - 7.335 - 1.617) < 0.001
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", exhaustive_but(VARIANTS, NAMES))
 def test_fuse(name):
     model = keraslight.create_model(
         name, input_shape=(None, None, 3), classes=10, classifier_activation=None

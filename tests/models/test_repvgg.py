@@ -4,6 +4,7 @@ import pytest
 
 import keraslight
 from keraslight.weights.repvgg_names import repvgg_tensors, timm_repvgg_tensors
+from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs, randomize_norms, relative_error
 from tests.models.golden_cases import trainable_parameters
 
@@ -35,9 +36,7 @@ def logits(variant, size=None, **kwargs):
     )
 
 
-@pytest.mark.parametrize(
-    "variant", [v if v in SMALL else pytest.param(v, marks=pytest.mark.slow) for v in COUNTS]
-)
+@pytest.mark.parametrize("variant", exhaustive_but(["a0", "b1g4", "plus_l2pse"], COUNTS))
 def test_counts_fuse_and_deployed_form(variant):
     """The published counts; the fused model; the small ones built deployed, with its weights."""
     trained, deployed, macs, macs_deployed = COUNTS[variant]

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import keraslight
+from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs, randomize_norms
 from tests.models.golden_cases import trainable_parameters
 
@@ -26,9 +27,10 @@ COUNTS = {
     "vgnete_5_0mp": (None, 4951200, None),
     "vgnetf_1_5mp": (None, 1485896, None),
 }
+VARIANTS = ["vgnetc_1_0mp", "vgnetg_1_0mp", "vgnetg_1_0mp_se", "vgnetg_2_5mp_se", "vgnete_1_5mp"]
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", exhaustive_but(VARIANTS, COUNTS))
 def test_counts_of_the_spec(name):
     *parameters, megamacs = COUNTS[name]
     for version, expected in zip((2, 1), parameters, strict=True):

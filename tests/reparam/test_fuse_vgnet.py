@@ -8,10 +8,21 @@ import numpy as np
 import pytest
 
 import keraslight
+from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs, randomize_norms, relative_error, unchanged
 
 TOLERANCE = 1e-5
 SIZES = [(97, 97), (128, 96)]
+VARIANTS = [
+    "vgnetc_1_0mp",
+    "vgnete_1_5mp_se",
+    "vgnetf_2_0mp",
+    "vgnetg_1_0mp",
+    "vgnetg_1_0mp_se",
+    "vgnetg_2_0mp",
+    "vgnetg_2_5mp_se",
+    "vgnetg_5_0mp",
+]
 PAPER = ["vgnetc_1_0mp", "vgnetg_1_0mp", "vgnetg_1_5mp_se", "vgnetg_2_0mp"]
 
 
@@ -19,7 +30,7 @@ def is_builtin(layer):
     return type(layer).__module__.startswith("keras.")
 
 
-@pytest.mark.parametrize("name", keraslight.list_models("vgnet"))
+@pytest.mark.parametrize("name", exhaustive_but(VARIANTS, keraslight.list_models("vgnet")))
 def test_every_variant_at_any_size(name):
     model = keraslight.create_model(
         name, input_shape=(None, None, 3), classes=10, classifier_activation=None

@@ -19,8 +19,8 @@ def test_quickstart(tmp_path):
     from tflite.runner import TFLiteRunner
 
     command = [sys.executable, "-m", "training.quickstart", f"--output_dir={tmp_path}"]
-    # a third of what users wait for
-    command += ["--epochs=8"]
+    # a fifth of what users wait for
+    command += ["--epochs=5"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     table = (tmp_path / "quickstart.md").read_text()
     assert table in printed
