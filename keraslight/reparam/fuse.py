@@ -26,7 +26,8 @@ def fuse(
     BatchNormalization is folded with its moving statistics: into the convolution or dense layer
     before it or, where an activation stands between, into the linear layers after it. Where such a
     layer pads with zeros the border of the image would come out wrong; there the fused model adds
-    eight constant maps, so that it is exact at any input size.
+    eight constant maps or, for `"float"`, what is missing before the padding, so that it is exact
+    at any input size.
 
     The model is not changed and shares nothing with the fused one, which computes in float32. The
     fused model's `.keras` file can be loaded where keraslight is not installed.

@@ -43,6 +43,8 @@ def depthwise(writer, call, x):
         return None
     pads = x.padding is not None or layer.padding == "same"
     travels = _is_linear(layer) and reaches_pointwise(writer.graph, call.outputs)
+    if writer.policy.border == "added" and x.shift.any() and pads and not x.border:
+        x = writer.with_shift_added(x)
     if x.border or (x.shift.any() and pads and not (travels and _pads_by_one(layer, x))):
         x = writer.plain(x)
     kernel, bias = _with_following_norm(writer, call)

@@ -11,6 +11,9 @@ from keraslight.reparam.signal import Signal
 
 L = keras.layers
 
+# a shift is added before its scale up to this many times the scale
+LARGEST_QUOTIENT = 1e4
+
 # layers whose output has the size of their input
 ELEMENTWISE = {L.Activation, L.Add, L.BatchNormalization, L.Dropout, L.Multiply, L.ReLU}
 
@@ -35,7 +38,7 @@ class FusedWriter:
         self.kept = {}  # copies of layers that stay as they are
         self.map_sources = {}
         # tensors already written; keys hold ids, values keep the objects behind these ids alive
-        self.tensors, self.joins, self.pads, self.maps = {}, {}, {}, {}
+        self.tensors, self.joins, self.pads, self.maps, self.sums = {}, {}, {}, {}, {}
 
     def write(self, call, *args, **kwargs):
         """Writes one call; takes and returns signals."""
@@ -99,6 +102,38 @@ class FusedWriter:
             layer = self.new(L.ZeroPadding2D, "pad", padding, data_format="channels_last")
             self.pads[id(tensor), padding] = (tensor, layer(tensor))
         return self.pads[id(tensor), padding][1]
+
+    def with_shift_added(self, signal: Signal) -> Signal:
+        """Returns a signal whose shift its tensors hold: `scale * (tensor + shift / scale)`.
+
+        In channels whose scale is next to nothing the shift stays as it is.
+        """
+        kept = np.abs(signal.shift) > LARGEST_QUOTIENT * np.abs(signal.scale)
+        added = ~kept & (signal.shift != 0)
+        quotients = np.divide(
+            signal.shift, signal.scale, out=np.zeros_like(kept, float), where=added
+        )
+        parts, position = [], 0
+        for part in signal.parts:
+            constant = np.zeros(part.tensor.shape[-1])
+            end = position + part.stop - part.start
+            constant[part.start : part.stop] = quotients[position:end]
+            position = end
+            parts.append(part._replace(tensor=self.sum(part.tensor, constant, signal.name)))
+        return replace(signal, parts=tuple(parts), shift=np.where(kept, signal.shift, 0))
+
+    def sum(self, tensor, constant, name):
+        """Returns a tensor of images with a constant added to every channel."""
+        if not constant.any():
+            return tensor
+        key = (id(tensor), constant.tobytes())
+        if key not in self.sums:
+            one_pixel = keras.ops.ones_like(tensor[:, :1, :1, :1])
+            layer = self.new(L.Conv2D, f"{name or 'input'}_shift", len(constant), 1, use_bias=False)
+            shift = call_with_weights(layer, one_pixel, constant[None, None, None])
+            add = self.new(L.Add, f"{layer.name}_add")
+            self.sums[key] = (tensor, add([tensor, shift]))
+        return self.sums[key][1]
 
     def outside_maps(self, key):
         """Returns the eight images of the border for a grid and a stride."""

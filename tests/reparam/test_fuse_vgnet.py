@@ -90,14 +90,16 @@ def test_thumbnail():
     assert relative_error(model, model.fuse(), images(2, 32, 32, 3)) <= TOLERANCE
 
 
-def test_near_zero_and_negative_scales():
+@pytest.mark.parametrize("target", ["int8", "float"])
+def test_near_zero_and_negative_scales(target):
     model = keraslight.VGNetG(se=True, input_shape=(64, 64, 3), classifier_activation=None)
     randomize_norms(model)
     norm = model.get_layer("stage2_block3").pointwise.mix.norm
     gamma = np.asarray(norm.gamma).copy()
     gamma[:5] = [0, 1e-8, -1e-8, -1, -1e-3]
     norm.gamma.assign(gamma)
-    assert relative_error(model, model.fuse(), images(2, 64, 64, 3)) <= TOLERANCE
+    fused = model.fuse(target=target)
+    assert relative_error(model, fused, images(2, 64, 64, 3)) <= TOLERANCE
 
 
 def test_little_arithmetic_is_left():

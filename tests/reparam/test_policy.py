@@ -1,5 +1,6 @@
 """Every form that a policy can choose is the same function."""
 
+import dataclasses
 import json
 
 import keras
@@ -8,7 +9,9 @@ import pytest
 import keraslight
 from keraslight.layers import InterleavedGroupBlock, RefCO
 from keraslight.reparam.policy import POLICIES, Policy, policy_for
-from tests.helpers import images, randomize_norms, relative_error
+from tests.helpers import images, outputs, randomize_norms, relative_error, signal_to_noise
+from tests.quantization import small_models
+from tflite.runner import TFLiteRunner
 
 TOLERANCE = 1e-5
 
@@ -17,12 +20,31 @@ def kinds(model):
     return [type(layer).__name__ for layer in model.layers]
 
 
-@pytest.mark.parametrize("size", [(None, None, 3), (33, 48, 3)])
-@pytest.mark.parametrize("name", ["vgnetg_1_0mp", "vgnetg_2_0mp", "vgnetf_1_0mp_se"])
-def test_vgnet_for_float(name, size):
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("vgnetg_1_0mp", (None, None, 3)),
+        ("vgnetg_2_0mp", (33, 48, 3)),
+        ("vgnetf_1_0mp_se", (33, 48, 3)),
+    ],
+)
+@pytest.mark.parametrize("border", ["sum", "added"])
+def test_vgnet_for_float(border, name, size):
     model = keraslight.create_model(name, input_shape=size, classes=5, classifier_activation=None)
-    fused = randomize_norms(model).fuse(target="float")
+    policy = dataclasses.replace(POLICIES["float"], border=border)
+    fused = randomize_norms(model).fuse(target=policy)
     assert relative_error(model, fused, images(2, 33, 48, 3)) <= TOLERANCE
+
+
+def test_a_model_fused_for_float_quantizes(tmp_path):
+    """Slower than one fused for int8, and as exact."""
+    fused = keraslight.fuse(small_models.build("vgnetg"), target="float")
+    quantized = keraslight.quantize_model(fused)
+    x = images(16, *small_models.SHAPE)
+    keraslight.calibrate(quantized, [x], verbose=0)
+    path = keraslight.export_tflite(quantized, tmp_path / "int8.tflite", "int8")
+    y = TFLiteRunner(path).predict(x)
+    assert signal_to_noise(outputs(fused, x)[0], y) >= 20
 
 
 def block(size, **kwargs):
