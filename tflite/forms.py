@@ -125,6 +125,7 @@ def _build(paths):
     models = {}
     for (network, form, kind), path in paths.items():
         if path.is_file():
+            program.note(f"taking {path.name} as an earlier run left it")
             continue
         program.note(f"building {path.name}")
         if network not in models:

@@ -139,6 +139,8 @@ def _files(peer, folder):
     if not all(path.is_file() for path in (*paths.values(), note)):
         program.note(f"building {peer.name}")
         write_json(note, _build(peer, paths))
+    else:
+        program.note(f"taking the files of {peer.name} as an earlier run left them")
     about = json.loads(note.read_text())
     return [
         {

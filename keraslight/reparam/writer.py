@@ -128,7 +128,7 @@ class FusedWriter:
             return tensor
         key = (id(tensor), constant.tobytes())
         if key not in self.sums:
-            one_pixel = keras.ops.ones_like(tensor[:, :1, :1, :1])
+            one_pixel = keras.ops.ones_like(tensor[..., :1])[:, :1, :1]
             layer = self.new(L.Conv2D, f"{name or 'input'}_shift", len(constant), 1, use_bias=False)
             shift = call_with_weights(layer, one_pixel, constant[None, None, None])
             add = self.new(L.Add, f"{layer.name}_add")

@@ -29,7 +29,7 @@ def network():
 def test_a_suite(tmp_path, monkeypatch):
     monkeypatch.setattr(forms, "NETWORKS", {"Small": network})
     monkeypatch.setattr(forms, "SHAPE", SHAPE)
-    goals = [Goal(("Small", "fused"), ("Small", "plain"), (100.0, 1e-9), "a rest")]
+    goals = [Goal(("Small", "fused"), ("Small", "plain"), (100.0, 1e-9))]
     result = forms.run_suite(tmp_path / "files", (1,), 2, tmp_path / "forms.json", goals)
     plain, fused = (
         ModelFile(tmp_path / f"files/small_{form}_float.tflite") for form in ("plain", "fused")
@@ -44,7 +44,7 @@ def test_a_suite(tmp_path, monkeypatch):
     for row, kind, met in zip(lines[4:6], ("float", "int8"), ("yes", "no"), strict=True):
         assert row.startswith(f"| Small fused {kind} | Small plain {kind} | 1 |")
         assert f"| {met} |" in row
-    assert lines[-1] == "- Small fused: a rest"
+    assert "policy.py" in lines[-1]
     assert len(result["figures"]) == 2
 
 
