@@ -162,9 +162,7 @@ def _pointwise(writer, call, x, kernel, bias, borders):
         borders = {}
     terms = []
     if policy.join == "split" and len(x.parts) > 1 and _is_linear(layer):
-        position = 0
-        for part in x.parts:
-            rows = kernel[:, :, position : (position := position + part.stop - part.start)]
+        for part, rows in zip(x.parts, x.split(kernel, axis=2), strict=True):
             terms.append(_linear(writer, call, x.with_parts([part]), rows, bias))
             bias = np.zeros_like(bias)
     else:
@@ -185,14 +183,13 @@ def _depthwise(writer, call, x, kernel, bias):
     strided = call.operation.strides != (1, 1)
     if writer.policy.downsample == "joined" or len(x.parts) == 1 or not strided:
         return _linear(writer, call, x, kernel, bias)
-    outputs, position = [], 0
-    multiplier = kernel.shape[-1]
-    for part in x.parts:
-        end = position + part.stop - part.start
-        of_part = slice(position * multiplier, end * multiplier)
-        signal = x.channels_between(position, end)
-        outputs.append(_linear(writer, call, signal, kernel[:, :, position:end], bias[of_part]))
-        position = end
+    biases = bias.reshape(kernel.shape[2:])
+    outputs = [
+        _linear(writer, call, x.with_parts([part]), rows, shifts.ravel())
+        for part, rows, shifts in zip(
+            x.parts, x.split(kernel, axis=2), x.split(biases), strict=True
+        )
+    ]
     joined = writer.tensor(concatenate(outputs, f"{call.name}_concat"))
     return Signal.of(joined, outputs[0].grid, call.name)
 
@@ -231,13 +228,10 @@ def _border(writer, x, layer, kernel, output):
 
 def _widened(x, kernel):
     """Replaces large parts of tensors by the whole tensors, with zero rows in a 1x1 kernel."""
-    parts, rows, position = [], [], 0
-    for part in x.parts:
-        length = part.stop - part.start
-        block = kernel[:, :, position : position + length]
-        position += length
+    parts, rows = [], []
+    for part, block in zip(x.parts, x.split(kernel, axis=2), strict=True):
         total = part.tensor.shape[-1]
-        if not part.is_whole and length >= MIN_SHARE * total:
+        if not part.is_whole and part.stop - part.start >= MIN_SHARE * total:
             before_after = (part.start, total - part.stop)
             block = np.pad(block, ((0, 0), (0, 0), before_after, (0, 0)))
             part = Part(part.tensor, 0, total)

@@ -108,6 +108,11 @@ class Signal:
             border={},
         )
 
+    def split(self, array: np.ndarray, axis: int = 0) -> list[np.ndarray]:
+        """Returns, for every part, the piece of an array that has an entry for every channel."""
+        ends = np.cumsum([part.stop - part.start for part in self.parts])
+        return np.split(array, ends[:-1], axis)
+
     def channels_between(self, start: int, stop: int) -> "Signal":
         """Returns the channels `start` to `stop` of this signal."""
         parts, position = [], 0

@@ -113,12 +113,9 @@ class FusedWriter:
         quotients = np.divide(
             signal.shift, signal.scale, out=np.zeros_like(kept, float), where=added
         )
-        parts, position = [], 0
-        for part in signal.parts:
-            constant = np.zeros(part.tensor.shape[-1])
-            end = position + part.stop - part.start
-            constant[part.start : part.stop] = quotients[position:end]
-            position = end
+        parts = []
+        for part, values in zip(signal.parts, signal.split(quotients), strict=True):
+            constant = np.pad(values, (part.start, part.tensor.shape[-1] - part.stop))
             parts.append(part._replace(tensor=self.sum(part.tensor, constant, signal.name)))
         return replace(signal, parts=tuple(parts), shift=np.where(kept, signal.shift, 0))
 
