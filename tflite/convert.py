@@ -11,6 +11,7 @@ with the exit code 5.
 
 import os
 import pathlib
+import tempfile
 from dataclasses import asdict
 
 import numpy as np
@@ -217,8 +218,8 @@ def _convert(model, quantization, path, pictures, preprocessing, normalization, 
         arguments["input_type"] = FLAGS.input_type
     if quantization == "int16x8":
         arguments["representative_data"] = calibration
-    unchecked = path.with_name(f"{path.stem}.unchecked.tflite")
-    try:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        unchecked = pathlib.Path(folder) / path.name
         keraslight.export_tflite(
             fused,
             unchecked,
@@ -239,8 +240,6 @@ def _convert(model, quantization, path, pictures, preprocessing, normalization, 
         facts = {**ModelFile(unchecked).facts(), "name": path.stem, "file": path.name}
         if kept:
             os.replace(unchecked, path)
-    finally:
-        unchecked.unlink(missing_ok=True)
     result = {
         **facts,
         "kept": kept,

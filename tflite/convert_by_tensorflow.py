@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keraslight.export.concrete_function import concrete_function
-from keraslight.reparam.graph import trace
+from keraslight.graph.graph import trace
 
 
 def write_by_tensorflow(model: keras.Model, path: str | os.PathLike, form: str = "inline") -> None:
@@ -24,7 +24,7 @@ def write_int8_by_tensorflow(
         model: a functional model of a known input size.
         path: path of the file.
         images: float array of pictures to calibrate with.
-        form: how layers of keraslight are written, see `keraslight.reparam.graph.trace`.
+        form: how layers of keraslight are written, see `keraslight.graph.graph.trace`.
     """
     import tensorflow as tf
 

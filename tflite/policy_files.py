@@ -4,7 +4,7 @@ import hashlib
 import pathlib
 
 import keraslight
-from keraslight.reparam.policy import Policy
+from keraslight.graph.policy import Policy
 from tflite import program
 from tflite.model_file import ModelFile
 from tflite.suite import write_int8

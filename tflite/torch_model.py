@@ -5,8 +5,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from keraslight.graph.graph import Graph, trace
 from keraslight.quantization.rules import constant_calls
-from keraslight.reparam.graph import Graph, trace
 
 ACTIVATIONS = {
     "linear": lambda x: x,

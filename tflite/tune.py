@@ -17,7 +17,7 @@ import tempfile
 
 from absl import flags
 
-from keraslight.reparam.policy import CHOICES, POLICIES
+from keraslight.graph.policy import CHOICES, POLICIES
 from tflite import benchmark, desktop, machine, program
 from tflite.keras_model import image_shape, load_model
 from tflite.model_file import ModelFile

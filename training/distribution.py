@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import keras
 
-from training.model_parts import sublayers
+from keraslight.compat import inner_layers
 
 STRATEGIES = ("one_device", "mirrored", "multi_worker", "tpu", "data_parallel")
 
@@ -85,7 +85,7 @@ class TensorFlowDevices(Devices):
             self.strategy.reduce("SUM", self.strategy.run(lambda: tf.ones(())), axis=None)
 
     def synchronize_norms(self, model):
-        for layer in sublayers(model):
+        for layer in inner_layers(model):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
 

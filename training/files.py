@@ -2,17 +2,17 @@
 
 import csv
 import io
-import os
 import pathlib
 
 import keras
 
+from keraslight.files import atomic_file
+
 
 def save_model(model: keras.Model, path: pathlib.Path) -> None:
-    """Saves a model under another name first, so that no half of it is ever found."""
-    new = path.with_name(f"new_{path.name}")
-    model.save(new)
-    os.replace(new, path)
+    """Saves a model as a file that appears complete or not at all."""
+    with atomic_file(path) as temporary:
+        model.save(temporary)
 
 
 def to_csv(rows: list[dict]) -> bytes:

@@ -3,7 +3,7 @@
 import keras
 
 import keraslight
-from training.model_parts import sublayers
+from keraslight.compat import inner_layers
 from training.recipe import Recipe
 
 
@@ -88,7 +88,7 @@ def decayed_variables(model: keras.Model) -> list:
     the gamma of RepVGG's identity branches, which stands for a kernel.
     """
     variables = [v for v in model.trainable_variables if len(v.shape) > 1]
-    for layer in sublayers(model):
+    for layer in inner_layers(model):
         if isinstance(layer, keraslight.layers.RepVGGBlock):
             # QARepVGG's identity has no normalization
             norm = getattr(layer, "identity_norm", None)

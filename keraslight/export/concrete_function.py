@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 import keras
 import numpy as np
 
+from keraslight.graph.graph import Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.rules import constant_calls, is_selecting
-from keraslight.reparam.graph import Graph
 
 
 def concrete_function(

@@ -2,19 +2,14 @@
 
 import numpy as np
 
+from keraslight.compat import tflite_schema
+
 FILE_IDENTIFIER = b"TFL3"
-
-
-def schema():
-    """Returns the module of the TFLite schema that TensorFlow carries."""
-    from tensorflow.lite.python import schema_py_generated
-
-    return schema_py_generated
 
 
 def read(content: bytes):
     """Returns the model in a .tflite file as objects of the schema."""
-    return schema().ModelT.InitFromPackedBuf(content, 0)
+    return tflite_schema().ModelT.InitFromPackedBuf(content, 0)
 
 
 def write(model) -> bytes:
@@ -36,7 +31,7 @@ def with_signature(content: bytes, inputs: list[str], outputs: list[str]) -> byt
     """
     model = read(content)
     graph = model.subgraphs[0]
-    signature = schema().SignatureDefT()
+    signature = tflite_schema().SignatureDefT()
     signature.signatureKey = "serving_default"
     signature.subgraphIndex = 0
     signature.inputs = _named(graph, graph.inputs, inputs)
@@ -51,9 +46,9 @@ def with_entry(content: bytes, name: str, value: bytes) -> bytes:
     What was appended to the file, as a zip archive, is left out.
     """
     model = read(content)
-    buffer = schema().BufferT()
+    buffer = tflite_schema().BufferT()
     buffer.data = np.frombuffer(value, "uint8")
-    entry = schema().MetadataT()
+    entry = tflite_schema().MetadataT()
     entry.name, entry.buffer = name, len(model.buffers)
     model.buffers.append(buffer)
     others = [other for other in model.metadata or [] if _text(other.name) != name]
@@ -63,7 +58,7 @@ def with_entry(content: bytes, name: str, value: bytes) -> bytes:
 
 def entry(content: bytes, name: str) -> bytes | None:
     """Returns an entry among the metadata of a .tflite file, `None` if there is none."""
-    model = schema().Model.GetRootAs(content, 0)
+    model = tflite_schema().Model.GetRootAs(content, 0)
     for index in range(model.MetadataLength()):
         if _text(model.Metadata(index).Name()) == name:
             buffer = model.Buffers(model.Metadata(index).Buffer())
@@ -79,7 +74,7 @@ def _named(graph, indices, names):
     entries = []
     for index, name in zip(indices, names, strict=True):
         graph.tensors[index].name = name
-        entry = schema().TensorMapT()
+        entry = tflite_schema().TensorMapT()
         entry.name, entry.tensorIndex = name, int(index)
         entries.append(entry)
     return entries

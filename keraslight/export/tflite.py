@@ -10,10 +10,10 @@ import keras
 from keraslight.export.concrete_function import concrete_function
 from keraslight.export.flatbuffer import with_signature
 from keraslight.files import write_whole
-from keraslight.layers.reparam_layer import ReparamLayer
+from keraslight.graph.graph import trace
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.reparam.fuse import fuse
-from keraslight.reparam.graph import trace
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
 INPUT_TYPES = (None, "int8", "uint8")

@@ -1,5 +1,6 @@
 """The building blocks: one Keras layer per file."""
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.acb_conv2d import ACBConv2D
 from keraslight.layers.channel_shuffle import ChannelShuffle
 from keraslight.layers.conv_act_norm import ConvActNorm
@@ -14,7 +15,6 @@ from keraslight.layers.interleaved_group_convs import IGCV1Conv2D, IGCV2Conv2D
 from keraslight.layers.meta_basic_block import MetaBasicBlock, MetaLightBlock, PartialConv2D
 from keraslight.layers.pointwise import Pointwise
 from keraslight.layers.refco import RefCO
-from keraslight.layers.reparam_layer import ReparamLayer
 from keraslight.layers.repso import RepSO
 from keraslight.layers.repvgg_block import QARepVGGBlock, RepVGGBlock
 from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D

@@ -2,9 +2,9 @@
 
 import keras
 
+from keraslight.graph.kernels import centred, fold_norm
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.parts import batch_normalization, conv2d, zero_padding
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
-from keraslight.reparam.algebra import centred, fold_norm
 
 
 @keras.saving.register_keras_serializable("keraslight")

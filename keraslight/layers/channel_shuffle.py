@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.parts import conv2d
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 
 
 def shuffled(channels: int, groups: int) -> np.ndarray:

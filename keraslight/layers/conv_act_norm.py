@@ -2,9 +2,9 @@
 
 import keras
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.initializers import conv_initializer
 from keraslight.layers.parts import batch_normalization
-from keraslight.layers.reparam_layer import ReparamLayer
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.initializers import conv_initializer
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 
 TINY = 1e-12
 

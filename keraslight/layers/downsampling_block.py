@@ -2,10 +2,10 @@
 
 import keras
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.gaussian_depthwise_conv2d import GaussianDepthwiseConv2D
 from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.pointwise import Pointwise
-from keraslight.layers.reparam_layer import ReparamLayer
 
 DOWNSAMPLINGS = ("gaussian", "signed_gaussian", "learned")
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keraslight.graph.kernels import as_dense
+from keraslight.graph.reparam_layer import call_with_weights
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.parts import conv2d
-from keraslight.layers.reparam_layer import call_with_weights
-from keraslight.reparam.algebra import as_dense
 
 
 class FactorSizes(NamedTuple):

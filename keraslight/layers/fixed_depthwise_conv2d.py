@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.parts import strided_shape
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 
 
 def gaussian_kernel(sigma: float, size: int = 3) -> np.ndarray:

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.initializers import conv_initializer
 from keraslight.layers.parts import conv2d, strided_shape
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 
 # up to so many groups one product with a block-diagonal matrix is faster than one per group
 MAX_GROUPS_AS_ONE = 4

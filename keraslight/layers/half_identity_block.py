@@ -2,11 +2,11 @@
 
 import keras
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.edge_depthwise_conv2d import BANKS, EdgeDepthwiseConv2D
 from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.parts import batch_normalization
 from keraslight.layers.pointwise import Pointwise
-from keraslight.layers.reparam_layer import ReparamLayer
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keraslight.graph.kernels import as_dense, fold_norm
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import (
@@ -12,8 +14,6 @@ from keraslight.layers.parts import (
     strided_shape,
     zero_padding,
 )
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
-from keraslight.reparam.algebra import as_dense, fold_norm
 
 
 @keras.saving.register_keras_serializable("keraslight")

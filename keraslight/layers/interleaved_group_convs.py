@@ -5,12 +5,12 @@ import math
 import keras
 import numpy as np
 
+from keraslight.graph.kernels import as_dense
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.initializers import grouped_initializer
 from keraslight.layers.parts import conv2d, depthwise_conv2d, strided_shape, zero_padding
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
-from keraslight.reparam.algebra import as_dense
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import keras
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d
 from keraslight.layers.refco import RefCO
-from keraslight.layers.reparam_layer import ReparamLayer
 from keraslight.layers.repso import RepSO
 
 

@@ -2,8 +2,8 @@
 
 import keras
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.conv_act_norm import ConvActNorm
-from keraslight.layers.reparam_layer import ReparamLayer
 from keraslight.layers.squeeze_excite import SqueezeExcite
 
 

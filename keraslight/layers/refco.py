@@ -2,9 +2,9 @@
 
 import keras
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
 from keraslight.layers.normalized_branches import NormalizedBranches
-from keraslight.layers.reparam_layer import ReparamLayer
 
 
 def factors_of(inputs, sizes: FactorSizes):

@@ -2,10 +2,10 @@
 
 import keras
 
+from keraslight.graph.kernels import centred, norm_scale_shift
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.parts import batch_normalization
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
-from keraslight.reparam.algebra import centred, norm_scale_shift
 
 # height and width of the skeleton's kernels: row, column, point
 SKELETON = {"row": (1, 3), "column": (3, 1), "point": (1, 1)}

@@ -2,10 +2,10 @@
 
 import keras
 
+from keraslight.graph.kernels import centred, fold_norm, identity_kernel, norm_scale_shift
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.parts import batch_normalization, conv2d, strided_shape, zero_padding
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.squeeze_excite import SqueezeExcite
-from keraslight.reparam.algebra import centred, fold_norm, identity_kernel, norm_scale_shift
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.fixed_depthwise_conv2d import pad_symmetric
 from keraslight.layers.initializers import depthwise_initializer
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -2,9 +2,9 @@
 
 import keras
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
 from keraslight.layers.initializers import grouped_initializer
-from keraslight.layers.reparam_layer import ReparamLayer
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -2,8 +2,8 @@
 
 import keras
 
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.initializers import conv_initializer
-from keraslight.layers.reparam_layer import ReparamLayer
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -2,11 +2,11 @@
 
 import keras
 
+from keraslight.graph.kernels import as_dense, fold_norm
+from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, strided_shape
-from keraslight.layers.reparam_layer import ReparamLayer, call_with_weights
-from keraslight.reparam.algebra import as_dense, fold_norm
 
 GROUPS = 4
 # MXNet's default, which the authors left in this network

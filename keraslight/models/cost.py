@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from keraslight.reparam.graph import trace
+from keraslight.graph.graph import trace
 
 
 def count_macs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> int:

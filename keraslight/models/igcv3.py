@@ -17,8 +17,8 @@ from keraslight.layers.wide_interleaved_block import (
 )
 from keraslight.models.image_model import classifier, image_input, model_inputs, pick
 from keraslight.models.light_model import LightModel
+from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
-from keraslight.weights.checkpoint import load_weights
 
 
 class Stage(NamedTuple):

@@ -18,8 +18,8 @@ from keraslight.layers.meta_basic_block import LAYOUTS, MetaBasicBlock
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, zero_padding
 from keraslight.models.image_model import classifier, image_input, model_inputs, pick
 from keraslight.models.light_model import LightModel
+from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
-from keraslight.weights.checkpoint import load_weights
 
 # (channels, blocks) of the four stages
 STAGES = ((32, 3), (64, 3), (128, 9), (256, 3))

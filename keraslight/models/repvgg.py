@@ -11,8 +11,8 @@ from keraslight.layers.parts import batch_normalization, conv2d, zero_padding
 from keraslight.layers.repvgg_block import QARepVGGBlock, RepVGGBlock
 from keraslight.models.image_model import classifier, dense, image_input, model_inputs, pick
 from keraslight.models.light_model import LightModel
+from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
-from keraslight.weights.checkpoint import load_weights
 
 
 class Variant(NamedTuple):

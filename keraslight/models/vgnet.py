@@ -15,8 +15,8 @@ from keraslight.layers import (
 from keraslight.layers.half_identity_block import spatial_layers
 from keraslight.models.image_model import classifier, image_input, model_inputs, pick
 from keraslight.models.light_model import LightModel
+from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
-from keraslight.weights.checkpoint import load_weights
 
 # (channels of the stem and of the four stages, blocks of the four stages)
 VARIANTS = {

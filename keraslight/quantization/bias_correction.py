@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.float_run import in_float
 from keraslight.quantization.rules import activation_name, kind_of
-from keraslight.reparam.graph import Call, Graph
 
 ELEMENTWISE = {"Add", "Multiply", "Subtract"}
 NEWTON_STEPS = 3

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
+from keraslight.graph.graph import trace
 from keraslight.quantization.bias_correction import correct_biases
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.float_run import in_float
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.ranges import METHODS, Histogram, minmax
-from keraslight.reparam.graph import trace
 
 # bias correction keeps the tensors of all its pictures at hand
 CORRECTION_IMAGES = 100

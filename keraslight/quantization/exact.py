@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.linear import QuantizedLinear, amplitude, bias_step, quantized_kernel
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.rules import constant_calls
-from keraslight.reparam.graph import trace
 
 ops = keras.ops
 

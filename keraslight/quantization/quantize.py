@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from keraslight.layers.reparam_layer import ReparamLayer
+from keraslight.graph.graph import trace
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.linear import QUANTIZED
 from keraslight.quantization.quantized_model import QuantizedModel
@@ -25,7 +26,6 @@ from keraslight.quantization.rules import (
     is_selecting,
     kind_of,
 )
-from keraslight.reparam.graph import trace
 
 L = keras.layers
 

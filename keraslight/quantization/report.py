@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 import keras
 import numpy as np
 
+from keraslight.graph.graph import trace
 from keraslight.quantization.calibrate import inputs_of
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.float_run import in_float
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.quantized_model import QuantizedModel
-from keraslight.reparam.graph import trace
 
 COLUMNS = ("tensor", "SNR (dB)", "minimum", "maximum", "below (%)", "above (%)")
 

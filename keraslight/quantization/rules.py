@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslight.reparam.graph import Call, Graph
+from keraslight.graph.graph import Call, Graph
 
 L = keras.layers
 

@@ -21,12 +21,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.rules import COMPUTING, JOINING, SAME_RANGE, SELECTING, constant_calls
 from keraslight.quantization.tfmot_wrappers import KernelConfig, RangeConfig, Wrapper
-from keraslight.reparam.graph import trace
 
 # the arguments that layers of tf_keras have in common with those of Keras 3
 ARGUMENTS = {

@@ -5,8 +5,8 @@ import os
 import keras
 import numpy as np
 
-from keraslight.reparam.graph import trace
-from keraslight.reparam.policy import Policy, policy_for
+from keraslight.graph.graph import trace
+from keraslight.graph.policy import Policy, policy_for
 from keraslight.reparam.rules import RULES
 from keraslight.reparam.signal import Signal
 from keraslight.reparam.writer import FusedWriter

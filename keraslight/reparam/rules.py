@@ -5,8 +5,8 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from keraslight.layers.reparam_layer import call_with_weights
-from keraslight.reparam.algebra import norm_scale_shift, response, scale_inputs
+from keraslight.graph.kernels import norm_scale_shift, response, scale_inputs
+from keraslight.graph.reparam_layer import call_with_weights
 from keraslight.reparam.border import at_output_size, outside_response
 from keraslight.reparam.reach import is_last, joins_channels, reaches_pointwise, takes_border
 from keraslight.reparam.signal import Part, Signal, concatenate

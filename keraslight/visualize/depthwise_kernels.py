@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keraslight.compat import inner_layers
 from keraslight.layers.fixed_depthwise_conv2d import FixedDepthwiseConv2D
 from keraslight.layers.repso import RepSO
 from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
@@ -55,7 +56,7 @@ def find_depthwise_kernels(model: keras.Model) -> list[DepthwiseKernels]:
 
 def _layers_of_kernels(layer, seen: set[int]) -> Iterator[keras.layers.Layer]:
     """Yields what may have depthwise kernels, in order, each once."""
-    for inner in layer._flatten_layers(include_self=False, recursive=False):
+    for inner in inner_layers(layer, recursive=False):
         if id(inner) in seen:
             continue
         seen.add(id(inner))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from keraslight.layers.reparam_layer import ReparamLayer
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.visualize.canvas import canvas
 from keraslight.visualize.feature_maps import feature_maps
 

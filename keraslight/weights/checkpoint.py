@@ -5,6 +5,7 @@ import pathlib
 
 import keras
 
+from keraslight.models.pretrained import register_loader
 from keraslight.weights.assign import assign, warn_of_other_kernels
 from keraslight.weights.download import (
     cache_folder,
@@ -65,6 +66,7 @@ def load_checkpoint(model, path: str | os.PathLike) -> None:
     model.architecture.pop("weights", None)
 
 
+@register_loader
 def load_weights(model, weights: str | os.PathLike | None) -> None:
     """Loads the constructor argument `weights`.
 

@@ -1,14 +1,14 @@
 """Reads and writes Keras's own weight files (.weights.h5)."""
 
-import os
 import pathlib
-import uuid
 import warnings
 
 import keras
 import numpy as np
 
+from keraslight.files import atomic_file
 from keraslight.weights.messages import say
+from keraslight.weights.readers import KERAS_SUFFIX
 from keraslight.weights.tensor_map import head_of
 
 
@@ -39,12 +39,8 @@ def load_keras_file(model, path: pathlib.Path, strict: bool) -> None:
 
 def save_keras_file(model, path: pathlib.Path) -> None:
     """Saves the weights of a model, at once and whole."""
-    partial = path.with_name(f".part-{uuid.uuid4().hex}-{path.name}")
-    try:
-        model.save_weights(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_file(path, suffix=KERAS_SUFFIX) as temporary:
+        model.save_weights(temporary)
 
 
 def _load(model, path):

@@ -7,8 +7,8 @@ import keras
 import pytest
 
 import keraslight
+from keraslight.graph.policy import POLICIES, Policy, policy_for
 from keraslight.layers import InterleavedGroupBlock, RefCO
-from keraslight.reparam.policy import POLICIES, Policy, policy_for
 from tests.helpers import images, outputs, randomize_norms, relative_error, signal_to_noise
 from tests.quantization import small_models
 from tflite.runner import TFLiteRunner

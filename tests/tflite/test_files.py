@@ -6,7 +6,7 @@ import pytest
 
 import keraslight
 from keraslight.export.concrete_function import concrete_function
-from keraslight.reparam.graph import trace
+from keraslight.graph.graph import trace
 from tests.tflite.conftest import CLASSES, MEAN, SIZE, STD
 from tflite.model_file import ModelFile
 from tflite.runner import LiteRTSession, TFLiteRunner

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.graph.policy import Policy
 from keraslight.layers import InterleavedGroupBlock
-from keraslight.reparam.policy import Policy
 from tests.helpers import images, randomize_norms
 from tflite import forms
 from tflite.forms import Goal

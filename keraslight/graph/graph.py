@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import keras
 
-from keraslight.layers.reparam_layer import ReparamLayer, clone_with_weights
-from keraslight.reparam.policy import POLICIES, Policy
+from keraslight.graph.policy import POLICIES, Policy
+from keraslight.graph.reparam_layer import ReparamLayer, clone_with_weights
 
 
 @dataclass(eq=False)

@@ -25,7 +25,7 @@ class ReparamLayer(keras.layers.Layer):
     def inline(self, inputs):
         """Writes out what this layer calls in training, on symbolic inputs.
 
-        Graphs are read from a copy of the layer, see `keraslight.reparam.graph.trace`, so that this
+        Graphs are read from a copy of the layer, see `keraslight.graph.graph.trace`, so that this
         method and `deploy` are free to call the layer's own parts.
 
         Args:

@@ -1,0 +1,66 @@
+"""What keraslight uses of Keras's and TensorFlow's private interfaces, tested with Keras 3.15 and
+TensorFlow 2.21; a failure here says what a new version has changed."""
+
+import keras
+import numpy as np
+import pytest
+
+from keraslight import compat
+
+
+@pytest.mark.parametrize(
+    ("name", "operate"),
+    [
+        ("Add", lambda x: x + x),
+        ("Subtract", lambda x: x - x),
+        ("Multiply", lambda x: x * x),
+        ("GetItem", lambda x: x[..., :1]),
+        ("Concatenate", lambda x: keras.ops.concatenate([x, x], axis=-1)),
+        ("Pad", lambda x: keras.ops.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])),
+        ("Reshape", lambda x: keras.ops.reshape(x, (-1, 4))),
+        ("Transpose", lambda x: keras.ops.transpose(x)),
+        ("OnesLike", lambda x: keras.ops.ones_like(x)),
+        ("Split", lambda x: keras.ops.split(x, 2, axis=-1)[0]),
+        ("ConvertToTensor", lambda x: keras.ops.convert_to_tensor(x)),
+    ],
+)
+def test_operations_are_recorded_by_the_class_of_that_name(name, operate):
+    x = keras.Input((4, 4, 2), batch_size=1)
+    model = keras.Model(x, operate(x))
+    kinds = {type(operation) for operation in model.operations}
+    assert compat.operation_class(name) in kinds
+
+
+def test_an_operation_that_keras_does_not_have_is_named():
+    with pytest.raises(ImportError, match="Received: name='Frobnicate'"):
+        compat.operation_class("Frobnicate")
+
+
+def test_layers_inside_layers_are_found():
+    class Block(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = keras.Sequential([keras.layers.Dense(2, name="deep")], name="inner")
+            self.parts = [keras.layers.Dense(2, name="shallow")]
+
+    block = Block()
+    assert {layer.name for layer in compat.inner_layers(block, False)} == {"inner", "shallow"}
+    assert "deep" in {layer.name for layer in compat.inner_layers(block)}
+
+
+def test_only_layers_of_keras_count_as_such():
+    class Own(keras.layers.Dense):
+        pass
+
+    assert compat.is_of_keras(keras.layers.Dense(1))
+    assert not compat.is_of_keras(Own(1))
+
+
+def test_the_schema_reads_a_file_of_the_converter():
+    tf = pytest.importorskip("tensorflow")
+    function = tf.function(lambda x: x + 1, input_signature=[tf.TensorSpec((1, 2), tf.float32)])
+    content = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], tf.Module()
+    ).convert()
+    model = compat.tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+    assert tuple(np.asarray(model.subgraphs[0].tensors[0].shape)) == (1, 2)

@@ -1,0 +1,53 @@
+import os
+import pathlib
+import stat
+
+import pytest
+
+from keraslight.files import atomic_file, write_whole
+
+
+def test_writing_a_file_touches_no_other_file(tmp_path):
+    others = {f"{prefix}model.tflite" for prefix in ("new_", ".part-", "tmp_")}
+    for name in others:
+        (tmp_path / name).write_text("a user's own")
+    write_whole(tmp_path / "model.tflite", b"content")
+    assert (tmp_path / "model.tflite").read_bytes() == b"content"
+    assert {path.name for path in tmp_path.iterdir()} == {*others, "model.tflite"}
+    assert all((tmp_path / name).read_text() == "a user's own" for name in others)
+
+
+def test_a_symlink_in_the_folder_is_not_followed(tmp_path):
+    target = tmp_path / "precious"
+    target.write_text("a user's own")
+    (tmp_path / "new_model.tflite").symlink_to(target)
+    write_whole(tmp_path / "model.tflite", b"content")
+    assert target.read_text() == "a user's own"
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_text("old")
+
+    def fail():
+        with atomic_file(path) as temporary:
+            assert temporary.parent == path.parent and temporary.suffix == ".keras"
+            temporary.write_text("half")
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_file_has_the_usual_permissions_and_an_old_one_keeps_its_own(tmp_path):
+    def permissions(path: pathlib.Path):
+        return stat.S_IMODE(path.stat().st_mode)
+
+    (tmp_path / "plain").write_text("")
+    write_whole(tmp_path / "new", b"")
+    assert permissions(tmp_path / "new") == permissions(tmp_path / "plain")
+    os.chmod(tmp_path / "new", 0o600)
+    write_whole(tmp_path / "new", b"more")
+    assert permissions(tmp_path / "new") == 0o600

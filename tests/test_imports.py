@@ -1,0 +1,58 @@
+"""The arrows between the packages of keraslight go one way: down this list."""
+
+import ast
+import pathlib
+
+import pytest
+
+import keraslight
+
+ROOT = pathlib.Path(keraslight.__file__).parent
+# what each package may import; a package may always import from itself
+ARROWS = {
+    "files": set(),
+    "compat": set(),
+    "graph": {"files", "compat"},
+    "layers": {"graph", "compat"},
+    "reparam": {"layers", "graph", "compat"},
+    "quantization": {"layers", "graph", "compat", "files"},
+    "export": {"reparam", "quantization", "layers", "graph", "compat", "files"},
+    "models": {"reparam", "layers", "graph", "compat"},
+    "weights": {"models", "layers", "graph", "compat", "files"},
+    "visualize": {"models", "layers", "graph", "compat", "files"},
+}
+
+
+def imports_of(path):
+    """Yields what a module imports of keraslight, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path} has a relative import"
+            names = [node.module]
+            if node.module == "keraslight":
+                names = [f"keraslight.{alias.name}" for alias in node.names]
+            yield from names
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down(path):
+    package = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if package == "__init__":
+        return
+    imported = {
+        name.split(".")[1] for name in imports_of(path) if name.startswith("keraslight.")
+    } - {package}
+    assert imported <= ARROWS[package], f"{package} must not import {imported - ARROWS[package]}"
+
+
+def test_the_arrows_have_no_cycle():
+    order = list(ARROWS)
+    assert all(order.index(target) < order.index(p) for p, ts in ARROWS.items() for target in ts)
+
+
+def test_the_library_imports_no_program():
+    for path in ROOT.rglob("*.py"):
+        tops = {name.split(".")[0] for name in imports_of(path)}
+        assert not tops & {"training", "tflite", "tests"}, path
