@@ -10,14 +10,15 @@ import keraslight
 ROOT = pathlib.Path(keraslight.__file__).parent
 # what each package may import; a package may always import from itself
 ARROWS = {
+    "discover": set(),
     "files": set(),
     "compat": set(),
     "graph": {"files", "compat"},
-    "layers": {"graph", "compat"},
+    "layers": {"graph", "compat", "discover"},
     "reparam": {"layers", "graph", "compat"},
     "quantization": {"layers", "graph", "compat", "files"},
     "export": {"reparam", "quantization", "layers", "graph", "compat", "files"},
-    "models": {"reparam", "layers", "graph", "compat"},
+    "models": {"reparam", "layers", "graph", "compat", "discover"},
     "weights": {"models", "layers", "graph", "compat", "files"},
     "visualize": {"models", "layers", "graph", "compat", "files"},
 }
