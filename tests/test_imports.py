@@ -14,6 +14,7 @@ ARROWS = {
     "files": set(),
     "compat": set(),
     "graph": {"files", "compat"},
+    "kernels": {"graph"},
     "layers": {"graph", "compat", "discover"},
     "reparam": {"layers", "graph", "compat"},
     "quantization": {"layers", "graph", "compat", "files"},
