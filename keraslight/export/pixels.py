@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.graph import tensors_in, trace
-from keraslight.graph.reparam_layer import call_with_weights
 
 L = keras.layers
 WHITE = 255.0

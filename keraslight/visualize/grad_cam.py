@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import clone_with_weights
+from keraslight.graph.copies import clone_with_weights
 from keraslight.visualize.canvas import canvas
 from keraslight.visualize.feature_maps import feature_maps
 from keraslight.visualize.gradient import gradient
