@@ -36,6 +36,11 @@ def is_of_keras(operation: keras.Operation) -> bool:
     return type(operation).__module__.split(".")[0] == "keras"
 
 
+def producer(tensor: keras.KerasTensor) -> keras.Operation:
+    """Returns the layer or the operation that a symbolic tensor is an output of."""
+    return tensor._keras_history.operation
+
+
 def inner_layers(layer: keras.layers.Layer, recursive: bool = True) -> list[keras.layers.Layer]:
     """Returns the layers inside a layer or a model, in any nesting or only the direct ones."""
     return list(layer._flatten_layers(include_self=False, recursive=recursive))

@@ -48,6 +48,11 @@ def test_layers_inside_layers_are_found():
     assert "deep" in {layer.name for layer in compat.inner_layers(block)}
 
 
+def test_the_producer_of_a_tensor_is_its_layer():
+    layer = keras.layers.Dense(2)
+    assert compat.producer(layer(keras.Input((3,)))) is layer
+
+
 def test_only_layers_of_keras_count_as_such():
     class Own(keras.layers.Dense):
         pass

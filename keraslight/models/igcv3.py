@@ -15,13 +15,16 @@ from keraslight.layers.wide_interleaved_block import (
     InterleavedGroupPair,
     WideInterleavedGroupBlock,
 )
-from keraslight.models.image_model import classifier, image_input, model_inputs, pick
+from keraslight.models.architecture import changed_options
+from keraslight.models.image_model import classifier, image_input, image_model, pick
 from keraslight.models.light_model import LightModel
-from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
+from keraslight.models.stage import Stage
+
+__all__ = ["IGCV3"]
 
 
-class Stage(NamedTuple):
+class Row(NamedTuple):
     """One row of the table of stages."""
 
     expansion: int
@@ -32,22 +35,22 @@ class Stage(NamedTuple):
 
 STAGES = {
     "d": (
-        Stage(1, 16, 1, 1),
-        Stage(6, 24, 4, 2),
-        Stage(6, 32, 6, 2),
-        Stage(6, 64, 8, 2),
-        Stage(6, 96, 6, 1),
-        Stage(6, 160, 6, 2),
-        Stage(6, 320, 1, 1),
+        Row(1, 16, 1, 1),
+        Row(6, 24, 4, 2),
+        Row(6, 32, 6, 2),
+        Row(6, 64, 8, 2),
+        Row(6, 96, 6, 1),
+        Row(6, 160, 6, 2),
+        Row(6, 320, 1, 1),
     ),
     "w": (
-        Stage(1, 32, 1, 1),
-        Stage(6, 48, 2, 2),
-        Stage(6, 64, 3, 2),
-        Stage(6, 128, 4, 2),
-        Stage(6, 192, 3, 1),
-        Stage(6, 320, 3, 2),
-        Stage(6, 640, 1, 1),
+        Row(1, 32, 1, 1),
+        Row(6, 48, 2, 2),
+        Row(6, 64, 3, 2),
+        Row(6, 128, 4, 2),
+        Row(6, 192, 3, 1),
+        Row(6, 320, 3, 2),
+        Row(6, 640, 1, 1),
     ),
 }
 STEM_CHANNELS = 32
@@ -123,12 +126,17 @@ def IGCV3(
         IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC
         2018 (https://arxiv.org/abs/1806.00178), as the authors' released graph has it.
     """
-    stages = pick(STAGES, variant, "variant")
+    rows = pick(STAGES, variant, "variant")
     if width <= 0 or (variant == "w" and width != 1):
         raise ValueError(
             "`width` must be positive, and 1 for variant 'w'. "
             f"Received: width={width!r}, variant={variant!r}"
         )
+    identity = _name(variant, width)
+    options = changed_options(
+        {"thumbnail": thumbnail, "activation": activation},
+        {"thumbnail": False, "activation": "relu6"},
+    )
     start = image_input(
         input_tensor,
         input_shape,
@@ -138,59 +146,72 @@ def IGCV3(
     )
     epsilon = NORM_EPSILON[variant]
     strides = 1 if thumbnail else 2
-    x = _conv_norm_act(start, scaled(STEM_CHANNELS, width), 3, strides, epsilon, "stem")
-    index = 0
-    for number, stage in enumerate(stages, 1):
-        for block in range(stage.blocks):
-            strides = 1 if block or (thumbnail and number == THUMBNAIL_STAGE) else stage.strides
-            name_of_block = f"stage{number}_block{block}"
+    x, layers = _conv_norm_act(
+        start, scaled(STEM_CHANNELS, width), 3, strides, epsilon, activation, "stem"
+    )
+    stages = [Stage("stem", strides, layers, x)]
+    wide_groups = iter(WIDE_GROUPS)
+    for number, row in enumerate(rows, 1):
+        strides = 1 if thumbnail and number == THUMBNAIL_STAGE else row.strides
+        blocks = []
+        for index in range(row.blocks):
+            block_name = f"stage{number}_block{index}"
+            block_strides = strides if index == 0 else 1
             if variant == "d":
-                layer = InterleavedGroupBlock(
-                    scaled(stage.channels, width),
-                    stage.expansion,
-                    strides,
-                    residual=block > 0,
+                block = InterleavedGroupBlock(
+                    scaled(row.channels, width),
+                    row.expansion,
+                    block_strides,
+                    residual=index > 0,
                     activation=activation,
-                    name=name_of_block,
+                    name=block_name,
                 )
             else:
-                layer = WideInterleavedGroupBlock(
-                    stage.channels,
-                    stage.expansion,
-                    strides,
-                    groups=WIDE_GROUPS[index],
+                block = WideInterleavedGroupBlock(
+                    row.channels,
+                    row.expansion,
+                    block_strides,
+                    groups=next(wide_groups),
                     activation=activation,
-                    name=name_of_block,
+                    name=block_name,
                 )
-            x = layer(x)
-            index += 1
+            x = block(x)
+            blocks.append(block)
+        stages.append(Stage(f"stage{number}", strides * stages[-1].strides, tuple(blocks), x))
+    head_name = f"stage{len(rows)}_head"
     if variant == "d":
         filters = int(HEAD_CHANNELS * max(width, 1))
-        x = _conv_norm_act(x, filters, 1, 1, epsilon, f"stage{number}_head")
+        x, layers = _conv_norm_act(x, filters, 1, 1, epsilon, activation, head_name)
     else:
-        x = InterleavedGroupPair(HEAD_CHANNELS, activation=activation, name=f"stage{number}_head")(
-            x
-        )
+        layers = (InterleavedGroupPair(HEAD_CHANNELS, activation=activation, name=head_name),)
+        x = layers[0](x)
+    stages.append(Stage("head", stages[-1].strides, layers, x, head=True))
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
+    return image_model(
+        start,
+        x,
+        input_tensor=input_tensor,
+        architecture={"family": "igcv3", "name": identity, "options": options},
+        stages=stages,
+        name=name,
+        weights=weights,
+    )
 
-    identity = _name(variant, width)
-    model = LightModel(model_inputs(start, input_tensor), x, name=name or identity)
-    model.architecture = {"family": "igcv3", "name": identity}
-    load_weights(model, weights)
-    return model
 
-
-def _conv_norm_act(x, filters, kernel_size, strides, epsilon, name):
+def _conv_norm_act(x, filters, kernel_size, strides, epsilon, activation, name):
+    """Returns the output and the layers with weights: the convolution and its normalization."""
     if strides > 1:
         x = zero_padding(kernel_size // 2, name=f"{name}_pad")(x)
     padding = "valid" if strides > 1 else "same"
-    x = conv2d(filters, kernel_size, strides, padding=padding, name=f"{name}_conv")(x)
-    x = batch_normalization(epsilon=epsilon, name=f"{name}_norm")(x)
-    return keras.layers.ReLU(6.0, name=f"{name}_act")(x)
+    conv = conv2d(filters, kernel_size, strides, padding=padding, name=f"{name}_conv")
+    x = conv(x)
+    norm = batch_normalization(epsilon=epsilon, name=f"{name}_norm")
+    x = norm(x)
+    return keras.layers.Activation(activation, name=f"{name}_act")(x), (conv, norm)
 
 
 def _name(variant, width):
-    return f"igcv3_{variant}" + ("" if variant == "w" else f"_{width}".replace(".", "_"))
+    return "igcv3_w" if variant == "w" else f"igcv3_d_{float(width)}".replace(".", "_")
 
 
 register("igcv3_w", IGCV3, variant="w")

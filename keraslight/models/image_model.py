@@ -3,6 +3,8 @@
 import keras
 
 from keraslight.layers.initializers import conv_initializer
+from keraslight.models.light_model import LightModel
+from keraslight.models.pretrained import load_weights
 
 POOLINGS = {
     "avg": keras.layers.GlobalAveragePooling2D,
@@ -90,7 +92,32 @@ def dense(classes: int, activation, name: str) -> keras.layers.Dense:
     )
 
 
-def model_inputs(start, input_tensor):
+def image_model(
+    start, outputs, *, input_tensor, architecture: dict, stages, name: str | None, weights
+) -> LightModel:
+    """Returns the model from `start` to `outputs`, with its weights loaded.
+
+    Args:
+        start: what `image_input` returned.
+        outputs: symbolic tensor or list of them.
+        input_tensor: the constructor's argument.
+        architecture: dict, see `keraslight.models.architecture`.
+        stages: sequence of `keraslight.models.stage.Stage`.
+        name: optional str; by default the name of the network.
+        weights: the constructor's argument.
+    """
+    model = LightModel(
+        _sources(start, input_tensor),
+        outputs,
+        name=name or architecture["name"],
+        architecture=architecture,
+        stages=stages,
+    )
+    load_weights(model, weights)
+    return model
+
+
+def _sources(start, input_tensor):
     """Returns the `keras.Input`s of a model that starts at the tensor `start`."""
     if input_tensor is None:
         return start

@@ -10,20 +10,33 @@ activations stand, the strides inside the stem and what its shortcut spans, the 
 the default expansion.
 """
 
+from typing import NamedTuple
+
 import keras
 
 from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.interleaved_group_block import InterleavedGroupBlock
 from keraslight.layers.meta_basic_block import LAYOUTS, MetaBasicBlock
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, zero_padding
-from keraslight.models.image_model import classifier, image_input, model_inputs, pick
+from keraslight.models.architecture import changed_options
+from keraslight.models.image_model import classifier, image_input, image_model, pick
 from keraslight.models.light_model import LightModel
-from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
+from keraslight.models.stage import Stage
 
-# (channels, blocks) of the four stages
-STAGES = ((32, 3), (64, 3), (128, 9), (256, 3))
+__all__ = ["FalconNet", "LightNet"]
+
+
+class Row(NamedTuple):
+    """One row of the table of stages."""
+
+    channels: int
+    blocks: int
+
+
+STAGES = (Row(32, 3), Row(64, 3), Row(128, 9), Row(256, 3))
 HEAD_CHANNELS = 1280
+ACTIVATION = "relu"
 BLOCKS = (*LAYOUTS, "igcv3")
 
 
@@ -32,7 +45,7 @@ def LightNet(
     spatial: str = "dw3x3",
     channel: str = "pointwise",
     expansion: int = 4,
-    activation="relu",
+    activation=None,
     stem_shortcut: bool = True,
     head_channels: int = HEAD_CHANNELS,
     include_top: bool = True,
@@ -94,41 +107,66 @@ def LightNet(
         (https://arxiv.org/abs/2306.06365).
     """
     pick(dict.fromkeys(BLOCKS), block, "block")
+    if block == "igcv3" and (spatial, channel) != ("dw3x3", "pointwise"):
+        raise ValueError(
+            "The block 'igcv3' has its own operations: leave out `spatial` and `channel`. "
+            f"Received: block='igcv3', spatial={spatial!r}, channel={channel!r}"
+        )
+    identity = _name(block, spatial, channel)
+    options = changed_options(
+        {
+            "expansion": expansion,
+            "activation": ACTIVATION if activation is None else activation,
+            "stem_shortcut": stem_shortcut,
+            "head_channels": head_channels,
+        },
+        {
+            "expansion": 4,
+            "activation": ACTIVATION,
+            "stem_shortcut": True,
+            "head_channels": HEAD_CHANNELS,
+        },
+    )
     start = image_input(
         input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
     )
-
-    def norm_act(x, part, act=True):
-        x = batch_normalization(name=f"{part}_norm")(x)
-        return keras.layers.Activation(activation, name=f"{part}_act")(x) if act else x
-
-    def make(number, stage, channels):
-        block_name = f"stage{stage}_block{number}"
-        if block == "igcv3":
-            return InterleavedGroupBlock(channels, expansion, residual=True, name=block_name)
-        return MetaBasicBlock(block, expansion, spatial, channel, activation, name=block_name)
-
-    width = STAGES[0][0]
-    x = zero_padding(1, name="stem_pad")(start)
-    x = norm_act(conv2d(width, 3, 2, padding="valid", name="stem_conv")(x), "stem")
-    inside = norm_act(depthwise_conv2d(name="stem_depthwise")(x), "stem_depthwise")
-    inside = norm_act(conv2d(width, name="stem_pointwise")(inside), "stem_pointwise")
-    x = keras.layers.Add(name="stem_add")([x, inside]) if stem_shortcut else inside
-    x = zero_padding(1, name="stem_downsample_pad")(x)
-    x = norm_act(depthwise_conv2d(2, name="stem_downsample")(x), "stem_downsample")
-    for stage, (channels, depth) in enumerate(STAGES, 1):
-        if stage > 1:
-            x = _downsample(x, f"stage{stage}_downsample")
-        for number in range(depth):
-            x = make(number, stage, channels)(x)
-    x = norm_act(conv2d(head_channels, name="stage4_head")(x), "stage4_head")
+    x, layers = _stem(start, STAGES[0].channels, activation or ACTIVATION, stem_shortcut)
+    stages = [Stage("stem", 4, layers, x)]
+    for number, row in enumerate(STAGES, 1):
+        blocks = []
+        if number > 1:
+            x, layers = _downsample(x, f"stage{number}_downsample")
+            blocks.extend(layers)
+        for index in range(row.blocks):
+            block_name = f"stage{number}_block{index}"
+            if block == "igcv3":
+                layer = InterleavedGroupBlock(
+                    row.channels,
+                    expansion,
+                    residual=True,
+                    activation=activation or "relu6",
+                    name=block_name,
+                )
+            else:
+                layer = MetaBasicBlock(
+                    block, expansion, spatial, channel, activation or ACTIVATION, name=block_name
+                )
+            x = layer(x)
+            blocks.append(layer)
+        stages.append(Stage(f"stage{number}", 4 * 2 ** (number - 1), tuple(blocks), x))
+    conv = conv2d(head_channels, name="stage4_head")
+    x, layers = _norm_act(conv(x), conv, activation or ACTIVATION)
+    stages.append(Stage("head", stages[-1].strides, layers, x, head=True))
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
-
-    identity = _name(block, spatial, channel)
-    model = LightModel(model_inputs(start, input_tensor), x, name=name or identity)
-    model.architecture = {"family": "lightnet", "name": identity, "expansion": expansion}
-    load_weights(model, weights)
-    return model
+    return image_model(
+        start,
+        x,
+        input_tensor=input_tensor,
+        architecture={"family": "lightnet", "name": identity, "options": options},
+        stages=stages,
+        name=name,
+        weights=weights,
+    )
 
 
 def FalconNet(expansion: int = 4, name: str | None = None, **kwargs) -> LightModel:
@@ -156,9 +194,33 @@ def FalconNet(expansion: int = 4, name: str | None = None, **kwargs) -> LightMod
     return LightNet("meta_light", "repso", "refco", expansion, name=name, **kwargs)
 
 
+def _stem(x, channels, activation, shortcut):
+    """Returns the output and the layers with weights of the stem, which has stride 4."""
+    x = zero_padding(1, name="stem_pad")(x)
+    conv = conv2d(channels, 3, 2, padding="valid", name="stem_conv")
+    x, layers = _norm_act(conv(x), conv, activation, "stem")
+    inside = x
+    for layer in (depthwise_conv2d(name="stem_depthwise"), conv2d(channels, name="stem_pointwise")):
+        inside, pair = _norm_act(layer(inside), layer, activation)
+        layers += pair
+    x = keras.layers.Add(name="stem_add")([x, inside]) if shortcut else inside
+    x = zero_padding(1, name="stem_downsample_pad")(x)
+    depthwise = depthwise_conv2d(2, name="stem_downsample")
+    x, pair = _norm_act(depthwise(x), depthwise, activation)
+    return x, (*layers, *pair)
+
+
+def _norm_act(x, layer, activation, name=None):
+    """Returns the normalized activation of what `layer` returned, and the layers with weights."""
+    name = name or layer.name
+    norm = batch_normalization(name=f"{name}_norm")
+    x = norm(x)
+    return keras.layers.Activation(activation, name=f"{name}_act")(x), (layer, norm)
+
+
 def _downsample(x, name):
-    """A 2x2 convolution of stride 2 in as many groups as channels, which it doubles."""
-    x = keras.layers.DepthwiseConv2D(
+    """Doubles the channels by a 2x2 convolution of stride 2 in as many groups as channels."""
+    depthwise = keras.layers.DepthwiseConv2D(
         2,
         strides=2,
         depth_multiplier=2,
@@ -166,8 +228,10 @@ def _downsample(x, name):
         depthwise_initializer=depthwise_initializer(2),
         data_format="channels_last",
         name=name,
-    )(x)
-    return batch_normalization(name=f"{name}_norm")(x)
+    )
+    x = depthwise(x)
+    norm = batch_normalization(name=f"{name}_norm")
+    return norm(x), (depthwise, norm)
 
 
 def _name(block, spatial, channel):

@@ -9,10 +9,13 @@ import keras
 
 from keraslight.layers.parts import batch_normalization, conv2d, zero_padding
 from keraslight.layers.repvgg_block import QARepVGGBlock, RepVGGBlock
-from keraslight.models.image_model import classifier, dense, image_input, model_inputs, pick
+from keraslight.models.architecture import changed_options
+from keraslight.models.image_model import classifier, dense, image_input, image_model, pick
 from keraslight.models.light_model import LightModel
-from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
+from keraslight.models.stage import Stage
+
+__all__ = ["RepVGG"]
 
 
 class Variant(NamedTuple):
@@ -59,7 +62,7 @@ AUXILIARY = {1: 8, 2: 14, 3: 12}
 def RepVGG(
     variant: str = "a0",
     block: str = "repvgg",
-    deploy: bool = False,
+    fused: bool = False,
     auxiliary_heads: bool = False,
     include_top: bool = True,
     weights=None,
@@ -120,11 +123,16 @@ def RepVGG(
     """
     row = pick(VARIANTS, variant, "variant")
     block_layer = pick(BLOCKS, block, "block")
-    if auxiliary_heads and not (variant == "plus_l2pse" and include_top and not deploy):
+    if auxiliary_heads and not (variant == "plus_l2pse" and include_top and not fused):
         raise ValueError(
             "Auxiliary heads belong to variant 'plus_l2pse' with its top, in training. Received: "
-            f"variant={variant!r}, include_top={include_top!r}, deploy={deploy!r}"
+            f"variant={variant!r}, include_top={include_top!r}, fused={fused!r}"
         )
+    identity = f"{'qa' if block == 'qa' else ''}repvgg_{variant}"
+    options = changed_options(
+        {"fused": fused, "auxiliary_heads": auxiliary_heads, "activation": activation},
+        {"fused": False, "auxiliary_heads": False, "activation": "relu"},
+    )
     widths = [int(base * row.width[0]) for base in BASE_CHANNELS[:3]]
     widths.append(int(BASE_CHANNELS[3] * row.width[1]))
 
@@ -136,41 +144,58 @@ def RepVGG(
             se_filters=filters // row.se_ratio if row.se_ratio else None,
             se_after=row.se_after,
             activation=activation,
-            deploy=deploy,
+            deploy=fused,
             name=block_name,
         )
 
     start = image_input(
         input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
     )
-    x = make(min(64, widths[0]), 2, 1, "stem")(start)
-    index, heads = 0, []
-    for stage, (filters, depth) in enumerate(zip(widths, row.depth, strict=True), 1):
-        for number in range(depth):
+    stem = make(min(64, widths[0]), 2, 1, "stem")
+    x = stem(start)
+    stages, heads, outputs = [Stage("stem", 2, (stem,), x)], [], []
+    index = 0
+    for number, (filters, depth) in enumerate(zip(widths, row.depth, strict=True), 1):
+        strides = 2 * stages[-1].strides
+        blocks = []
+        for position in range(depth):
             index += 1
             groups = row.groups if index % 2 == 0 else 1
-            x = make(filters, 1 if number else 2, groups, f"stage{stage}_block{number}")(x)
-            if auxiliary_heads and number + 1 == AUXILIARY.get(stage):
-                heads.append(_auxiliary_head(x, classes, classifier_activation, stage))
+            block_name = f"stage{number}_block{position}"
+            layer = make(filters, 1 if position else 2, groups, block_name)
+            x = layer(x)
+            blocks.append(layer)
+            if auxiliary_heads and position + 1 == AUXILIARY.get(number):
+                head, y = _auxiliary_head(
+                    x, classes, classifier_activation, f"auxiliary{number}", strides
+                )
+                heads.append(head)
+                outputs.append(y)
+        stages.append(Stage(f"stage{number}", strides, tuple(blocks), x))
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
-
-    identity = f"{'qa' if block == 'qa' else ''}repvgg_{variant}"
-    model = LightModel(
-        model_inputs(start, input_tensor), [x, *heads] if heads else x, name=name or identity
+    return image_model(
+        start,
+        [x, *outputs] if outputs else x,
+        input_tensor=input_tensor,
+        architecture={"family": "repvgg", "name": identity, "options": options},
+        stages=[*stages, *heads],
+        name=name,
+        weights=weights,
     )
-    model.architecture = {"family": "repvgg", "name": identity, "block": block, "deploy": deploy}
-    load_weights(model, weights)
-    return model
 
 
-def _auxiliary_head(x, classes, classifier_activation, stage):
-    name = f"auxiliary{stage}"
+def _auxiliary_head(x, classes, classifier_activation, name, strides):
+    """Returns an auxiliary classifier as a stage, and its output."""
     x = zero_padding(1, name=f"{name}_pad")(x)
-    x = conv2d(x.shape[-1], 3, 2, padding="valid", name=f"{name}_conv")(x)
-    x = batch_normalization(name=f"{name}_norm")(x)
-    x = keras.layers.ReLU(name=f"{name}_act")(x)
-    x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name=f"{name}_pool")(x)
-    return dense(classes, classifier_activation, f"{name}_predictions")(x)
+    conv = conv2d(x.shape[-1], 3, 2, padding="valid", name=f"{name}_conv")
+    x = conv(x)
+    norm = batch_normalization(name=f"{name}_norm")
+    x = norm(x)
+    features = keras.layers.ReLU(name=f"{name}_act")(x)
+    pool = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name=f"{name}_pool")
+    predictions = dense(classes, classifier_activation, f"{name}_predictions")
+    head = Stage(name, 2 * strides, (conv, norm, predictions), features, head=True)
+    return head, predictions(pool(features))
 
 
 for _variant in VARIANTS:
