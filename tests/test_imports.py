@@ -13,14 +13,16 @@ ARROWS = {
     "discover": set(),
     "files": set(),
     "compat": set(),
+    "canvas": set(),
+    "report": {"canvas"},
     "graph": {"files", "compat"},
     "layers": {"graph", "compat", "discover"},
     "reparam": {"layers", "graph", "compat"},
-    "quantization": {"layers", "graph", "compat", "files"},
+    "quantization": {"layers", "graph", "compat", "files", "report"},
     "export": {"reparam", "quantization", "layers", "graph", "compat", "files"},
-    "models": {"reparam", "layers", "graph", "compat", "discover"},
-    "weights": {"models", "layers", "graph", "compat", "files"},
-    "visualize": {"models", "layers", "graph", "compat", "files"},
+    "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
+    "weights": {"models", "layers", "graph", "compat", "files", "report"},
+    "visualize": {"models", "layers", "graph", "compat", "files", "report", "canvas"},
 }
 
 
