@@ -102,7 +102,7 @@ def image_model(
         outputs: symbolic tensor or list of them.
         input_tensor: the constructor's argument.
         architecture: dict, see `keraslight.models.architecture`.
-        stages: sequence of `keraslight.models.stage.Stage`.
+        stages: sequence of `keraslight.Stage`.
         name: optional str; by default the name of the network.
         weights: the constructor's argument.
     """

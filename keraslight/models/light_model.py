@@ -5,6 +5,8 @@ import keras
 from keraslight.compat import producer
 from keraslight.models.stage import Stage
 
+__all__ = ["LightModel"]
+
 NO_STAGES = (
     "The model does not know its stages. It was fused, cloned with keras.models.clone_model, or "
     "saved by an earlier version. Take the model as its constructor returns it; weights of an "
@@ -25,7 +27,7 @@ class LightModel(keras.Model):
         outputs: output tensor or nested structure of tensors.
         name: optional str.
         architecture: optional dict, see the attribute.
-        stages: optional sequence of `keraslight.models.stage.Stage`, in the order of the network.
+        stages: optional sequence of `keraslight.Stage`, in the order of the network.
         **kwargs: as `keras.Model` takes.
 
     Attributes:

@@ -6,6 +6,8 @@ import keras
 
 from keraslight.compat import producer
 
+__all__ = ["Stage"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
