@@ -30,6 +30,6 @@ def changed_options(given: dict, published: dict) -> dict:
 
 
 def _plain(name, value):
-    if name == "activation":
+    if name == "activation" and value is not None:
         return keras.activations.serialize(keras.activations.get(value))
     return value

@@ -1,8 +1,8 @@
 """IGCV3: interleaved low-rank group convolutions.
 
 IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC 2018
-(https://arxiv.org/abs/1806.00178). Where the authors' code and their released graph differ, this is
-the released graph.
+(https://arxiv.org/abs/1806.00178). Where the paper, the authors' code and their released files
+differ, the networks here are those of the released files: their weights fit no other.
 """
 
 from typing import NamedTuple
@@ -56,9 +56,9 @@ STAGES = {
 STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 WIDTHS = (0.5, 0.7, 0.75, 1.0, 1.4)
-# the stages whose stride is 1 with the stem for small images
+# the stage that has stride 1 in the network for small images, as the stem has
 THUMBNAIL_STAGE = 2
-# groups of the expansions of IGCV3-W, block by block
+# groups of the expansions of IGCV3-W, block by block, as in the authors' code; the paper says 4
 WIDE_GROUPS = (4, 2, 2, 2) + 13 * (4,)
 NORM_EPSILON = {"d": 1e-5, "w": 1e-3}
 
@@ -84,30 +84,37 @@ def IGCV3(
     activation="relu6",
     name: str | None = None,
 ) -> LightModel:
-    """Builds IGCV3.
+    """Builds IGCV3: inverted residual blocks with interleaved group convolutions.
+
+    The groups of IGCV3-W follow the authors' code: the expansions of the second to the fourth block
+    have 2 groups, and all other group convolutions have 4. The paper says 4 everywhere
+    (G1 = 4, G2 = 4).
 
     Args:
-        variant: `"d"`, the deep network, twice the blocks of MobileNetV2; or `"w"`, the wide one.
-        width: float, multiplies all numbers of channels of variant `"d"`. Published are 0.5, 0.7,
-            0.75, 1.0 and 1.4.
-        thumbnail: bool, a stem and a second stage of stride 1, for images as small as 32x32.
+        variant: `"d"`, the deep network with twice the blocks of MobileNetV2, or `"w"`, the wide
+            one.
+        width: float, the factor of all numbers of channels of variant `"d"`. Weights were published
+            for 0.5, 0.75 and 1.0; the paper also has 0.7 and 1.4.
+        thumbnail: bool, whether the stem and the second stage have stride 1, for images as small as
+            32x32. No weights were published for it.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization), `"imagenet"` (the published weights) or the path or
-            url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than 1000
-            classes keeps its initial values.
+        weights: `None` (random initialization), `"imagenet"` (the published weights), or the path
+            or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
+            1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. At least 32x32 (8x8 with `thumbnail`);
-            `None` for a side stands for any size. Defaults to 224x224x3 (32x32x3 with `thumbnail`);
-            without the top, to any size.
-        pooling: `None`, `"avg"` or `"max"`: what follows the last feature map without the top.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
-        dropout_rate: float, of a dropout before the classifier.
-        activation: name of an activation or callable.
+        dropout_rate: float, the rate of a dropout before the classifier.
+        activation: name of an activation or callable, of the stem, the blocks and the head.
         name: optional str, the name of the model.
 
-    Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` gives
-        them; the authors' own file wants RGB of 0 to 255 less the mean (123.68, 116.779, 103.939).
+    Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` returns
+        them. The authors' own file expects RGB values of 0 to 255 minus the mean
+        (123.68, 116.779, 103.939).
 
     Output shape: `(batch, classes)`, or that of the features without the top.
 
@@ -115,7 +122,7 @@ def IGCV3(
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
 
     Raises:
-        ValueError: if an argument is not one of the choices above, or the input too small.
+        ValueError: if an argument is not one of the choices above, or the input is too small.
 
     Example:
     >>> model = keraslight.IGCV3("d", input_shape=(32, 32, 3), classes=10)
@@ -124,7 +131,7 @@ def IGCV3(
 
     Reference:
         IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC
-        2018 (https://arxiv.org/abs/1806.00178), as the authors' released graph has it.
+        2018 (https://arxiv.org/abs/1806.00178), as in the authors' released files.
     """
     rows = pick(STAGES, variant, "variant")
     if width <= 0 or (variant == "w" and width != 1):

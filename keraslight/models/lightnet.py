@@ -1,13 +1,13 @@
-"""LightNet and FalconNet: one overall architecture, its basic block chosen by name.
+"""LightNet and FalconNet: one overall architecture with a choice of basic blocks.
 
 FalconNet: Factorization for the Light-weight ConvNets, 2023 (https://arxiv.org/abs/2306.06365).
 
-No code and no figures of the paper could be found, so this claims neither parity nor accuracy. From
-the paper's text: the operations of the stem, the depths and widths of the stages, the grouped 2x2
-convolutions between them, the head, the basic block's two channel operations and one spatial, the
-branches of RepSO, the factors and branches of RefCO. Our reading: where normalizations and
-activations stand, the strides inside the stem and what its shortcut spans, the width of the head,
-the default expansion.
+No code and no figures of the paper could be found, so these networks claim neither parity nor
+accuracy. Taken from the paper's text are: the operations of the stem, the depths and widths of the
+stages, the grouped 2x2 convolutions between them, the head, the two channel operations and the one
+spatial operation of the basic block, the branches of RepSO, and the factors and branches of RefCO.
+Our reading are: the places of normalizations and activations, the strides inside the stem, what its
+shortcut spans, the width of the head, and the default expansion.
 """
 
 from typing import NamedTuple
@@ -36,6 +36,7 @@ class Row(NamedTuple):
 
 STAGES = (Row(32, 3), Row(64, 3), Row(128, 9), Row(256, 3))
 HEAD_CHANNELS = 1280
+EXPANSION = 4
 ACTIVATION = "relu"
 BLOCKS = (*LAYOUTS, "igcv3")
 
@@ -44,7 +45,7 @@ def LightNet(
     block: str = "meta_light",
     spatial: str = "dw3x3",
     channel: str = "pointwise",
-    expansion: int = 4,
+    expansion: int = EXPANSION,
     activation=None,
     stem_shortcut: bool = True,
     head_channels: int = HEAD_CHANNELS,
@@ -58,32 +59,36 @@ def LightNet(
     dropout_rate: float = 0.0,
     name: str | None = None,
 ) -> LightModel:
-    """Builds LightNet, FalconNet's overall architecture, with the basic block of one's choice.
+    """Builds LightNet, the overall architecture of FalconNet, with a choice of basic blocks.
 
-    No code and no figures of the paper could be found, so this claims neither parity nor accuracy;
-    the module says which parts are the paper's text and which are our reading.
+    No code and no figures of the paper could be found, so this network claims neither parity nor
+    accuracy; `keraslight/models/lightnet.py` says which parts are the paper's and which our
+    reading.
 
     Args:
         block: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
             `"shufflenetv2"`, `"mobilenetv1"` or `"igcv3"`.
-        spatial: the spatial operation of `"meta_light"`: `"dw3x3"` or `"repso"`.
-        channel: the channel operations: `"pointwise"`, 1x1 convolutions, or `"refco"`; `"igcv3"`
-            has its own.
-        expansion: int, the hidden channels of a block over those outside.
-        activation: name of an activation or callable.
-        stem_shortcut: bool, whether the stem adds its first depthwise and pointwise convolution to
-            their input.
-        head_channels: int, of the 1x1 convolution before the classifier.
+        spatial: the spatial operation, `"dw3x3"` or `"repso"`. Only block `"meta_light"` has this
+            choice.
+        channel: the channel operations, `"pointwise"` (1x1 convolutions) or `"refco"`. All blocks
+            but `"igcv3"` have this choice.
+        expansion: int, the hidden channels of a block over those outside. The blocks
+            `"shufflenetv2"` and `"mobilenetv1"` have no expansion.
+        activation: optional name of an activation or callable. Defaults to `"relu"`, and in the
+            blocks of `"igcv3"` to their published `"relu6"`.
+        stem_shortcut: bool, whether the stem adds the input of its first depthwise convolution to
+            the output of its pointwise convolution.
+        head_channels: int, the channels of the 1x1 convolution before the classifier.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization) or the path or url of a .weights.h5 file; none were
-            published.
+        weights: `None` (random initialization), or the path or url of a .weights.h5 file. No
+            weights were published.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`, at least 32x32; `None` for a side stands
-            for any size. Defaults to 224x224x3; without the top, to any size.
-        pooling: `None`, `"avg"` or `"max"`: what follows the last feature map without the top.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
+            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
-        dropout_rate: float, of a dropout before the classifier.
+        dropout_rate: float, the rate of a dropout before the classifier.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -95,7 +100,8 @@ def LightNet(
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
 
     Raises:
-        ValueError: if an argument is not one of the choices above, or the input too small.
+        ValueError: if an argument is not one of the choices above or is one that the block does not
+            have, or the input is too small.
 
     Example:
     >>> model = keraslight.LightNet("sandglass", input_shape=(32, 32, 3), classes=10)
@@ -113,16 +119,18 @@ def LightNet(
             f"Received: block='igcv3', spatial={spatial!r}, channel={channel!r}"
         )
     identity = _name(block, spatial, channel)
+    # no one activation stands for the two of a network of IGCV3's blocks
+    default = None if block == "igcv3" else ACTIVATION
     options = changed_options(
         {
             "expansion": expansion,
-            "activation": ACTIVATION if activation is None else activation,
+            "activation": default if activation is None else activation,
             "stem_shortcut": stem_shortcut,
             "head_channels": head_channels,
         },
         {
-            "expansion": 4,
-            "activation": ACTIVATION,
+            "expansion": EXPANSION,
+            "activation": default,
             "stem_shortcut": True,
             "head_channels": HEAD_CHANNELS,
         },
@@ -169,18 +177,29 @@ def LightNet(
     )
 
 
-def FalconNet(expansion: int = 4, name: str | None = None, **kwargs) -> LightModel:
-    """Builds FalconNet: LightNet whose basic block has RepSO and RefCO.
+def FalconNet(expansion: int = EXPANSION, name: str | None = None, **kwargs) -> LightModel:
+    """Builds FalconNet: LightNet with RepSO and RefCO in its basic block.
 
-    No code and no figures of the paper could be found, so this claims neither parity nor accuracy.
+    No code and no figures of the paper could be found, so this network claims neither parity nor
+    accuracy.
 
     Args:
         expansion: int, the hidden channels of a block over those outside.
         name: optional str, the name of the model.
-        **kwargs: the further arguments of `keraslight.LightNet`.
+        **kwargs: the other arguments of `keraslight.LightNet`, but for `block`, `spatial` and
+            `channel`.
+
+    Input shape: `(batch, height, width, channels)`, images normalized with the mean
+        (0.485, 0.456, 0.406) and the standard deviation (0.229, 0.224, 0.225) of ImageNet.
+
+    Output shape: `(batch, classes)`, or that of the features without the top.
 
     Returns:
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
+
+    Raises:
+        ValueError: if an argument is not one of the choices of `keraslight.LightNet`, or the input
+            is too small.
 
     Example:
     >>> model = keraslight.FalconNet(input_shape=(32, 32, 3), classes=10)

@@ -1,7 +1,7 @@
 """The constructor argument `weights`.
 
-The package `keraslight.weights` knows models, so models must not import it: it registers its
-loader here when `keraslight` is imported.
+The package `keraslight.weights` imports models, so models cannot import it. Instead it registers
+its loader here when `keraslight` is imported.
 """
 
 import os

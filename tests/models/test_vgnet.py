@@ -123,6 +123,14 @@ def test_vgnetf_is_version_1_with_its_own_kernels():
         keraslight.VGNetF(kernels="sobel")
 
 
+@pytest.mark.parametrize("thumbnail", [False, True])
+def test_every_depthwise_kernel_of_vgnetf_is_fixed(thumbnail):
+    model = keraslight.VGNetF(thumbnail=thumbnail, include_top=False)
+    kernels = [w.path for w in model.trainable_weights if w.path.endswith("kernel")]
+    assert kernels
+    assert not any("depthwise" in path or "downsample" in path for path in kernels)
+
+
 def test_unknown_name():
     with pytest.raises(ValueError, match=r"vgnetg_1_0mp.*Received: name='resnet'"):
         keraslight.create_model("resnet")
