@@ -5,12 +5,14 @@ import inspect
 import keras
 
 import keraslight
+from keraslight.graph.policy import Form
 from keraslight.report import Report
 
 # page: its title, and the packages whose names it lists
 PAGES = {
     "models": ("Models", ("models",)),
     "layers": ("Layers", ("layers",)),
+    "kernels": ("Kernel algebra", ("kernels",)),
     "deployment": ("Fuse, quantize, export", ("graph", "reparam", "quantization", "export")),
     "weights": ("Weights", ("weights",)),
     "visualize": ("Visualize", ("visualize",)),
@@ -18,15 +20,15 @@ PAGES = {
 
 
 def public_objects() -> dict[str, object]:
-    """Returns all public classes and functions by their paths, and the reports they return."""
+    """Returns all public classes and functions by their paths, and the classes they refer to."""
     found = {}
-    for module in (keraslight, keraslight.layers, keraslight.visualize):
+    for module in (keraslight, keraslight.kernels, keraslight.layers, keraslight.visualize):
         for name in module.__all__:
             if not inspect.ismodule(getattr(module, name)):
                 found[f"{module.__name__}.{name}"] = getattr(module, name)
-    for report in Report.__subclasses__():
-        if report not in found.values():
-            found[f"{report.__module__}.{report.__name__}"] = report
+    for kind in (Form, *Report.__subclasses__()):
+        if kind not in found.values():
+            found[f"{kind.__module__}.{kind.__name__}"] = kind
     return found
 
 

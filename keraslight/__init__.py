@@ -1,8 +1,9 @@
 """keraslight: light-weight, re-parameterizable CNN backbones for mobile devices on Keras 3."""
 
-from keraslight import layers, models, visualize
+from keraslight import kernels, layers, models, visualize
 from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
+from keraslight.graph.policy import Policy
 from keraslight.quantization.calibrate import calibrate
 from keraslight.quantization.exact import exact_model
 from keraslight.quantization.quantize import quantize_model
@@ -14,11 +15,13 @@ from keraslight.weights.inference import decode_predictions, preprocess_image, p
 from keraslight.weights.model_info import model_info
 
 __all__ = [
+    "Policy",
     "calibrate",
     "decode_predictions",
     "exact_model",
     "export_tflite",
     "fuse",
+    "kernels",
     "layers",
     "load_checkpoint",
     "model_info",

@@ -142,10 +142,10 @@ def RepVGG(
             filters,
             strides,
             groups,
-            se_filters=int(filters * row.se_ratio) if row.se_ratio else None,
+            se_ratio=row.se_ratio,
             se_after=row.se_after,
             activation=activation,
-            deploy=fused,
+            fused=fused,
             name=block_name,
         )
 
