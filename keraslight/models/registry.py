@@ -25,6 +25,12 @@ def register(name: str, builder: Callable, **arguments) -> None:
     _BUILDERS[name] = (builder, arguments)
 
 
+def families() -> list[str]:
+    """Returns the families that have registered networks: the names of their modules, sorted."""
+    modules = (builder.__module__ for builder, _ in _BUILDERS.values())
+    return sorted({module.rpartition(".")[2] for module in modules})
+
+
 def list_models(prefix: str = "") -> list[str]:
     """Returns the names that `create_model` takes.
 
