@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import as_dense, fold_norm
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
+from keraslight.graph.policy import Form
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import (
@@ -53,6 +55,18 @@ class InterleavedGroupBlock(ReparamLayer):
         IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC
         2018, section 3 (https://arxiv.org/abs/1806.00178), as the authors' released graph has it.
     """
+
+    forms = (
+        Form(
+            "interleaved",
+            ("dense", "duplicated", "branches"),
+            float="branches",
+            int8="dense",
+            doc="An expansion in groups whose channels are then interleaved: `dense`, with the "
+            "permutation in its kernel; `duplicated`, in groups on an input that is repeated; or "
+            "`branches`, one block for each group of the projection.",
+        ),
+    )
 
     def __init__(
         self,
@@ -134,10 +148,10 @@ class InterleavedGroupBlock(ReparamLayer):
         each (`"duplicated"`).
         """
         groups, channels = self.groups, self.expand.filters
-        if policy.interleaved == "dense" or channels % (groups[0] * groups[1]):
+        if policy["interleaved"] == "dense" or channels % (groups[0] * groups[1]):
             return self._dense(inputs)
         branches = self._branches()
-        if policy.interleaved == "branches":
+        if policy["interleaved"] == "branches":
             outputs = [
                 self._branch(inputs, branch, 1, f"{self.name}_{index}")
                 for index, branch in enumerate(branches)

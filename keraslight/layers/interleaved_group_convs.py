@@ -5,8 +5,9 @@ import math
 import keras
 import numpy as np
 
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import as_dense
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.initializers import grouped_initializer

@@ -3,7 +3,7 @@
 import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
-from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
+from keraslight.layers.factor_pair import FACTOR_FORMS, FactorPair, FactorSizes, best_window
 from keraslight.layers.normalized_branches import NormalizedBranches
 
 __all__ = ["RefCO"]
@@ -60,6 +60,8 @@ class RefCO(ReparamLayer):
         pair. Their numbers (a fraction bar is lost in the only text found), a normalization in each
         and no activation between the factors are our reading.
     """
+
+    forms = FACTOR_FORMS
 
     def __init__(
         self,

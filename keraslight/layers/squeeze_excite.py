@@ -8,6 +8,11 @@ from keraslight.layers.initializers import conv_initializer
 __all__ = ["SqueezeExcite"]
 
 
+def squeezed_channels(channels: int, se_ratio: float) -> int:
+    """Returns the nearest int to a share of channels, at least 1."""
+    return max(1, round(channels * se_ratio))
+
+
 @keras.saving.register_keras_serializable("keraslight")
 class SqueezeExcite(ReparamLayer):
     """Multiplies every channel by a gate computed from the mean of all channels.

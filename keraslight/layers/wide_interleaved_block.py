@@ -2,8 +2,9 @@
 
 import keras
 
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import as_dense, fold_norm
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, strided_shape

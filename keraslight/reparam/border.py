@@ -14,7 +14,7 @@ ones: tap `(y, x)` of a zero-padded 3x3 over ones tells where that neighbour is 
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import call_with_weights
+from keraslight.graph.copies import call_with_weights
 
 TAPS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 

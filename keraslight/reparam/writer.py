@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import call_with_weights
+from keraslight.graph.copies import call_with_weights
 from keraslight.reparam.border import outside_maps
 from keraslight.reparam.signal import Signal
 

@@ -36,15 +36,15 @@ CASES = [
 ]
 CASES += [
     (kl.RepVGGBlock, {"filters": 16}, [IMAGE], [IMAGE], 8),
-    (kl.RepVGGBlock, {"filters": 8, "strides": 2, "se_filters": 2}, [IMAGE], [(2, 5, 4, 8)], 10),
+    (kl.RepVGGBlock, {"filters": 8, "strides": 2, "se_ratio": 0.25}, [IMAGE], [(2, 5, 4, 8)], 10),
     (
         kl.RepVGGBlock,
-        {"filters": 16, "groups": 4, "se_filters": 2, "se_after": True},
+        {"filters": 16, "groups": 4, "se_ratio": 0.125, "se_after": True},
         [IMAGE],
         [IMAGE],
         12,
     ),
-    (kl.RepVGGBlock, {"filters": 16, "deploy": True}, [IMAGE], [IMAGE], 2),
+    (kl.RepVGGBlock, {"filters": 16, "fused": True}, [IMAGE], [IMAGE], 2),
     (kl.QARepVGGBlock, {"filters": 16}, [IMAGE], [IMAGE], 6),
     (kl.QARepVGGBlock, {"filters": 8, "strides": 2}, [IMAGE], [(2, 5, 4, 8)], 6),
     (kl.ACBConv2D, {"filters": 6, "kernel_size": 3}, [IMAGE], [(2, 9, 8, 6)], 9),
@@ -155,7 +155,7 @@ def test_dynamic_size_and_mixed_precision(cls, config, inputs, expected, weights
         (lambda: kl.EdgeDepthwiseConv2D().build((None, 4, 4, None)), "number of channels"),
         (lambda: kl.RepVGGBlock(6, groups=4), "Received: filters=6, groups=4"),
         (lambda: kl.RepVGGBlock(4, groups=4)(images(1, 4, 4, 6)), "multiple of groups=4"),
-        (lambda: kl.QARepVGGBlock(8, se_filters=2), "use RepVGGBlock"),
+        (lambda: kl.QARepVGGBlock(8, se_ratio=0.25), "use RepVGGBlock"),
         (lambda: kl.ACBConv2D(4, 2), "Received: kernel_size=2"),
         (lambda: kl.ACBConv2D(4, 1), "at least 3"),
         (lambda: kl.ACBConv2D(4, 3, padding="full"), "Received: padding='full'"),
