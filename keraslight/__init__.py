@@ -10,9 +10,9 @@ from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
 from keraslight.reparam.fuse import fuse
 from keraslight.visualize.replace import replace_kernels
-from keraslight.weights.checkpoint import load_checkpoint
 from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
-from keraslight.weights.model_info import model_info
+from keraslight.weights.info import model_info
+from keraslight.weights.load import load_checkpoint
 
 __all__ = [
     "Policy",

@@ -22,7 +22,7 @@ ARROWS = {
     "quantization": {"layers", "graph", "compat", "files", "report"},
     "export": {"reparam", "quantization", "layers", "graph", "compat", "files"},
     "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
-    "weights": {"models", "layers", "graph", "compat", "files", "report"},
+    "weights": {"models", "layers", "graph", "compat", "files", "discover"},
     "visualize": {"models", "layers", "graph", "compat", "files", "report", "canvas"},
 }
 

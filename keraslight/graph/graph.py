@@ -139,13 +139,13 @@ def trace(
         )
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS}. Received: form={form!r}")
-    model = _as_functional(model)
+    model = as_functional(model)
     sized = None if input_shape is None else _sized_inputs(model, input_shape)
     write_out = _WriteOut(form, policy or Policy(), model.operations)
     # what a nested model or layer consists of may hold nested ones again
     while sized is not None or any(_is_nested(operation) for operation in model.operations):
         model = keras.models.clone_model(
-            _as_functional(model),
+            as_functional(model),
             sized,
             clone_function=lambda operation: (
                 operation if _is_nested(operation) else _StandIn.of(operation)
@@ -167,7 +167,7 @@ def _read(model, written_out: int) -> Graph:
         return outputs
 
     model = keras.models.clone_model(
-        _as_functional(model), clone_function=_StandIn.of, call_function=record
+        as_functional(model), clone_function=_StandIn.of, call_function=record
     )
     return Graph(model.input, model.output, calls, written_out)
 
@@ -175,6 +175,13 @@ def _read(model, written_out: int) -> Graph:
 def tensors_in(tree) -> list[keras.KerasTensor]:
     """Returns the symbolic tensors in a nested structure."""
     return [leaf for leaf in keras.tree.flatten(tree) if isinstance(leaf, keras.KerasTensor)]
+
+
+def as_functional(model) -> keras.Model:
+    """Returns a functional model of the same layers and of the same structure."""
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0])
+    return keras.Model(model.input, model.output)
 
 
 def _tensors_first(operation, args, kwargs):
@@ -185,13 +192,6 @@ def _tensors_first(operation, args, kwargs):
             break
         args = (*args, kwargs.pop(name))
     return args, kwargs
-
-
-def _as_functional(model) -> keras.Model:
-    """Returns a functional model of the same layers and of the same structure."""
-    if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs[0], model.outputs[0])
-    return keras.Model(model.input, model.output)
 
 
 def _sized_inputs(model, input_shape):

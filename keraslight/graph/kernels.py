@@ -31,7 +31,7 @@ def norm_scale_shift(norm) -> tuple[np.ndarray, np.ndarray]:
     Example:
     >>> norm = keras.layers.BatchNormalization(epsilon=0.0)
     >>> norm.build((None, 2))
-    >>> norm.set_weights([[2, 2], [1, 1], [3, 3], [4, 4]])  # gamma, beta, mean, variance
+    >>> norm.set_weights(np.array([[2, 2], [1, 1], [3, 3], [4, 4]]))  # gamma, beta, mean, variance
     >>> scale, shift = keraslight.kernels.norm_scale_shift(norm)
     >>> scale.tolist(), shift.tolist()
     ([1.0, 1.0], [-2.0, -2.0])
@@ -59,7 +59,7 @@ def fold_norm(kernel, norm) -> tuple[np.ndarray, np.ndarray]:
     Example:
     >>> norm = keras.layers.BatchNormalization(epsilon=0.0)
     >>> norm.build((None, 1))
-    >>> norm.set_weights([[6], [1], [0], [4]])  # gamma, beta, mean, variance
+    >>> norm.set_weights(np.array([[6], [1], [0], [4]]))  # gamma, beta, mean, variance
     >>> kernel, bias = keraslight.kernels.fold_norm(np.ones((1, 1, 1, 1)), norm)
     >>> kernel.item(), bias.item()
     (3.0, 1.0)

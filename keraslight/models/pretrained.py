@@ -22,7 +22,7 @@ def load_weights(model, weights: str | os.PathLike | None) -> None:
     Args:
         model: a `keraslight.LightModel`, not fused.
         weights: `None` for none, or what the registered loader takes: `"imagenet"`, a path or a
-            url, see `keraslight.weights.checkpoint.load_weights`.
+            url, see `keraslight.weights.load.load_weights`.
     """
     if weights is not None:
         _loaders[0](model, weights)

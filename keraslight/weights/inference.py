@@ -1,4 +1,4 @@
-"""From pixels to what a network takes, and from what it gives to the names of classes."""
+"""From pixels to the input of a network, and from its output to the names of classes."""
 
 import functools
 import importlib.resources
@@ -10,14 +10,15 @@ from keraslight.models.registry import list_models
 from keraslight.weights.preprocessing import IMAGENET, Preprocessing
 from keraslight.weights.registry import published_for
 
+__all__ = ["decode_predictions", "preprocess_image", "preprocess_input"]
+
 
 def preprocessing_of(model) -> Preprocessing:
     """Returns the evaluation preprocessing of a network.
 
     Args:
-        model: a model that keraslight built, or its name. A model knows which weights it was given;
-            a network without published weights is taken to want ImageNet's mean and standard
-            deviation.
+        model: a `keraslight.LightModel`, or the name of one. A model knows which weights were
+            loaded. A network without published weights has ImageNet's usual preprocessing.
 
     Returns:
         A `Preprocessing`.
@@ -31,8 +32,8 @@ def preprocessing_of(model) -> Preprocessing:
         architecture = model.architecture
     else:
         raise ValueError(
-            "`model` must be a model as keraslight builds it, or one of keraslight.list_models(); "
-            f"of one that was fused or converted, the name. Received: model={model!r}"
+            "`model` must be a model as keraslight builds it, or one of keraslight.list_models(). "
+            f"For a fused or converted model pass the name. Received: model={model!r}"
         )
     weights = published_for(architecture)
     if weights is None:
@@ -44,14 +45,14 @@ def preprocessing_of(model) -> Preprocessing:
 
 
 def preprocess_input(x, model):
-    """Normalizes pixels the way a network was trained on them.
+    """Normalizes pixels as in the training of a network.
 
     Args:
         x: array or tensor of RGB pixels in [0, 255], shape `(..., channels)`, of any size.
-        model: a model that keraslight built, or its name.
+        model: a `keraslight.LightModel`, or the name of one.
 
     Returns:
-        A float32 array, for an array, or tensor of the same shape.
+        A float32 array or tensor of the same shape.
 
     Raises:
         ValueError: if the model is not known.
@@ -65,20 +66,19 @@ def preprocess_input(x, model):
 
 
 def preprocess_image(image, model, size: int | None = None):
-    """Does to an image all that was done to those on which the published accuracy was measured.
+    """Resizes, crops and normalizes an image as in the published evaluation of a network.
 
-    The shorter side is scaled, the centre cut out and the pixels normalized. Works on every Keras
-    backend, and inside `tf.data`.
+    It works with every Keras backend, and inside `tf.data`.
 
     Args:
-        image: array or TensorFlow tensor of shape `(height, width, 3)`, or a batch of such, RGB
+        image: array or TensorFlow tensor of shape `(height, width, 3)`, or a batch of them, RGB
             pixels in [0, 255].
-        model: a model that keraslight built, or its name.
-        size: optional height and width wanted, by default those of the published evaluation; the
-            scaling keeps its proportion to them.
+        model: a `keraslight.LightModel`, or the name of one.
+        size: optional int, height and width of the crop. Defaults to those of the published
+            evaluation. The shorter side is resized in proportion.
 
     Returns:
-        A float32 array, for an array, or tensor of shape `(size, size, 3)`, or a batch of such.
+        A float32 array or tensor of shape `(size, size, 3)`, or a batch of them.
 
     Raises:
         ValueError: if the model is not known.
@@ -94,23 +94,23 @@ def preprocess_image(image, model, size: int | None = None):
 
 @functools.cache
 def imagenet_classes() -> tuple[tuple[str, str], ...]:
-    """Returns ImageNet's 1000 classes in order: the WordNet id and the name of each."""
+    """Returns the WordNet id and the name of each of ImageNet's 1000 classes, in order."""
     lines = importlib.resources.files(__package__).joinpath("imagenet_classes.txt").read_text()
     return tuple(tuple(line.split(" ")) for line in lines.splitlines())
 
 
 def decode_predictions(predictions, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Names the most probable ImageNet classes; the names are those of keras.applications.
+    """Returns the most probable ImageNet classes with the names of keras.applications.
 
     Args:
         predictions: array or tensor of shape `(batch, 1000)`.
         top: int, how many classes to return for each image.
 
     Returns:
-        For each image a list of `(WordNet id, name, score)`, the highest score first.
+        A list for each image of `(WordNet id, name, score)`, the highest score first.
 
     Raises:
-        ValueError: if the predictions are not of 1000 classes, or `top` not between 1 and 1000.
+        ValueError: if the predictions do not have 1000 classes, or `top` is not between 1 and 1000.
 
     Example:
     >>> keraslight.decode_predictions(np.eye(1000)[[7]], top=1)
@@ -120,7 +120,7 @@ def decode_predictions(predictions, top: int = 5) -> list[list[tuple[str, str, f
     predictions = keras.ops.convert_to_numpy(predictions)
     if predictions.ndim != 2 or predictions.shape[1] != len(classes):
         raise ValueError(
-            f"`predictions` must be of shape (batch, {len(classes)}), of a network trained on "
+            f"`predictions` must have the shape (batch, {len(classes)}) of a network trained on "
             f"ImageNet. Received: predictions of shape {predictions.shape}"
         )
     if not 1 <= top <= len(classes):

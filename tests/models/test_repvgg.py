@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.weights.repvgg_names import repvgg_tensors, timm_repvgg_tensors
+from keraslight.weights.families.repvgg import official_tensors, timm_tensors
 from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs, randomize_norms, relative_error
 from tests.models.golden_cases import trainable_parameters
@@ -75,8 +75,8 @@ def test_a_deployed_model_exports_and_loads_deployed_checkpoints(tmp_path):
     fused = randomize_norms(logits("a0", 32, classes=3)).fuse()
     built = logits("a0", 32, classes=3, fused=True)
     for naming, key in (
-        (repvgg_tensors, "rbr_reparam"),
-        (timm_repvgg_tensors, "reparam_conv"),
+        (official_tensors, "rbr_reparam"),
+        (timm_tensors, "reparam_conv"),
     ):
         reference = logits("a0", 32, classes=3, fused=True)
         reference.set_weights(fused.get_weights())

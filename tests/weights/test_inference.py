@@ -100,7 +100,9 @@ def test_a_model_knows_its_preprocessing():
 
 def test_weights_of_the_second_source_may_want_another_preprocessing():
     model = keraslight.VGNetG(input_shape=(32, 32, 3))
-    official = next(weights for weights in registry.PUBLISHED if weights.name.startswith("igcv3"))
+    official = next(
+        weights for weights in registry.published_weights() if weights.name.startswith("igcv3")
+    )
     model.architecture = {"name": official.name}
     assert preprocessing_of(model) == official.preprocessing
     model.architecture["weights"] = official.sources[1].file

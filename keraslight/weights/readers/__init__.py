@@ -1,4 +1,4 @@
-"""Reads the tensors of a checkpoint file, whatever its format."""
+"""Reads the tensors of a checkpoint file, whatever its format, without running anything in it."""
 
 import io
 import os
@@ -7,10 +7,10 @@ import pathlib
 import numpy as np
 import safetensors
 
-from keraslight.weights.archive import MAX_BYTES, read_archive
-from keraslight.weights.mxnet_file import read_mxnet
-from keraslight.weights.raw_values import from_raw
-from keraslight.weights.torch_file import read_torch
+from keraslight.weights.messages import printable
+from keraslight.weights.readers.bounds import MAX_BYTES, Budget, from_raw, read_archive, unzip
+from keraslight.weights.readers.mxnet import read_mxnet
+from keraslight.weights.readers.torch import read_torch
 
 SAFETENSORS_DTYPES = {
     "F64": "float64",
@@ -29,22 +29,27 @@ SAFETENSORS_DTYPES = {
 }
 
 
-def read_safetensors(data: bytes) -> dict[str, np.ndarray]:
+def read_safetensors(data: bytes, budget: Budget) -> dict[str, np.ndarray]:
     """Reads a .safetensors file."""
+    header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+    # the library makes objects of the whole header, and copies the values
+    budget.spend(operations=sum(header.count(mark) for mark in (b"{", b"[", b",")), bytes=len(data))
     return {
-        name: from_raw(tensor["data"], SAFETENSORS_DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+        name: from_raw(tensor["data"], SAFETENSORS_DTYPES[tensor["dtype"]], budget).reshape(
+            tensor["shape"]
+        )
         for name, tensor in safetensors.deserialize(data)
     }
 
 
-def read_npz(data: bytes) -> dict[str, np.ndarray]:
+def read_npz(data: bytes, budget: Budget) -> dict[str, np.ndarray]:
     """Reads an .npz archive of plain arrays."""
-    members = read_archive(data)
+    members = read_archive(data, budget)
     return {name.removesuffix(".npy"): _read_npy(member) for name, member in members.items()}
 
 
 def _read_npy(data):
-    # numpy.load makes room for what the header claims, before it looks at what is there
+    # numpy.load allocates what the header claims before it looks at what the file has
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     header = (
@@ -59,17 +64,9 @@ def _read_npy(data):
     return values.reshape(shape, order="F" if column_major else "C")
 
 
-def read_zipped_torch(data: bytes) -> dict[str, np.ndarray]:
+def read_zipped_torch(data: bytes, budget: Budget) -> dict[str, np.ndarray]:
     """Reads a PyTorch checkpoint that is the one member of a zip archive."""
-    return read_torch(unzip(data))
-
-
-def unzip(data: bytes) -> bytes:
-    """Returns the one member of a zip archive."""
-    members = list(read_archive(data).values())
-    if len(members) != 1:
-        raise ValueError(f"The archive has {len(members)} members instead of one.")
-    return members[0]
+    return read_torch(unzip(data, budget), budget)
 
 
 READERS = {
@@ -81,9 +78,7 @@ READERS = {
     ".pth.zip": read_zipped_torch,
     ".params": read_mxnet,
 }
-
-
-# read by Keras itself, see keras_file.py
+# Keras itself reads these, see load.py
 KERAS_SUFFIX = ".weights.h5"
 
 
@@ -93,14 +88,34 @@ def suffix_of(name: str) -> str:
     for suffix in suffixes:
         if name.lower().endswith(suffix):
             return suffix
-    raise ValueError(f"A checkpoint must be one of {suffixes}. Received: '{name}'")
+    raise ValueError(f"A checkpoint must be one of {suffixes}. Received: {name!r}")
+
+
+def budget_of(path: pathlib.Path) -> Budget:
+    """Returns what reading a file may cost.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is larger than any checkpoint.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no checkpoint at that path. Received: path={str(path)!r}"
+        )
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"No checkpoint of these networks is larger than {MAX_BYTES} bytes. "
+            f"Received: path={str(path)!r}, of {size} bytes"
+        )
+    return Budget(size)
 
 
 def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads every tensor of a checkpoint.
 
-    Nothing in a file can make this run code, read or write other files, or take much more memory
-    than the file has bytes.
+    Nothing in a file can make this run code, or read or write other files. Time and memory are
+    bounded by the size of the file.
 
     Args:
         path: path of a .safetensors, .npz, .pth, .pt, .bin, .pth.zip or .params file.
@@ -114,16 +129,10 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     path = pathlib.Path(path)
     suffix = suffix_of(path.name)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no checkpoint at that path. Received: path='{path}'")
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(
-            f"No checkpoint of these networks is larger than {MAX_BYTES} bytes. "
-            f"Received: path='{path}', of {path.stat().st_size} bytes"
-        )
+    budget = budget_of(path)
     try:
-        return READERS[suffix](path.read_bytes())
+        return READERS[suffix](path.read_bytes(), budget)
     except Exception as error:
         raise ValueError(
-            f"The file cannot be read as {suffix}: {error} Received: path='{path}'"
+            f"The file cannot be read as {suffix}: {printable(error)} Received: path={str(path)!r}"
         ) from error

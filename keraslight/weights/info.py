@@ -1,4 +1,4 @@
-"""What there is to know of a network, on one card."""
+"""The facts about a network on one card."""
 
 import dataclasses
 import math
@@ -9,6 +9,8 @@ from keraslight.models.cost import count_macs
 from keraslight.models.registry import create_model
 from keraslight.weights.inference import preprocessing_of
 from keraslight.weights.registry import published_for
+
+__all__ = ["model_info"]
 
 
 class ModelInfo(dict):
@@ -21,18 +23,18 @@ class ModelInfo(dict):
 
 
 def model_info(model: str | keras.Model) -> ModelInfo:
-    """Returns what there is to know of a network; print it to have it as a card.
+    """Returns the facts about a network: size, cost, published accuracy, licence and sources.
 
     Args:
-        model: a model that keraslight built, or its name, one of `keraslight.list_models()`.
+        model: a `keraslight.LightModel`, or the name of one, see `keraslight.list_models`.
 
     Returns:
-        A dict with the name and the version of the network; its parameters, trainable parameters,
-        multiply-adds (`None` where the input's size is open) and size in bytes as float32; its
-        preprocessing; and of its published weights the top-1 accuracy on ImageNet in percent, who
-        measured it, the licence and the sources, each with url, file, naming of the tensors and
-        what can be verified of it. Of a network without published weights these are `None`, and
-        the sources empty.
+        A dict that prints as a card. It has the name and the version of the network; its
+        parameters, trainable parameters, multiply-adds (`None` if the size of the input is open)
+        and size in bytes as float32; its preprocessing; the top-1 accuracy of its published
+        weights on ImageNet in percent, who measured it, their licence and their sources, each with
+        url, file, naming of the tensors and what can be verified. If no weights were published for
+        exactly this network, these are `None`, and the sources are empty.
 
     Raises:
         ValueError: if the model is not known.

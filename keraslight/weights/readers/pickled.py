@@ -1,11 +1,15 @@
-"""Reads a pickle as data: its instructions are interpreted here, so nothing in it can be run.
+"""Reads a pickle as data, without running anything in it.
 
-The `pickle` module is not used. Of what a pickle may ask for by name only PyTorch's tensors and
-ordered dicts are known; anything else, a function to call above all, is refused by that name.
+A pickle is a list of instructions. The `pickle` module is not used: `_PickleReader` interprets the
+instructions that `torch.save` writes. A pickle may ask for objects by name. Only PyTorch's tensors
+and ordered dicts are known here; the reader refuses every other name, such as a function to call.
 """
 
 import pickletools
 from typing import NamedTuple
+
+from keraslight.weights.messages import printable
+from keraslight.weights.readers.bounds import Budget
 
 TENSOR_BUILDERS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 PARAMETER_BUILDER = "torch._utils._rebuild_parameter"
@@ -32,10 +36,13 @@ ARGUMENT_IS_THE_VALUE = {
 }
 TUPLE_SIZES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 MARK = object()
+# no tensor has more axes, no number in a checkpoint more bytes (the file's magic number has 10)
+MAX_AXES = 16
+MAX_NUMBER = 2**80
 
 
 class Name(NamedTuple):
-    """Something a pickle refers to by module and name; a mere label, which cannot be called."""
+    """Something that a pickle refers to by module and name. It is a label, nothing to call."""
 
     name: str
 
@@ -50,7 +57,7 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """A view of a storage; offset and strides are counted in elements."""
+    """A view of a storage. Offset and strides count elements."""
 
     storage: Storage
     offset: int
@@ -58,22 +65,25 @@ class Tensor(NamedTuple):
     strides: tuple[int, ...]
 
 
-def read_pickle(stream, storages: list | None = None):
-    """Reads one pickle from a binary stream, which is left just behind it.
+def read_pickle(stream, budget: Budget, storages: list | None = None):
+    """Reads one pickle from a binary stream and leaves the stream just behind it.
 
     Args:
         stream: a seekable binary stream.
-        storages: optional list, to which every `Storage` that the pickle refers to is added.
+        budget: pays for every instruction.
+        storages: optional list. Every `Storage` that the pickle refers to is added to it.
 
     Returns:
         What was pickled, made of dicts, lists, tuples, numbers, strings, `None`, `Storage`s and
         `Tensor`s.
 
     Raises:
-        ValueError: if the pickle asks for anything else, or is damaged.
+        ValueError: if the pickle asks for anything else, is damaged, or costs more than the budget
+            allows.
     """
-    reader = _PickleReader([] if storages is None else storages)
+    reader = _PickleReader(budget, [] if storages is None else storages)
     for opcode, argument, _ in pickletools.genops(stream):
+        budget.spend(operations=1)
         if opcode.name == "STOP":
             return reader.pop()
         reader.step(opcode.name, argument)
@@ -81,9 +91,15 @@ def read_pickle(stream, storages: list | None = None):
 
 
 class _PickleReader:
-    """The stack and the memory of a pickle, and what its instructions do to them."""
+    """The stack and the memory of a pickle, and what its instructions do to them.
 
-    def __init__(self, storages):
+    An instruction pushes or takes what it finds on the stack, which costs no more than the
+    instructions that put it there. An instruction that looks at all items of one object pays for
+    each of them: the pickle may recall the same object again and again.
+    """
+
+    def __init__(self, budget, storages):
+        self.budget = budget
         self.stack = []
         self.memo = {}
         self.storages = storages
@@ -94,6 +110,8 @@ class _PickleReader:
             case "PROTO" | "FRAME":
                 pass
             case _ if opcode in ARGUMENT_IS_THE_VALUE:
+                if type(argument) is int and abs(argument) >= MAX_NUMBER:
+                    raise ValueError("The pickle has a number that is too large.")
                 push(argument)
             case _ if opcode in CONSTANTS:
                 push(CONSTANTS[opcode])
@@ -126,9 +144,9 @@ class _PickleReader:
             case "STACK_GLOBAL":
                 push(_name(*[self.pop(), self.pop()][::-1]))
             case "REDUCE":
-                push(_build(*[self.pop(), self.pop()][::-1]))
+                push(self.build(*[self.pop(), self.pop()][::-1]))
             case "BUILD":
-                # attributes of an ordered dict: PyTorch's notes on the versions of its modules
+                # attributes of an ordered dict: the versions of PyTorch's modules
                 self.pop()
                 self.top(dict)
             case "BINPERSID":
@@ -164,61 +182,78 @@ class _PickleReader:
             raise ValueError("The pickle refers to something that it did not define.")
         return self.memo[index]
 
+    def build(self, function, arguments):
+        if type(function) is Name and type(arguments) is tuple:
+            if function.name in TENSOR_BUILDERS:
+                return _tensor(*arguments[:4])
+            if function.name == PARAMETER_BUILDER and arguments and type(arguments[0]) is Tensor:
+                return arguments[0]
+            if function.name == ORDERED_DICT:
+                return self.ordered_dict(*arguments[:1])
+        raise ValueError("The pickle calls something in a way that PyTorch does not.")
+
+    def ordered_dict(self, pairs=()):
+        if type(pairs) not in (list, tuple):
+            raise ValueError("The pickle has an ordered dict of something other than pairs.")
+        self.budget.spend(operations=len(pairs))
+        items = {}
+        for pair in pairs:
+            if type(pair) not in (list, tuple) or len(pair) != 2:
+                raise ValueError("The pickle has an ordered dict of something other than pairs.")
+            _update(items, pair)
+        return items
+
 
 def _name(module, name):
     if not isinstance(module, str) or not isinstance(name, str):
         raise ValueError("The pickle refers to something that is not a name.")
     name = f"{module}.{name}"
     if name not in KNOWN:
-        raise ValueError(f"The pickle asks for {name[:200]}, which has no place in a checkpoint.")
+        raise ValueError(
+            f"The pickle asks for {printable(name)}, which has no place in a checkpoint."
+        )
     return Name(name)
-
-
-def _build(function, arguments):
-    if isinstance(function, Name) and isinstance(arguments, tuple):
-        if function.name in TENSOR_BUILDERS:
-            return _tensor(*arguments[:4])
-        if function.name == PARAMETER_BUILDER and isinstance(arguments[0], Tensor):
-            return arguments[0]
-        if function.name == ORDERED_DICT:
-            items = {}
-            for pair in arguments[0] if arguments else ():
-                _update(items, pair)
-            return items
-    raise ValueError("The pickle calls something in a way that PyTorch does not.")
 
 
 def _update(items, keys_and_values):
     if len(keys_and_values) % 2:
         raise ValueError("The pickle has a key without a value.")
     for key, value in zip(keys_and_values[::2], keys_and_values[1::2], strict=True):
-        # a key that is a nest of tuples may take ages to hash
+        # hashing a key that is a nest of tuples may take forever
         if not isinstance(key, str | int):
             raise ValueError("The pickle has a dict whose keys are neither strings nor numbers.")
         items[key] = value
 
 
 def _storage(reference):
-    kind, dtype, key, _, size, *view = reference
-    if kind != "storage" or not isinstance(dtype, Name) or dtype.name not in STORAGE_DTYPES:
-        raise ValueError("The pickle refers to values outside of it in an unknown way.")
+    # ("storage", type, key, device, size), and in the oldest files the part that a tensor sees
+    unknown = ValueError("The pickle refers to values outside of it in an unknown way.")
+    if type(reference) is not tuple or len(reference) not in (5, 6):
+        raise unknown
+    kind, dtype, key, _, size = reference[:5]
     offset = 0
-    if view and view[0] is not None:
-        _, offset, size = view[0]
-    if not isinstance(key, str) or not _are_counts(offset, size):
-        raise ValueError("The pickle refers to values outside of it in an unknown way.")
+    if len(reference) == 6 and reference[5] is not None:
+        if type(reference[5]) is not tuple or len(reference[5]) != 3:
+            raise unknown
+        _, offset, size = reference[5]
+    if kind != "storage" or type(dtype) is not Name or dtype.name not in STORAGE_DTYPES:
+        raise unknown
+    if type(key) is not str or not _are_counts(offset, size):
+        raise unknown
     return Storage(STORAGE_DTYPES[dtype.name], key, offset, size)
 
 
 def _tensor(storage, offset, shape, strides):
     if (
-        not isinstance(storage, Storage)
+        type(storage) is not Storage
+        or type(shape) is not tuple
+        or type(strides) is not tuple
+        or not len(shape) == len(strides) <= MAX_AXES
         or not _are_counts(offset, *shape, *strides)
-        or len(shape) != len(strides)
     ):
         raise ValueError("The pickle has a tensor of no sensible form.")
-    return Tensor(storage, offset, tuple(shape), tuple(strides))
+    return Tensor(storage, offset, shape, strides)
 
 
 def _are_counts(*numbers):
-    return all(type(number) is int and number >= 0 for number in numbers)
+    return all(type(number) is int and 0 <= number < 2**63 for number in numbers)

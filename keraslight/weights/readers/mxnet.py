@@ -5,13 +5,15 @@ import struct
 
 import numpy as np
 
-from keraslight.weights.raw_values import from_raw, item_size
+from keraslight.weights.readers.bounds import Budget, from_raw, item_size
 
 LIST_MAGIC = 0x112
-# how an array starts: the oldest files have its number of dimensions in this place
+# how an array starts; the oldest files have the number of dimensions in this place
 MAGIC_V1, MAGIC_V2, MAGIC_V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 MAX_DIMENSIONS = 32
 DENSE = 0
+# what reading an array or a name costs
+OPERATIONS_PER_ITEM = 8
 DTYPES = (
     *("float32", "float64", "float16", "uint8", "int32", "int8", "int64"),
     *("bool", "int16", "uint16", "uint32", "uint64", "bfloat16"),
@@ -19,24 +21,25 @@ DTYPES = (
 PREFIXES = ("arg:", "aux:")
 
 
-def read_mxnet(data: bytes) -> dict[str, np.ndarray]:
+def read_mxnet(data: bytes, budget: Budget) -> dict[str, np.ndarray]:
     """Reads the arrays of a file that MXNet's `nd.save` wrote, in all versions of its format.
 
     Args:
         data: the bytes of the file.
+        budget: pays for the arrays and their names.
 
     Returns:
         A dict from names, without their prefixes `"arg:"` and `"aux:"`, to arrays.
 
     Raises:
-        ValueError: if the file is damaged, its arrays have no names or are sparse.
+        ValueError: if the file is damaged, or its arrays have no names or are sparse.
     """
     reader = _Reader(data)
     if reader.number("Q") != LIST_MAGIC:
         raise ValueError("The file is not an MXNet parameter file.")
     reader.number("Q")
-    arrays = [_array(reader) for _ in range(reader.count())]
-    names = [reader.take(reader.number("Q")).decode() for _ in range(reader.count())]
+    arrays = [_array(reader, budget) for _ in range(reader.count(budget))]
+    names = [reader.take(reader.number("Q")).decode() for _ in range(reader.count(budget))]
     if len(names) != len(arrays):
         raise ValueError(f"The file has {len(arrays)} arrays and {len(names)} names.")
     for prefix in PREFIXES:
@@ -44,7 +47,7 @@ def read_mxnet(data: bytes) -> dict[str, np.ndarray]:
     return dict(zip(names, arrays, strict=True))
 
 
-def _array(reader):
+def _array(reader, budget):
     magic = reader.number("I")
     if magic in (MAGIC_V2, MAGIC_V3) and reader.number("i") != DENSE:
         raise ValueError("The file has a sparse array.")
@@ -58,11 +61,11 @@ def _array(reader):
     if kind >= len(DTYPES):
         raise ValueError(f"The file has an array of the unknown type {kind}.")
     size = math.prod(shape) * item_size(DTYPES[kind])
-    return from_raw(reader.take(size), DTYPES[kind]).reshape(shape)
+    return from_raw(reader.take(size), DTYPES[kind], budget).reshape(shape)
 
 
 class _Reader:
-    """Takes numbers and bytes from a buffer, one after the other."""
+    """Takes numbers and bytes from a buffer, one after another."""
 
     def __init__(self, data):
         self.data = memoryview(data)
@@ -77,8 +80,7 @@ class _Reader:
     def number(self, kind):
         return struct.unpack(f"<{kind}", self.take(struct.calcsize(f"<{kind}")))[0]
 
-    def count(self):
+    def count(self, budget):
         count = self.number("Q")
-        if count > len(self.data):
-            raise ValueError("The file is cut short, or damaged.")
+        budget.spend(operations=OPERATIONS_PER_ITEM * count)
         return count
