@@ -10,11 +10,13 @@ from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
 from keraslight.reparam.fuse import fuse
 from keraslight.visualize.replace import replace_kernels
+from keraslight.weights.download import DownloadError
 from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
 from keraslight.weights.info import model_info
 from keraslight.weights.load import load_checkpoint
 
 __all__ = [
+    "DownloadError",
     "Policy",
     "calibrate",
     "decode_predictions",

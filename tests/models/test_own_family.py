@@ -11,6 +11,8 @@ import pytest
 import keraslight
 from keraslight.discover import public_names
 from keraslight.models import registry
+from keraslight.weights.names import tensor_map
+from keraslight.weights.registry import FAMILIES
 from tests.helpers import images, outputs, randomize_norms, relative_error
 from tests.models import golden_cases
 
@@ -25,13 +27,15 @@ WITHOUT_GOLDEN_CASE = {
 def tiny_net(monkeypatch):
     """Puts the files of the family where they would lie in keraslight, and takes them out again."""
     monkeypatch.setattr(registry, "_BUILDERS", dict(registry._BUILDERS))
-    for package in ("layers", "models"):
+    for package in ("layers", "models", "weights.families"):
         module = importlib.import_module(f"keraslight.{package}")
-        monkeypatch.setattr(module, "__path__", [*module.__path__, str(FILES / package)])
+        folder = FILES / package.rpartition(".")[2]
+        monkeypatch.setattr(module, "__path__", [*module.__path__, str(folder)])
         for name, value in public_names(f"keraslight.{package}").items():
             monkeypatch.setattr(module, name, value, raising=False)
     yield
-    for name in [name for name in sys.modules if "tiny" in name]:
+    del FAMILIES["tiny_net"]
+    for name in [name for name in sys.modules if name.startswith("keraslight.") and "tiny" in name]:
         del sys.modules[name]
 
 
@@ -65,6 +69,27 @@ def test_the_family_has_features_and_a_pyramid():
     }
     features = keraslight.feature_extractor(randomize_norms(model))
     assert relative_error(features, keraslight.fuse(features), images(1, 32, 32, 3)) <= 1e-5
+
+
+@pytest.mark.usefixtures("tiny_net")
+def test_the_family_loads_files_with_the_authors_names(tmp_path):
+    model = randomize_norms(build())
+    tensors = {
+        name: entry.to_published(np.asarray(entry.variable))
+        for name, entry in tensor_map(model).items()
+    }
+    np.savez(tmp_path / "tiny.npz", **tensors)
+    loaded = build(weights=tmp_path / "tiny.npz")
+    x = images(2, 32, 32, 3)
+    np.testing.assert_array_equal(outputs(loaded, x)[0], outputs(model, x)[0])
+
+
+@pytest.mark.usefixtures("tiny_net")
+def test_the_published_accuracy_is_that_of_the_network_as_published():
+    assert keraslight.model_info(build())["top1"] == 12.3
+    assert keraslight.model_info(build(activation="silu"))["top1"] is None
+    with pytest.raises(ValueError, match=r"without activation='silu'"):
+        build(activation="silu", weights="imagenet")
 
 
 def families_without_golden_case():

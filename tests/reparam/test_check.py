@@ -39,9 +39,7 @@ def test_a_fault_in_a_small_channel_is_found(large):
 def test_a_fault_behind_a_relu_that_lets_nothing_through_is_found(bias):
     bias = np.full(4, bias)
     with pytest.raises(ValueError, match="was refused"):
-        check_equal(
-            dense(kernel(), bias, "relu"), dense(3 * kernel(), 3 * bias, "relu"), TOLERANCE
-        )
+        check_equal(dense(kernel(), bias, "relu"), dense(3 * kernel(), 3 * bias, "relu"), TOLERANCE)
 
 
 def test_a_fault_in_one_channel_that_is_0_at_first_is_found():
