@@ -16,7 +16,13 @@ import numpy as np
 
 from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
-from keraslight.quantization.linear import QuantizedLinear, amplitude, bias_step, quantized_kernel
+from keraslight.quantization.linear import (
+    QuantizedLinear,
+    amplitude,
+    bias_step,
+    quantized_bias,
+    quantized_kernel,
+)
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.rules import constant_calls
 
@@ -68,8 +74,13 @@ class ExactModel(keras.Model):
         super().__init__(name=f"{model.name}_exact")
         graph = trace(model)
         self._graph = lambda: graph  # hidden from attribute tracking: its layers are not ours
+        ranges = {
+            id(call.outputs[1]): call.operation.range
+            for call in graph.calls
+            if isinstance(call.operation, FakeQuantize)
+        }
         weights = {
-            call.operation: LinearWeights.of(call.operation)
+            id(call): LinearWeights.of(call.operation, ranges[id(call.inputs[1])])
             for call in graph.calls
             if isinstance(call.operation, QuantizedLinear)
         }
@@ -222,19 +233,26 @@ class LinearWeights:
 
     parts: list
     bias: np.ndarray | None
-    amplitude: np.ndarray
     scale: np.ndarray
 
     @classmethod
-    def of(cls, layer: QuantizedLinear) -> "LinearWeights":
-        """Returns the integers of a layer; the bias is rounded where the input's scale is known."""
+    def of(cls, layer: QuantizedLinear, input_range: tuple[float, float]) -> "LinearWeights":
+        """Returns the integers of a layer that reads a tensor of the given range."""
         kernel = ops.convert_to_tensor(layer.flat_kernel())
-        largest = amplitude(kernel, layer.per_channel)
+        bias = ops.convert_to_tensor(layer.bias) if layer.use_bias else None
+        input_range = np.asarray(input_range, "float32")
+        largest = amplitude(kernel, layer.per_channel, bias, input_range)
         amplitudes = ops.convert_to_numpy(largest)
-        scale = (np.float64(amplitudes) * 2 / 254).astype("float32")
+        kernel_step = np.float64(amplitudes) * 2 / 254
+        scale = kernel_step.astype("float32")
         rounded = ops.convert_to_numpy(quantized_kernel(kernel, largest))
         integers = np.clip(np.round(rounded / scale), -127, 127).astype("float32")
-        bias = ops.convert_to_numpy(layer.bias) if layer.use_bias else None
+        if bias is not None:
+            step = bias_step(input_range, amplitudes)
+            rounded = np.float64(ops.convert_to_numpy(quantized_bias(bias, step)))
+            # the converter divides in float64, which counts where a bias has more than 24 bits
+            low, high = np.float64(input_range)
+            bias = np.round(rounded / ((high - low) / 255 * kernel_step)).astype("int32")
         axes = tuple(range(integers.ndim - 1))
         if np.abs(integers).sum(axis=axes).max() * 255 < EXACT_IN_FLOAT32:
             parts = [(1, integers)]
@@ -243,7 +261,7 @@ class LinearWeights:
             parts = [(16, (integers - low) / 16), (1, low)]
         shape = layer.kernel.shape
         parts = [(factor, part.reshape(shape)) for factor, part in parts]
-        return cls(parts, bias, amplitudes, scale)
+        return cls(parts, bias, scale)
 
     def sums(self, layer: QuantizedLinear, x: Int8) -> Sums:
         """Returns what the layer sums up."""
@@ -253,8 +271,7 @@ class LinearWeights:
             sums = layer.linear(x.steps, ops.convert_to_tensor(part))
             total = total + factor * ops.cast(sums, "int32")
         if self.bias is not None:
-            step = bias_step(np.asarray(x.grid.ends, "float32"), self.amplitude)
-            total = total + np.round(self.bias / step).astype("int32")
+            total = total + self.bias
         return Sums(total, scale)
 
 
@@ -300,7 +317,7 @@ class Interpreter:
         if isinstance(operation, FakeQuantize):
             return self.quantize(operation, args[0])
         if isinstance(operation, QuantizedLinear):
-            return self.weights[operation].sums(operation, args[0][0])
+            return self.weights[id(call)].sums(operation, args[0][0])
         if id(call) in self.constants:
             return self.constant(call, args, kwargs)
         rule = RULES.get(type(operation).__name__)

@@ -5,7 +5,10 @@ import numpy as np
 
 from keraslight.layers.grouped_pointwise_conv2d import multiply_in_groups
 
+# no kernel has a smaller amplitude, so that its scale is not zero
 FLOAT_TINY = 1e-6
+# biases stay below half of what int32 holds; the other half is for the sums they are added to
+LARGEST_BIAS = 2**30
 # an int8 tensor has 255 steps, a symmetric kernel 127 on either side of zero
 PER_INPUT_STEP = np.float32(1 / 255)
 PER_KERNEL_STEP = np.float32(1 / 127)
@@ -19,11 +22,23 @@ def quantized_kernel(kernel, amplitude):
     )
 
 
-def amplitude(kernel, per_channel: bool):
-    """Returns the largest absolute weight, per last axis or of the whole tensor."""
+def amplitude(kernel, per_channel: bool, bias=None, input_range=None):
+    """Returns the largest weight that the int8 kernel can hold, per last axis or for the tensor.
+
+    It is the largest absolute weight, or more where the bias would need more than 30 bits: the
+    step of the int32 bias is the step of the input times that of the kernel, and the kernel of a
+    dead channel may be zero.
+    """
     axes = tuple(range(len(kernel.shape) - 1)) if per_channel else None
-    largest = keras.ops.max(keras.ops.abs(kernel), axis=axes)
-    return keras.ops.stop_gradient(keras.ops.maximum(largest, FLOAT_TINY))
+    largest = keras.ops.maximum(keras.ops.max(keras.ops.abs(kernel), axis=axes), FLOAT_TINY)
+    if bias is not None:
+        magnitude = keras.ops.abs(keras.ops.cast(bias, "float32"))
+        magnitude = magnitude if per_channel else keras.ops.max(magnitude)
+        smallest_step = magnitude * np.float32(1 / LARGEST_BIAS)
+        # the same product as in `bias_step`, solved for the amplitude
+        needed = smallest_step * keras.ops.reciprocal(bias_step(input_range, np.float32(1)))
+        largest = keras.ops.maximum(largest, keras.ops.cast(needed, largest.dtype))
+    return keras.ops.stop_gradient(largest)
 
 
 def bias_step(input_range, amplitude):
@@ -62,7 +77,8 @@ class QuantizedLinear:
     def call(self, inputs, training=None):
         x, input_range = inputs
         kernel = self.flat_kernel()
-        largest = amplitude(kernel, self.per_channel)
+        bias = self.bias if self.use_bias else None
+        largest = amplitude(kernel, self.per_channel, bias, input_range)
         kernel = keras.ops.reshape(quantized_kernel(kernel, largest), self.kernel.shape)
         outputs = self.linear_in_training(x, kernel) if training else self.linear(x, kernel)
         if not self.use_bias:
