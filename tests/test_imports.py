@@ -12,14 +12,16 @@ ROOT = pathlib.Path(keraslight.__file__).parent
 ARROWS = {
     "files": set(),
     "compat": set(),
+    "canvas": set(),
+    "report": {"canvas"},
     "graph": {"files", "compat"},
     "layers": {"graph", "compat"},
     "reparam": {"layers", "graph", "compat"},
-    "quantization": {"layers", "graph", "compat", "files"},
+    "quantization": {"layers", "graph", "compat", "files", "report"},
     "export": {"reparam", "quantization", "layers", "graph", "compat", "files"},
-    "models": {"reparam", "layers", "graph", "compat"},
-    "weights": {"models", "layers", "graph", "compat", "files"},
-    "visualize": {"models", "layers", "graph", "compat", "files"},
+    "models": {"reparam", "layers", "graph", "compat", "report"},
+    "weights": {"models", "layers", "graph", "compat", "files", "report"},
+    "visualize": {"models", "layers", "graph", "compat", "files", "report", "canvas"},
 }
 
 

@@ -1,19 +1,17 @@
-"""Pictures that read well on light and on dark pages alike."""
+"""Figures that are easy to read on light and on dark pages."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# a grey of about the same contrast to white and to a dark page
+# a grey whose contrast to white and to a dark page is about the same
 INK = "#767676"
 STYLE = {
     "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "savefig.facecolor": "none",
     "legend.frameon": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -25,15 +23,15 @@ DPI = 120
 
 
 @contextlib.contextmanager
-def canvas(
-    width: float, height: float, path: str | os.PathLike | None = None
-) -> Iterator["Figure"]:
-    """Gives a figure to draw on, which is then written to a file.
+def canvas(width: float, height: float) -> Iterator["Figure"]:
+    """Yields a new matplotlib figure with a transparent background.
+
+    Everything that is drawn inside the `with` block has the style of the project. Save the figure
+    with `figure.savefig(path)`, inside the block or after it.
 
     Args:
         width: float, in inches.
         height: float, in inches.
-        path: optional path of the picture, whose ending says its kind.
 
     Raises:
         ImportError: if matplotlib is not installed.
@@ -42,9 +40,9 @@ def canvas(
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("Pictures need matplotlib: pip install keraslight[visualize]") from error
+        raise ImportError(
+            "Figures need matplotlib: pip install keraslight[visualize]. "
+            f"Received: {type(error).__name__}: {error}"
+        ) from error
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-        yield figure
-        if path is not None:
-            figure.savefig(path)
+        yield Figure(figsize=(width, height), dpi=DPI, layout="constrained")
