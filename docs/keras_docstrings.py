@@ -4,6 +4,8 @@ import re
 
 import griffe
 
+# packages whose public names are those in `__all__` of their modules
+PACKAGES = ("layers",)
 # a section whose name stands alone on its line; its text is not indented
 EXAMPLE = re.compile(r"^Example:\n(.*?)(?=^Reference:|\Z)", re.MULTILINE | re.DOTALL)
 # sections that the tool does not know
@@ -19,6 +21,13 @@ def to_google(text: str) -> str:
     return REFERENCE.sub(lambda found: "**Reference:** " + _joined(found[1]), text)
 
 
+def _listed_names(package):
+    """Yields the names in `__all__` of a package's modules, and their paths."""
+    for module in package.modules.values():
+        for name in module.exports or ():
+            yield str(name).strip("'\""), f"{module.path}.{name}"
+
+
 def _indented(text):
     return "\n".join(f"    {line}" if line else line for line in text.strip().splitlines())
 
@@ -32,7 +41,13 @@ def _joined(text):
 
 
 class KerasDocstrings(griffe.Extension):
-    """Rewrites every docstring before it is parsed."""
+    """Rewrites every docstring before it is parsed, and adds names that are collected on import."""
+
+    def on_package(self, *, pkg, **kwargs):
+        """Called once a whole package was read, without importing it."""
+        for name in PACKAGES:
+            for value, path in _listed_names(pkg[name]):
+                pkg[name].set_member(value, griffe.Alias(value, path, parent=pkg[name]))
 
     def on_instance(self, *, obj, **kwargs):
         """Called for every module, class, function and attribute."""

@@ -10,16 +10,17 @@ import keraslight
 ROOT = pathlib.Path(keraslight.__file__).parent
 # what each package may import; a package may always import from itself
 ARROWS = {
+    "discover": set(),
     "files": set(),
     "compat": set(),
     "canvas": set(),
     "report": {"canvas"},
     "graph": {"files", "compat"},
-    "layers": {"graph", "compat"},
+    "layers": {"graph", "compat", "discover"},
     "reparam": {"layers", "graph", "compat"},
-    "quantization": {"layers", "graph", "compat", "files", "report"},
+    "quantization": {"layers", "graph", "compat", "files", "report", "discover"},
     "export": {"reparam", "quantization", "layers", "graph", "compat", "files"},
-    "models": {"reparam", "layers", "graph", "compat", "report"},
+    "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
     "weights": {"models", "layers", "graph", "compat", "files", "report"},
     "visualize": {"models", "layers", "graph", "compat", "files", "report", "canvas"},
 }

@@ -6,6 +6,8 @@ from keraslight.graph.kernels import centred, fold_norm
 from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.parts import batch_normalization, conv2d, zero_padding
 
+__all__ = ["ACBConv2D"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class ACBConv2D(ReparamLayer):

@@ -6,6 +6,8 @@ import numpy as np
 from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.parts import conv2d
 
+__all__ = ["ChannelShuffle"]
+
 
 def shuffled(channels: int, groups: int) -> np.ndarray:
     """Returns the channel of the input that stands at each place of the output."""

@@ -6,6 +6,8 @@ from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.initializers import conv_initializer
 from keraslight.layers.parts import batch_normalization
 
+__all__ = ["ConvActNorm"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class ConvActNorm(ReparamLayer):

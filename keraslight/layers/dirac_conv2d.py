@@ -6,6 +6,8 @@ import numpy as np
 from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.initializers import conv_initializer
 
+__all__ = ["DiracConv2D"]
+
 TINY = 1e-12
 
 

@@ -7,6 +7,8 @@ from keraslight.layers.gaussian_depthwise_conv2d import GaussianDepthwiseConv2D
 from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.pointwise import Pointwise
 
+__all__ = ["DownsamplingBlock"]
+
 DOWNSAMPLINGS = ("gaussian", "signed_gaussian", "learned")
 
 

@@ -5,6 +5,8 @@ import numpy as np
 
 from keraslight.layers.fixed_depthwise_conv2d import FixedDepthwiseConv2D, gaussian_kernel
 
+__all__ = ["EdgeDepthwiseConv2D"]
+
 SOBEL_Y = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]]) / 2
 SOBEL_X = SOBEL_Y.T
 LAPLACE_8 = np.array([[-1, -2, -1], [-2, 12, -2], [-1, -2, -1]]) / 12

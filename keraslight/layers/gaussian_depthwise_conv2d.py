@@ -5,6 +5,8 @@ import numpy as np
 
 from keraslight.layers.fixed_depthwise_conv2d import FixedDepthwiseConv2D, gaussian_kernel
 
+__all__ = ["GaussianDepthwiseConv2D"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class GaussianDepthwiseConv2D(FixedDepthwiseConv2D):

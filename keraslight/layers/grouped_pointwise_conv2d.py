@@ -7,6 +7,8 @@ from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.initializers import conv_initializer
 from keraslight.layers.parts import conv2d, strided_shape
 
+__all__ = ["GroupedPointwiseConv2D"]
+
 # up to so many groups one product with a block-diagonal matrix is faster than one per group
 MAX_GROUPS_AS_ONE = 4
 

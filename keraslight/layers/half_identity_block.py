@@ -8,6 +8,8 @@ from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.parts import batch_normalization
 from keraslight.layers.pointwise import Pointwise
 
+__all__ = ["HalfIdentityBlock"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class HalfIdentityBlock(ReparamLayer):

@@ -15,6 +15,8 @@ from keraslight.layers.parts import (
     zero_padding,
 )
 
+__all__ = ["InterleavedGroupBlock"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class InterleavedGroupBlock(ReparamLayer):

@@ -12,6 +12,8 @@ from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.initializers import grouped_initializer
 from keraslight.layers.parts import conv2d, depthwise_conv2d, strided_shape, zero_padding
 
+__all__ = ["IGCV1Conv2D", "IGCV2Conv2D"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class IGCV1Conv2D(ReparamLayer):

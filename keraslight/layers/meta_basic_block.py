@@ -10,6 +10,8 @@ from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2
 from keraslight.layers.refco import RefCO
 from keraslight.layers.repso import RepSO
 
+__all__ = ["MetaBasicBlock", "MetaLightBlock", "PartialConv2D"]
+
 
 class Layout(NamedTuple):
     """One row of the table of layouts; each step is followed by an activation where it says so.

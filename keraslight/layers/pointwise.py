@@ -6,6 +6,8 @@ from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.conv_act_norm import ConvActNorm
 from keraslight.layers.squeeze_excite import SqueezeExcite
 
+__all__ = ["Pointwise"]
+
 
 def make_divisible(value: float, divisor: int = 8) -> int:
     """Rounds to the nearest multiple of `divisor`, never more than 10 % down."""

@@ -6,6 +6,8 @@ from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
 from keraslight.layers.normalized_branches import NormalizedBranches
 
+__all__ = ["RefCO"]
+
 
 def factors_of(inputs, sizes: FactorSizes):
     """Splits the channels of images into the windows of the first factor."""

@@ -7,6 +7,8 @@ from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.parts import batch_normalization
 
+__all__ = ["RepSO"]
+
 # height and width of the skeleton's kernels: row, column, point
 SKELETON = {"row": (1, 3), "column": (3, 1), "point": (1, 1)}
 

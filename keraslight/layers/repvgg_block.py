@@ -7,6 +7,8 @@ from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.parts import batch_normalization, conv2d, strided_shape, zero_padding
 from keraslight.layers.squeeze_excite import SqueezeExcite
 
+__all__ = ["QARepVGGBlock", "RepVGGBlock"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class RepVGGBlock(ReparamLayer):

@@ -7,6 +7,8 @@ from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
 from keraslight.layers.fixed_depthwise_conv2d import pad_symmetric
 from keraslight.layers.initializers import depthwise_initializer
 
+__all__ = ["SharedDepthwiseConv2D"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class SharedDepthwiseConv2D(ReparamLayer):

@@ -6,6 +6,8 @@ from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
 from keraslight.layers.initializers import grouped_initializer
 
+__all__ = ["SparselyFactorizedConv2D"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class SparselyFactorizedConv2D(ReparamLayer):

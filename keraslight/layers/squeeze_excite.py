@@ -5,6 +5,8 @@ import keras
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.initializers import conv_initializer
 
+__all__ = ["SqueezeExcite"]
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class SqueezeExcite(ReparamLayer):

@@ -8,6 +8,8 @@ from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, strided_shape
 
+__all__ = ["InterleavedGroupPair", "WideInterleavedGroupBlock"]
+
 GROUPS = 4
 # MXNet's default, which the authors left in this network
 NORM_EPSILON = 1e-3
