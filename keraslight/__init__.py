@@ -15,6 +15,7 @@ from keraslight.quantization.calibrate import calibrate
 from keraslight.quantization.exact import exact_model
 from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
+from keraslight.quantization.tfmot import to_tfmot
 from keraslight.reparam.fuse import fuse
 from keraslight.visualize.replace import replace_kernels
 from keraslight.weights.checkpoint import load_checkpoint
@@ -48,6 +49,7 @@ __all__ = [
     "quantize_model",
     "replace_kernels",
     "summary_table",
+    "to_tfmot",
     "visualize",
     "with_pixel_input",
 ]
