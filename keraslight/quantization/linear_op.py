@@ -1,25 +1,11 @@
 """The base class of convolutions and dense layers."""
 
-from dataclasses import dataclass
-
 import keras
 
-from keraslight.graph.graph import Call
 from keraslight.quantization.linear_integers import LinearIntegers
-from keraslight.quantization.op import Op
+from keraslight.quantization.op import NamedCall, Op
 
 L = keras.layers
-
-
-@dataclass(eq=False)
-class ActivationCall(Call):
-    """The activation of a layer as a call of its own, with the name of that layer."""
-
-    layer_name: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.layer_name
 
 
 class LinearOp(Op):
@@ -33,7 +19,7 @@ class LinearOp(Op):
         if function is None or function is keras.activations.linear:
             return None
         layer = function if isinstance(function, L.Layer) else L.Activation(function)
-        return ActivationCall(layer, (call.outputs,), {}, call.outputs, call.name)
+        return NamedCall(layer, (call.outputs,), {}, call.outputs, call.name)
 
     def rewrite(self, writer, call, x, **kwargs):
         layer = call.operation

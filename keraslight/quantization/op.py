@@ -7,6 +7,7 @@ and ask the class.
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
@@ -16,6 +17,17 @@ from keraslight.quantization.integers import Int8
 
 if TYPE_CHECKING:
     from keraslight.quantization.writer import Value, Writer
+
+
+@dataclass(eq=False)
+class NamedCall(Call):
+    """A call with another name than that of its operation."""
+
+    own_name: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.own_name
 
 
 class Op:
@@ -51,7 +63,7 @@ class Op:
         return None
 
     def ties(self, call: Call) -> list:
-        """Returns the input tensors that share one range with the output."""
+        """Returns the input tensors that share one range with the outputs."""
         return []
 
     def rewrite(self, writer: "Writer", call: Call, *args, **kwargs) -> "Value":
@@ -98,7 +110,9 @@ class SelectingOp(Op):
         return call.inputs[:1]
 
     def rewrite(self, writer, call, x, *args, **kwargs):
-        return x.with_tensor(writer.copy(call, x, *args, **kwargs))
+        outputs = writer.copy(call, x, *args, **kwargs)
+        return keras.tree.map_structure(x.with_tensor, outputs)
 
     def integer(self, call, x, *args, **kwargs):
-        return Int8(call.operation(x.steps, *args, **kwargs), x.grid)
+        outputs = call.operation(x.steps, *args, **kwargs)
+        return keras.tree.map_structure(lambda steps: Int8(steps, x.grid), outputs)

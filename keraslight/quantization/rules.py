@@ -34,8 +34,9 @@ class TiedRanges:
             op = op_of(call)
             if id(call) in constants or op is None:
                 continue
-            for tensor in op.ties(call):
-                self._join(call.outputs, tensor)
+            for output in keras.tree.flatten(call.outputs):
+                for tensor in op.ties(call):
+                    self._join(output, tensor)
 
     def root(self, tensor) -> int:
         """Returns the same int for all tensors that share a range."""

@@ -1,14 +1,15 @@
 """Writes the calls of a float model into a quantized model."""
 
+import collections
 from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
-from keraslight.compat import is_of_keras
 from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.activation_op import ActivationOp
 from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.op import NamedCall
 from keraslight.quantization.ops import op_of, refusal_of
 from keraslight.quantization.rules import TiedRanges, constant_calls
 
@@ -63,6 +64,7 @@ class Writer:
         self._quantizers: dict[int, FakeQuantize] = {}
         self._calls: dict[FakeQuantize, int] = {}
         self._layers: dict = {}
+        self._seen: collections.Counter = collections.Counter()
 
     def write(self, call: Call, *args, **kwargs):
         """Writes one call. The arguments hold a `Value` in place of every tensor."""
@@ -78,9 +80,12 @@ class Writer:
         if op is None or call.name in self.keep_float:
             self.float_layers.append(call.name)
             outputs = self.copy(call, *args, **kwargs)
-            if not is_of_keras(call.operation):
-                _check_copy(call, self._layers[id(call.operation)])
+            _check_copy(call, self._layers[id(call.operation)])
             return self._values(outputs, is_float=True)
+        self._seen[id(call.operation)] += 1
+        if self._seen[id(call.operation)] > 1:  # a shared layer; what is written needs other names
+            name = f"{call.name}_{self._seen[id(call.operation)]}"
+            call = NamedCall(call.operation, call.args, call.kwargs, call.outputs, name)
         if not args:  # a layer that was called by keyword
             first, *others = kwargs
             args, kwargs = (kwargs[first],), {name: kwargs[name] for name in others}
@@ -98,7 +103,7 @@ class Writer:
         )
         operation = call.operation
         if id(operation) not in self._layers:
-            self._layers[id(operation)] = type(operation).from_config(operation.get_config())
+            self._layers[id(operation)] = _copy_of(operation)
         copy = self._layers[id(operation)]
         outputs = copy(*args, **kwargs)
         if isinstance(operation, L.Layer):
@@ -157,6 +162,13 @@ class Writer:
         quantizer = FakeQuantize(ranges=self.ranges, name=f"{name}_range", **kwargs)
         return self.round(quantizer, tensor)
 
+    def round_again(self, quantizer: FakeQuantize, tensor) -> Value:
+        """Rounds a tensor whose values come from tensors that the same quantizer rounded.
+
+        Moving averages do not see it, or rounding would widen the range step by step.
+        """
+        return Value(*quantizer(tensor, training=False), quantizer=quantizer)
+
     def round(self, quantizer: FakeQuantize, tensor) -> Value:
         """Rounds a tensor with the given quantizer."""
         self._calls[quantizer] = self._calls.get(quantizer, 0) + 1
@@ -207,6 +219,15 @@ class Writer:
             if any(id(tensor) in made for tensor in op.ties(call)):
                 covers[self._tied.root(call.outputs)] = (0.0, 1.0)
         return covers
+
+
+def _copy_of(operation):
+    copy = type(operation).from_config(operation.get_config())
+    function = getattr(operation, "activation", None)
+    if function is not None and not isinstance(function, L.Layer):
+        # the configuration has its name only, which a function of Keras may have, too
+        copy.activation = function
+    return copy
 
 
 def _check_copy(call, copy):

@@ -26,10 +26,10 @@ class ConcatenateOp(Op):
                     "whose range is fixed in int8, with other tensors. Keep it in float32: "
                     f"keep_float=['{call.name}']. Received: fixed ranges {fixed}"
                 )
-            return writer.round(xs[0].quantizer, writer.copy(call, xs, **kwargs))
+            return writer.round_again(xs[0].quantizer, writer.copy(call, xs, **kwargs))
         quantizer = writer.quantizer(call.outputs, call.name)
         xs = [x if x.quantizer is quantizer else writer.round(quantizer, x.tensor) for x in xs]
-        return writer.round(quantizer, writer.copy(call, xs, **kwargs))
+        return writer.round_again(quantizer, writer.copy(call, xs, **kwargs))
 
     def integer(self, call, xs, **kwargs):
         return Int8(call.operation([x.steps for x in xs], **kwargs), xs[0].grid)

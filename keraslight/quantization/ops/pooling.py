@@ -20,6 +20,12 @@ class AveragePooling2DOp(Op):
     def ties(self, call):
         return call.inputs
 
+    def rewrite(self, writer, call, x, **kwargs):
+        tensor = writer.copy(call, x, **kwargs)
+        if x.quantizer is writer.quantizer(call.outputs, call.name):
+            return writer.round_again(x.quantizer, tensor)
+        return writer.output(call, tensor)
+
     def integer(self, call, x):
         """Averages the codes, zero point included, and rounds halves away from zero."""
         layer = call.operation

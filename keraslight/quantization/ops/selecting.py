@@ -26,6 +26,7 @@ class PlainSelectingOp(SelectingOp):
         operation_class("ConvertToTensor"),
         operation_class("GetItem"),
         operation_class("Reshape"),
+        operation_class("Split"),
         operation_class("Squeeze"),
         operation_class("Swapaxes"),
         operation_class("Transpose"),
