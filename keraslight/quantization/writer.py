@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
+from keraslight.compat import is_of_keras
 from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.activation_op import ActivationOp
 from keraslight.quantization.fake_quantize import FakeQuantize
@@ -80,7 +81,8 @@ class Writer:
         if op is None or call.name in self.keep_float:
             self.float_layers.append(call.name)
             outputs = self.copy(call, *args, **kwargs)
-            _check_copy(call, self._layers[id(call.operation)])
+            if not is_of_keras(call.operation):
+                _check_copy(call, self._layers[id(call.operation)])
             return self._values(outputs, is_float=True)
         self._seen[id(call.operation)] += 1
         if self._seen[id(call.operation)] > 1:  # a shared layer; what is written needs other names
