@@ -71,8 +71,6 @@ def export_tflite(
     'int8.tflite'
     """
     path = pathlib.Path(path)
-    if hasattr(model, "to_keras"):  # quantized with engine="tfmot"
-        model = model.to_keras()
     _refuse_unfit(model, path, quantization, representative_data, input_type)
     graph = trace(_fused(model, quantization))
     sources = keras.tree.flatten(graph.inputs)
