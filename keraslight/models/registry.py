@@ -25,10 +25,10 @@ def register(name: str, builder: Callable, **arguments) -> None:
     _BUILDERS[name] = (builder, arguments)
 
 
-def families() -> list[str]:
-    """Returns the families that have registered networks: the names of their modules, sorted."""
-    modules = (builder.__module__ for builder, _ in _BUILDERS.values())
-    return sorted({module.rpartition(".")[2] for module in modules})
+def family_of(name: str) -> str:
+    """Returns the family of a network: the name of the module that registers it."""
+    builder, _ = _BUILDERS[name]
+    return builder.__module__.rpartition(".")[2]
 
 
 def list_models(prefix: str = "") -> list[str]:

@@ -46,7 +46,7 @@ def test_golden_logits_through_a_url(name, format, server, cache):
         tensors = {k: v for k, v in tensors.items() if v.ndim}
     suffix, make = FORMATS[format]
     url = server.serve(f"/weights{suffix}", whole(make(tensors)))
-    model = golden_cases.build_model(case, name, weights=url)
+    model = golden_cases.build_model(case, weights=url)
     kind = list(logits)[-1]
     received = golden_cases.logits_of(model, case, kind)
     np.testing.assert_allclose(received, logits[kind], rtol=0, atol=case["tolerance"])
