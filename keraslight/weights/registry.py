@@ -142,7 +142,7 @@ def published_for(architecture: Mapping) -> PublishedWeights | None:
         architecture: `model.architecture`, or a dict with the `"name"` of a network and optionally
             its `"version"`. A network with `"options"` is another one than was published.
     """
-    if architecture.get("options"):
+    if not _is_as_published(architecture):
         return None
     for weights in published_weights():
         if weights.name == architecture.get("name") and architecture.get("version") in (
@@ -151,6 +151,13 @@ def published_for(architecture: Mapping) -> PublishedWeights | None:
         ):
             return weights
     return None
+
+
+def _is_as_published(architecture):
+    if "options" in architecture:
+        return not architecture["options"]
+    # the record of a model without options is from a file of an earlier version: they are unknown
+    return "family" not in architecture
 
 
 def require_published(architecture: Mapping) -> PublishedWeights:

@@ -62,6 +62,8 @@ def test_published_weights_are_those_of_the_network_as_published(option):
     architecture = {"family": "vgnet", "name": "vgnetg_1_0mp", "version": 2, "options": {}}
     assert published_for(architecture).top1 == 68.128
     assert published_for({**architecture, "options": option}) is None
+    del architecture["options"]
+    assert published_for(architecture) is None, "files of earlier versions do not say their options"
 
 
 def test_every_naming_maps_every_variable_of_a_network():
