@@ -31,6 +31,7 @@ TIMEOUT = 30  # seconds without a byte
 GRACE = 60
 SLOWEST = 10_000  # bytes per second
 CHUNK = 1 << 18
+LONGEST_NAME = 100  # of a file from a url
 # a download writes all the time, so a temporary file this old is of a process that was killed
 STALE = 3600  # seconds
 # the SHA-256 of a file for which none was published, kept beside it from the first download on
@@ -183,14 +184,14 @@ def is_url(weights: str | os.PathLike) -> bool:
 def url_source(url: str) -> Source:
     """Returns the source of a url, which may end in its hash: `https://...#sha256=<digits>`."""
     url, _, fragment = url.partition("#")
-    name, digits = fragment.partition("=")[::2]
+    name, _, digits = fragment.lower().partition("=")
     if fragment and not (name == "sha256" and re.fullmatch("[0-9a-f]{8,64}", digits)):
         raise ValueError(
             "A url may end in #sha256= and 8 to 64 hexadecimal digits. "
             f"Received: weights={f'{url}#{fragment}'!r}"
         )
     source = Source(url, hash=f"sha256:{digits}" if digits else None)
-    file = re.sub(r"[^\w.-]", "_", source.file)
+    file = re.sub(r"[^\w.-]", "_", source.file, flags=re.ASCII)[-LONGEST_NAME:]
     suffix_of(file)
     # files of other urls may have the same name
     unique = hashlib.sha256(url.encode()).hexdigest()[:12]

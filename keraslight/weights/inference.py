@@ -2,6 +2,7 @@
 
 import functools
 import importlib.resources
+import numbers
 
 import keras
 import numpy as np
@@ -11,6 +12,8 @@ from keraslight.weights.preprocessing import IMAGENET, Preprocessing
 from keraslight.weights.registry import published_for
 
 __all__ = ["decode_predictions", "preprocess_image", "preprocess_input"]
+
+CHANNELS = 3
 
 
 def preprocessing_of(model) -> Preprocessing:
@@ -48,20 +51,21 @@ def preprocess_input(x, model):
     """Normalizes pixels as in the training of a network.
 
     Args:
-        x: array or tensor of RGB pixels in [0, 255], shape `(..., channels)`, of any size.
+        x: array or tensor of RGB pixels in [0, 255], shape `(..., 3)`, of any size.
         model: a `keraslight.LightModel`, or the name of one.
 
     Returns:
         A float32 array or tensor of the same shape.
 
     Raises:
-        ValueError: if the model is not known.
+        ValueError: if the model is not known, or `x` does not have three channels.
 
     Example:
     >>> x = keraslight.preprocess_input(np.full((1, 2, 2, 3), 124), model="vgnetg_1_0mp")
     >>> [round(float(value), 2) for value in x[0, 0, 0]]
     [0.01, 0.14, 0.36]
     """
+    _require_images(x, "x", ranks=None)
     return preprocessing_of(model).normalize(x)
 
 
@@ -81,15 +85,31 @@ def preprocess_image(image, model, size: int | None = None):
         A float32 array or tensor of shape `(size, size, 3)`, or a batch of them.
 
     Raises:
-        ValueError: if the model is not known.
+        ValueError: if the model is not known, `image` is of another shape, or `size` not positive.
 
     Example:
     >>> image = np.zeros((375, 500, 3), "uint8")
     >>> tuple(keraslight.preprocess_image(image, model="vgnetg_1_0mp").shape)
     (224, 224, 3)
     """
+    _require_images(image, "image", ranks=(3, 4))
+    if size is not None and (not isinstance(size, numbers.Integral) or size < 1):
+        raise ValueError(f"`size` must be a positive integer. Received: size={size!r}")
     preprocessing = preprocessing_of(model)
     return preprocessing.normalize(preprocessing.crop(image, size))
+
+
+def _require_images(images, name, ranks):
+    """Raises if the shape of RGB images is wrong, as far as it is known."""
+    shape = getattr(images, "shape", None)
+    # TensorFlow does not know the rank of every tensor in a data set
+    if shape is None or getattr(shape, "rank", 0) is None:
+        return
+    shape = tuple(shape)
+    if not shape or shape[-1] not in (None, CHANNELS) or (ranks and len(shape) not in ranks):
+        raise ValueError(
+            f"`{name}` must be RGB pixels with the channels last. Received: {name} of shape {shape}"
+        )
 
 
 @functools.cache
@@ -123,8 +143,10 @@ def decode_predictions(predictions, top: int = 5) -> list[list[tuple[str, str, f
             f"`predictions` must have the shape (batch, {len(classes)}) of a network trained on "
             f"ImageNet. Received: predictions of shape {predictions.shape}"
         )
-    if not 1 <= top <= len(classes):
-        raise ValueError(f"`top` must be between 1 and {len(classes)}. Received: top={top!r}")
+    if not isinstance(top, numbers.Integral) or not 1 <= top <= len(classes):
+        raise ValueError(
+            f"`top` must be an integer between 1 and {len(classes)}. Received: top={top!r}"
+        )
     return [
         [(*classes[index], float(row[index])) for index in np.argsort(-row, kind="stable")[:top]]
         for row in predictions

@@ -5,10 +5,13 @@ Every module of `keraslight.weights.families` describes one family and calls `re
 
 import dataclasses
 import os
+import re
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 
 from keraslight.weights.preprocessing import IMAGENET, Preprocessing
+
+HASH = "sha256:[0-9a-f]{8,64}|sha1:[0-9a-f]{8,40}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Source:
     preprocessing: Preprocessing | None = None
 
     def __post_init__(self):
+        if self.hash is not None and not re.fullmatch(HASH, self.hash):
+            raise ValueError(
+                "The hash of a source is 'sha256:' or 'sha1:' and at least 8 hexadecimal digits. "
+                f"Received: hash={self.hash!r}"
+            )
         if not self.file:
             path = urllib.parse.unquote(urllib.parse.urlsplit(self.url).path)
             object.__setattr__(self, "file", os.path.basename(path))
@@ -134,7 +142,7 @@ def published_for(architecture: Mapping) -> PublishedWeights | None:
         architecture: `model.architecture`, or a dict with the `"name"` of a network and optionally
             its `"version"`. A network with `"options"` is another one than was published.
     """
-    if architecture.get("options"):
+    if not _is_as_published(architecture):
         return None
     for weights in published_weights():
         if weights.name == architecture.get("name") and architecture.get("version") in (
@@ -143,6 +151,13 @@ def published_for(architecture: Mapping) -> PublishedWeights | None:
         ):
             return weights
     return None
+
+
+def _is_as_published(architecture):
+    if "options" in architecture:
+        return not architecture["options"]
+    # the record of a model without options is from a file of an earlier version: they are unknown
+    return "family" not in architecture
 
 
 def require_published(architecture: Mapping) -> PublishedWeights:

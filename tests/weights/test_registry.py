@@ -6,7 +6,13 @@ import pytest
 
 import keraslight
 from keraslight.weights.readers import suffix_of
-from keraslight.weights.registry import published_for, published_weights
+from keraslight.weights.registry import (
+    FAMILIES,
+    Source,
+    published_for,
+    published_weights,
+    register_family,
+)
 
 SOURCES = [source for weights in published_weights() for source in weights.sources]
 
@@ -36,6 +42,36 @@ def test_every_source_can_be_read_and_verified_as_far_as_published(source):
             assert f"-{digits}." in source.url
     elif "huggingface.co" not in source.url:
         assert "no hash" in source.verifiable
+
+
+@pytest.mark.parametrize("hash", ["", "sha256:", "sha256:123", "md5:12345678", "sha256:XYZ45678"])
+def test_a_hash_that_verifies_nothing_is_refused(hash):
+    with pytest.raises(ValueError, match=f"Received: hash='{hash}'"):
+        Source("https://host/w.pth", hash=hash)
+
+
+def test_a_source_with_an_unknown_naming_is_refused():
+    weights = FAMILIES["igcv3"].published[0]
+    with pytest.raises(ValueError, match=r"one of \['timm'\].*Received: naming='pytorchcv'"):
+        register_family("x", {"timm": None}, [weights])
+    assert "x" not in FAMILIES
+
+
+@pytest.mark.parametrize("option", [{"thumbnail": True}, {"activation": "silu"}])
+def test_published_weights_are_those_of_the_network_as_published(option):
+    architecture = {"family": "vgnet", "name": "vgnetg_1_0mp", "version": 2, "options": {}}
+    assert published_for(architecture).top1 == 68.128
+    assert published_for({**architecture, "options": option}) is None
+    del architecture["options"]
+    assert published_for(architecture) is None, "files of earlier versions do not say their options"
+
+
+def test_every_naming_maps_every_variable_of_a_network():
+    for name in ("vgnetf_1_5mp", "igcv3_d_0_5", "repvgg_a0"):
+        model = keraslight.create_model(name, input_shape=(64, 64, 3))
+        for naming in FAMILIES[model.architecture["family"]].namings.values():
+            variables = {id(entry.variable) for entry in naming(model).values()}
+            assert variables == {id(variable) for variable in model.weights}
 
 
 def test_files_do_not_collide_in_the_cache():
