@@ -37,7 +37,7 @@ def takes_the_way(model, folder):
     for weight, old in zip(twin.trainable_weights, before, strict=True):
         assert (weight.numpy() != old).any(), weight.name
 
-    path = keraslight.export_tflite(twin, folder / f"{model.name}.tflite", "int8")
+    path = keraslight.export_tflite(twin.to_keras(), folder / f"{model.name}.tflite", "int8")
     assert tensor_types(path) <= {"INT8", "INT32"}
     assert not {"QUANTIZE", "DEQUANTIZE"} & set(operations(path))
     for operation, kernel in kernels(path):
