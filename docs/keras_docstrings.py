@@ -4,8 +4,9 @@ import re
 
 import griffe
 
-# packages whose public names are those in `__all__` of their modules
-PACKAGES = ("layers",)
+# packages whose public names are those in `__all__` of their modules: those of the layers are names
+# of keraslight.layers, those of the models names of keraslight itself
+PACKAGES = {"layers": "keraslight.layers", "models": "keraslight"}
 # a section whose name stands alone on its line; its text is not indented
 EXAMPLE = re.compile(r"^Example:\n(.*?)(?=^Reference:|\Z)", re.MULTILINE | re.DOTALL)
 # sections that the tool does not know
@@ -45,9 +46,10 @@ class KerasDocstrings(griffe.Extension):
 
     def on_package(self, *, pkg, **kwargs):
         """Called once a whole package was read, without importing it."""
-        for name in PACKAGES:
-            for value, path in _listed_names(pkg[name]):
-                pkg[name].set_member(value, griffe.Alias(value, path, parent=pkg[name]))
+        for package, home in PACKAGES.items():
+            parent = pkg if home == pkg.path else pkg[home.removeprefix(f"{pkg.path}.")]
+            for name, path in _listed_names(pkg[package]):
+                parent.set_member(name, griffe.Alias(name, path, parent=parent))
 
     def on_instance(self, *, obj, **kwargs):
         """Called for every module, class, function and attribute."""

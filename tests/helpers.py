@@ -99,3 +99,9 @@ def no_file_larger_than(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def table_cells(text):
+    """Returns the cells of all Markdown tables in a text, row by row, without the rulers."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]

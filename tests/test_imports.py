@@ -13,15 +13,17 @@ ARROWS = {
     "discover": set(),
     "files": set(),
     "compat": set(),
+    "canvas": set(),
+    "report": {"canvas"},
     "graph": {"files", "compat"},
     "kernels": {"graph"},
     "layers": {"graph", "compat", "discover"},
     "reparam": {"layers", "graph", "compat"},
-    "quantization": {"layers", "graph", "compat", "files"},
+    "quantization": {"layers", "graph", "compat", "files", "report", "discover"},
     "export": {"reparam", "quantization", "layers", "graph", "compat", "files"},
-    "models": {"reparam", "layers", "graph", "compat", "discover"},
-    "weights": {"models", "layers", "graph", "compat", "files"},
-    "visualize": {"models", "layers", "graph", "compat", "files"},
+    "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
+    "weights": {"models", "layers", "graph", "compat", "files", "discover"},
+    "visualize": {"models", "layers", "graph", "compat", "files", "report", "canvas"},
 }
 
 

@@ -26,7 +26,7 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "MobileNetV2": lambda: keras.applications.MobileNetV2(weights=None, input_shape=SHAPE),
     "VGNetG-1.0MP": lambda: keraslight.VGNetG("1.0mp", input_shape=SHAPE),
     "VGNetG-1.0MP norm before": lambda: keraslight.VGNetG(
-        "1.0mp", norm="before", input_shape=SHAPE
+        "1.0mp", norm_first=True, input_shape=SHAPE
     ),
     "VGNetG-2.0MP": lambda: keraslight.VGNetG("2.0mp", input_shape=SHAPE),
     "RepVGG-A0": lambda: keraslight.RepVGG("a0", input_shape=SHAPE),

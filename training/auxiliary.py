@@ -2,8 +2,6 @@
 
 import keras
 
-import keraslight
-
 
 class AuxiliaryModel(keras.Model):
     """A functional model whose first output counts, and whose others only help to train it.
@@ -41,6 +39,4 @@ def without_auxiliary(model: keras.Model) -> keras.Model:
     """Returns the part of a model that makes its first output, with the same weights."""
     if len(model.outputs) == 1:
         return model
-    main = keraslight.LightModel(model.input, model.outputs[0], name=model.name)
-    main.architecture = dict(model.architecture)
-    return main
+    return model.with_outputs(model.outputs[0], model.name)

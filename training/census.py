@@ -15,9 +15,10 @@ import matplotlib
 from absl import app, flags
 
 import keraslight
+from keraslight.canvas import canvas
 from keraslight.files import write_whole
-from keraslight.visualize.canvas import canvas
-from keraslight.visualize.census import ALL_KINDS, KernelCensus, draw_census
+from keraslight.report import markdown_table
+from keraslight.visualize.census import ALL_KINDS, KernelCensus
 from tflite.program import command
 from training import common_flags, evaluate
 from training.files import to_csv
@@ -68,24 +69,17 @@ def replacement(model: keras.Model, thresholds: list[float], accuracy_of) -> lis
     return rows
 
 
-def markdown(rows: list[dict]) -> str:
-    """Returns rows as a Markdown table, what is `None` as a dash."""
-    lines = ["| " + " | ".join(rows[0]) + " |", "| --- |" + " ---: |" * (len(rows[0]) - 1)]
-    for row in rows:
-        lines.append("| " + " | ".join("-" if v is None else str(v) for v in row.values()) + " |")
-    return "\n".join(lines)
-
-
 def plot(censuses: dict[str, KernelCensus], path: pathlib.Path) -> None:
     """Draws censuses side by side."""
     height = 0.19 * max(len(census.layers) for census in censuses.values()) + 1.4
-    with canvas(11, height, path) as figure:
+    with canvas(11, height) as figure:
         columns = figure.subplots(1, len(censuses), sharey=True)
         for axes, (name, census) in zip(columns, censuses.items(), strict=True):
-            draw_census(axes, census)
+            census.plot(axes)
             axes.set_title(name, fontsize=10)
         handles, labels = columns[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=9)
+    figure.savefig(path)
 
 
 def main(argv):
@@ -105,7 +99,7 @@ def main(argv):
         for threshold in thresholds
         for name in models
     }
-    counts = markdown(
+    counts = markdown_table(
         [
             {"model": name, "threshold": threshold, **shares(census)}
             for (name, threshold), census in censuses.items()
@@ -126,7 +120,7 @@ def main(argv):
     text = (
         f"`{command()}`\n\n{model.name}: learned kernels near a fixed one, in percent, by the "
         f"least cosine similarity.\n\n{counts}\n\nTop-1 accuracy in percent on {len(source)} "
-        f"pictures, those kernels replaced.\n\n{markdown(accuracies)}\n"
+        f"pictures, those kernels replaced.\n\n{markdown_table(accuracies)}\n"
     )
     write_whole(folder / "kernel_census.md", text.encode())
     write_whole(folder / "kernel_census.csv", to_csv(layers))

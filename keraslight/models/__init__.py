@@ -1,1 +1,7 @@
-"""The networks: one family per file, its variants in a table at the top."""
+"""The networks, one family per module. Each module lists its public names in `__all__`."""
+
+from keraslight.discover import public_names
+
+_NAMES = public_names(__name__)
+globals().update(_NAMES)
+__all__ = sorted(_NAMES)

@@ -4,18 +4,32 @@ import math
 
 import keras
 
+from keraslight.compat import operation_class
 from keraslight.graph.graph import trace
+from keraslight.report import markdown_table
+
+__all__ = ["count_macs", "summary_table"]
 
 
 def count_macs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> int:
-    """Counts the multiply-adds of one example: convolutions (fixed kernels too) and dense layers.
+    """Counts the multiply-adds of one example.
+
+    Convolutions of any kind (with fixed kernels too), dense layers and products of matrices are
+    counted, in nested models and inside the layers of keraslight too. Quantized layers count like
+    their float originals. A grouped convolution counts as one, even if it is computed as a dense
+    product with zeros. A transposed convolution counts the products at its border that it discards.
+
+    A model that is not fused counts what its training form computes for one example: every branch,
+    but for `RefCO` one pair of factors, because its branches are summed before they are applied.
+    `fuse` can write that pair as a dense convolution, which has more multiply-adds and runs faster.
 
     Args:
-        model: a functional model with one input, ours or any other, before or after `fuse()`.
-        input_shape: `(height, width, channels)`, needed where the model takes any size.
+        model: a functional or Sequential model with one input, before or after `fuse()`.
+        input_shape: `(height, width, channels)`, needed if the model takes any size.
 
     Returns:
-        An int. Additions, activations, poolings and normalizations are not counted.
+        An int. Additions, activations, poolings and normalizations are not counted, nor what
+        happens inside custom layers that are not a `keraslight.layers.ReparamLayer`.
 
     Raises:
         ValueError: if the size of the input is not known.
@@ -29,31 +43,40 @@ def count_macs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -
 
 
 def summary_table(*models: keras.Model, input_shape: tuple[int, ...] | None = None) -> str:
-    """Compares models by what they cost, such as one before and after `fuse()`.
+    """Compares the cost of models, such as of one before and after `fuse()`.
 
     Args:
-        *models: functional models with one input.
-        input_shape: `(height, width, channels)`, needed where the models take any size.
+        *models: functional or Sequential models with one input.
+        input_shape: `(height, width, channels)`, needed if the models take any size.
 
     Returns:
-        A Markdown table: parameters, layers (those inside our blocks one by one), multiply-adds.
+        A Markdown table with the parameters, the layers (those inside our blocks one by one) and
+        the multiply-adds as `keraslight.count_macs` counts them.
+
+    Raises:
+        ValueError: if there is no model, or the size of an input is not known.
 
     Example:
     >>> block = keraslight.layers.RepVGGBlock(4)
     >>> model = keras.Sequential([keras.Input((8, 8, 4)), block], name="block")
     >>> print(keraslight.summary_table(model, keraslight.fuse(model)))
-    | model | parameters | layers | MACs |
-    | --- | ---: | ---: | ---: |
-    | block | 208 | 6 | 10,240 |
-    | block_fused | 148 | 2 | 9,216 |
+    | model       |   parameters |   layers |   MACs |
+    |:------------|-------------:|---------:|-------:|
+    | block       |          208 |        6 | 10,240 |
+    | block_fused |          148 |        2 |  9,216 |
     """
-    lines = ["| model | parameters | layers | MACs |", "| --- | ---: | ---: | ---: |"]
+    rows = []
     for model in models:
         calls = _calls(model, input_shape)
-        layers = sum(isinstance(call.operation, keras.layers.Layer) for call in calls)
-        macs = sum(map(_macs, calls))
-        lines.append(f"| {model.name} | {model.count_params():,} | {layers:,} | {macs:,} |")
-    return "\n".join(lines)
+        rows.append(
+            {
+                "model": model.name,
+                "parameters": model.count_params(),
+                "layers": sum(isinstance(call.operation, keras.layers.Layer) for call in calls),
+                "MACs": sum(map(_macs, calls)),
+            }
+        )
+    return markdown_table(rows, {"parameters": ",", "layers": ",", "MACs": ","})
 
 
 def _calls(model, input_shape):
@@ -66,13 +89,75 @@ def _calls(model, input_shape):
     return trace(model, "inline", shape).calls
 
 
+def _convolution(call, kernel):
+    """`(..., channels / groups, filters)`"""
+    return math.prod(call.outputs.shape[1:]) * math.prod(kernel.shape[:-1])
+
+
+def _depthwise(call, kernel):
+    """`(..., channels, multiplier)`"""
+    return math.prod(call.outputs.shape[1:]) * math.prod(kernel.shape[:-2])
+
+
+def _separable(call, depthwise_kernel, pointwise_kernel):
+    hidden, filters = pointwise_kernel.shape[-2:]
+    positions = math.prod(call.outputs.shape[1:]) // filters
+    return positions * hidden * (math.prod(depthwise_kernel.shape[:-2]) + filters)
+
+
+def _transposed(call, kernel):
+    """`(..., filters, channels)`: every input is multiplied with all of its channel's weights."""
+    return math.prod(call.inputs[0].shape[1:]) * math.prod(kernel.shape[:-1])
+
+
+def _einsum(call, subscripts, *operands):
+    """One product of all operands for every value of the output and of the contracted indices."""
+    inputs, _, output = subscripts.replace(" ", "").partition("->")
+    sizes = {}
+    for names, operand in zip(inputs.split(","), operands, strict=True):
+        before, _, after = names.partition("...")
+        shape = tuple(operand.shape)
+        sizes.update(zip(before, shape, strict=False))
+        sizes.update(zip(reversed(after), reversed(shape), strict=False))
+    if not output:
+        output = [name for name in sizes if inputs.count(name) == 1]
+    contracted = math.prod(size for name, size in sizes.items() if name not in output)
+    return math.prod(call.outputs.shape[1:]) * contracted * (len(operands) - 1)
+
+
+L = keras.layers
+LAYERS = {
+    (L.Conv1D, L.Conv2D, L.Conv3D): lambda call, layer: _convolution(call, layer.kernel),
+    (L.Dense,): lambda call, layer: _convolution(call, layer.kernel),
+    (L.DepthwiseConv1D, L.DepthwiseConv2D): lambda call, layer: _depthwise(call, layer.kernel),
+    (L.SeparableConv1D, L.SeparableConv2D): lambda call, layer: _separable(
+        call, layer.depthwise_kernel, layer.pointwise_kernel
+    ),
+    (L.Conv1DTranspose, L.Conv2DTranspose, L.Conv3DTranspose): lambda call, layer: _transposed(
+        call, layer.kernel
+    ),
+    (L.EinsumDense,): lambda call, layer: _einsum(
+        call, layer.equation, call.inputs[0], layer.kernel
+    ),
+}
+# bare operations: their arguments are the images and the kernels
+OPERATIONS = {
+    operation_class("Conv"): lambda call: _convolution(call, call.args[1]),
+    operation_class("DepthwiseConv"): lambda call: _depthwise(call, call.args[1]),
+    operation_class("SeparableConv"): lambda call: _separable(call, *call.args[1:3]),
+    operation_class("ConvTranspose"): lambda call: _transposed(call, call.args[1]),
+    operation_class("Matmul"): lambda call: (
+        math.prod(call.outputs.shape[1:]) * call.args[0].shape[-1]
+    ),
+    operation_class("Einsum"): lambda call: _einsum(call, call.operation.subscripts, *call.args),
+}
+
+
 def _macs(call):
-    kind = type(call.operation).__name__
-    if kind in ("Conv2D", "DepthwiseConv2D", "Dense"):
-        kernel = call.operation.kernel
-    elif kind in ("Conv", "DepthwiseConv", "Matmul"):
-        kernel = call.args[1]
-    else:
-        return 0
-    per_output = math.prod(kernel.shape[: 2 if kind.startswith("Depthwise") else -1])
-    return math.prod(call.outputs.shape[1:]) * per_output
+    if type(call.operation) in OPERATIONS:
+        return OPERATIONS[type(call.operation)](call)
+    # layers by isinstance: quantized layers are subclasses
+    for kinds, count in LAYERS.items():
+        if isinstance(call.operation, kinds):
+            return count(call, call.operation)
+    return 0

@@ -1,8 +1,8 @@
 """IGCV3: interleaved low-rank group convolutions.
 
 IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC 2018
-(https://arxiv.org/abs/1806.00178). Where the authors' code and their released graph differ, this is
-the released graph.
+(https://arxiv.org/abs/1806.00178). Where the paper, the authors' code and their released files
+differ, the networks here are those of the released files: their weights fit no other.
 """
 
 from typing import NamedTuple
@@ -15,13 +15,16 @@ from keraslight.layers.wide_interleaved_block import (
     InterleavedGroupPair,
     WideInterleavedGroupBlock,
 )
-from keraslight.models.image_model import classifier, image_input, model_inputs, pick
+from keraslight.models.architecture import changed_options
+from keraslight.models.image_model import classifier, image_input, image_model, pick
 from keraslight.models.light_model import LightModel
-from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
+from keraslight.models.stage import Stage
+
+__all__ = ["IGCV3"]
 
 
-class Stage(NamedTuple):
+class Row(NamedTuple):
     """One row of the table of stages."""
 
     expansion: int
@@ -32,30 +35,30 @@ class Stage(NamedTuple):
 
 STAGES = {
     "d": (
-        Stage(1, 16, 1, 1),
-        Stage(6, 24, 4, 2),
-        Stage(6, 32, 6, 2),
-        Stage(6, 64, 8, 2),
-        Stage(6, 96, 6, 1),
-        Stage(6, 160, 6, 2),
-        Stage(6, 320, 1, 1),
+        Row(1, 16, 1, 1),
+        Row(6, 24, 4, 2),
+        Row(6, 32, 6, 2),
+        Row(6, 64, 8, 2),
+        Row(6, 96, 6, 1),
+        Row(6, 160, 6, 2),
+        Row(6, 320, 1, 1),
     ),
     "w": (
-        Stage(1, 32, 1, 1),
-        Stage(6, 48, 2, 2),
-        Stage(6, 64, 3, 2),
-        Stage(6, 128, 4, 2),
-        Stage(6, 192, 3, 1),
-        Stage(6, 320, 3, 2),
-        Stage(6, 640, 1, 1),
+        Row(1, 32, 1, 1),
+        Row(6, 48, 2, 2),
+        Row(6, 64, 3, 2),
+        Row(6, 128, 4, 2),
+        Row(6, 192, 3, 1),
+        Row(6, 320, 3, 2),
+        Row(6, 640, 1, 1),
     ),
 }
 STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 WIDTHS = (0.5, 0.7, 0.75, 1.0, 1.4)
-# the stages whose stride is 1 with the stem for small images
+# the stage that has stride 1 in the network for small images, as the stem has
 THUMBNAIL_STAGE = 2
-# groups of the expansions of IGCV3-W, block by block
+# groups of the expansions of IGCV3-W, block by block, as in the authors' code; the paper says 4
 WIDE_GROUPS = (4, 2, 2, 2) + 13 * (4,)
 NORM_EPSILON = {"d": 1e-5, "w": 1e-3}
 
@@ -81,30 +84,37 @@ def IGCV3(
     activation="relu6",
     name: str | None = None,
 ) -> LightModel:
-    """Builds IGCV3.
+    """Builds IGCV3: inverted residual blocks with interleaved group convolutions.
+
+    The groups of IGCV3-W follow the authors' code: the expansions of the second to the fourth block
+    have 2 groups, and all other group convolutions have 4. The paper says 4 everywhere
+    (G1 = 4, G2 = 4).
 
     Args:
-        variant: `"d"`, the deep network, twice the blocks of MobileNetV2; or `"w"`, the wide one.
-        width: float, multiplies all numbers of channels of variant `"d"`. Published are 0.5, 0.7,
-            0.75, 1.0 and 1.4.
-        thumbnail: bool, a stem and a second stage of stride 1, for images as small as 32x32.
+        variant: `"d"`, the deep network with twice the blocks of MobileNetV2, or `"w"`, the wide
+            one.
+        width: float, the factor of all numbers of channels of variant `"d"`. Weights were published
+            for 0.5, 0.75 and 1.0; the paper also has 0.7 and 1.4.
+        thumbnail: bool, whether the stem and the second stage have stride 1, for images as small as
+            32x32. No weights were published for it.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization), `"imagenet"` (the published weights) or the path or
-            url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than 1000
-            classes keeps its initial values.
+        weights: `None` (random initialization), `"imagenet"` (the published weights), or the path
+            or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
+            1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. At least 32x32 (8x8 with `thumbnail`);
-            `None` for a side stands for any size. Defaults to 224x224x3 (32x32x3 with `thumbnail`);
-            without the top, to any size.
-        pooling: `None`, `"avg"` or `"max"`: what follows the last feature map without the top.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
-        dropout_rate: float, of a dropout before the classifier.
-        activation: name of an activation or callable.
+        dropout_rate: float, the rate of a dropout before the classifier.
+        activation: name of an activation or callable, of the stem, the blocks and the head.
         name: optional str, the name of the model.
 
-    Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` gives
-        them; the authors' own file wants RGB of 0 to 255 less the mean (123.68, 116.779, 103.939).
+    Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` returns
+        them. The authors' own file expects RGB values of 0 to 255 minus the mean
+        (123.68, 116.779, 103.939).
 
     Output shape: `(batch, classes)`, or that of the features without the top.
 
@@ -112,7 +122,7 @@ def IGCV3(
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
 
     Raises:
-        ValueError: if an argument is not one of the choices above, or the input too small.
+        ValueError: if an argument is not one of the choices above, or the input is too small.
 
     Example:
     >>> model = keraslight.IGCV3("d", input_shape=(32, 32, 3), classes=10)
@@ -121,14 +131,19 @@ def IGCV3(
 
     Reference:
         IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC
-        2018 (https://arxiv.org/abs/1806.00178), as the authors' released graph has it.
+        2018 (https://arxiv.org/abs/1806.00178), as in the authors' released files.
     """
-    stages = pick(STAGES, variant, "variant")
+    rows = pick(STAGES, variant, "variant")
     if width <= 0 or (variant == "w" and width != 1):
         raise ValueError(
             "`width` must be positive, and 1 for variant 'w'. "
             f"Received: width={width!r}, variant={variant!r}"
         )
+    identity = _name(variant, width)
+    options = changed_options(
+        {"thumbnail": thumbnail, "activation": activation},
+        {"thumbnail": False, "activation": "relu6"},
+    )
     start = image_input(
         input_tensor,
         input_shape,
@@ -138,59 +153,72 @@ def IGCV3(
     )
     epsilon = NORM_EPSILON[variant]
     strides = 1 if thumbnail else 2
-    x = _conv_norm_act(start, scaled(STEM_CHANNELS, width), 3, strides, epsilon, "stem")
-    index = 0
-    for number, stage in enumerate(stages, 1):
-        for block in range(stage.blocks):
-            strides = 1 if block or (thumbnail and number == THUMBNAIL_STAGE) else stage.strides
-            name_of_block = f"stage{number}_block{block}"
+    x, layers = _conv_norm_act(
+        start, scaled(STEM_CHANNELS, width), 3, strides, epsilon, activation, "stem"
+    )
+    stages = [Stage("stem", strides, layers, x)]
+    wide_groups = iter(WIDE_GROUPS)
+    for number, row in enumerate(rows, 1):
+        strides = 1 if thumbnail and number == THUMBNAIL_STAGE else row.strides
+        blocks = []
+        for index in range(row.blocks):
+            block_name = f"stage{number}_block{index}"
+            block_strides = strides if index == 0 else 1
             if variant == "d":
-                layer = InterleavedGroupBlock(
-                    scaled(stage.channels, width),
-                    stage.expansion,
-                    strides,
-                    residual=block > 0,
+                block = InterleavedGroupBlock(
+                    scaled(row.channels, width),
+                    row.expansion,
+                    block_strides,
+                    residual=index > 0,
                     activation=activation,
-                    name=name_of_block,
+                    name=block_name,
                 )
             else:
-                layer = WideInterleavedGroupBlock(
-                    stage.channels,
-                    stage.expansion,
-                    strides,
-                    expand_groups=WIDE_GROUPS[index],
+                block = WideInterleavedGroupBlock(
+                    row.channels,
+                    row.expansion,
+                    block_strides,
+                    expand_groups=next(wide_groups),
                     activation=activation,
-                    name=name_of_block,
+                    name=block_name,
                 )
-            x = layer(x)
-            index += 1
+            x = block(x)
+            blocks.append(block)
+        stages.append(Stage(f"stage{number}", strides * stages[-1].strides, tuple(blocks), x))
+    head_name = f"stage{len(rows)}_head"
     if variant == "d":
         filters = int(HEAD_CHANNELS * max(width, 1))
-        x = _conv_norm_act(x, filters, 1, 1, epsilon, f"stage{number}_head")
+        x, layers = _conv_norm_act(x, filters, 1, 1, epsilon, activation, head_name)
     else:
-        x = InterleavedGroupPair(HEAD_CHANNELS, activation=activation, name=f"stage{number}_head")(
-            x
-        )
+        layers = (InterleavedGroupPair(HEAD_CHANNELS, activation=activation, name=head_name),)
+        x = layers[0](x)
+    stages.append(Stage("head", stages[-1].strides, layers, x, head=True))
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
+    return image_model(
+        start,
+        x,
+        input_tensor=input_tensor,
+        architecture={"family": "igcv3", "name": identity, "options": options},
+        stages=stages,
+        name=name,
+        weights=weights,
+    )
 
-    identity = _name(variant, width)
-    model = LightModel(model_inputs(start, input_tensor), x, name=name or identity)
-    model.architecture = {"family": "igcv3", "name": identity}
-    load_weights(model, weights)
-    return model
 
-
-def _conv_norm_act(x, filters, kernel_size, strides, epsilon, name):
+def _conv_norm_act(x, filters, kernel_size, strides, epsilon, activation, name):
+    """Returns the output and the layers with weights: the convolution and its normalization."""
     if strides > 1:
         x = zero_padding(kernel_size // 2, name=f"{name}_pad")(x)
     padding = "valid" if strides > 1 else "same"
-    x = conv2d(filters, kernel_size, strides, padding=padding, name=f"{name}_conv")(x)
-    x = batch_normalization(epsilon=epsilon, name=f"{name}_norm")(x)
-    return keras.layers.ReLU(6.0, name=f"{name}_act")(x)
+    conv = conv2d(filters, kernel_size, strides, padding=padding, name=f"{name}_conv")
+    x = conv(x)
+    norm = batch_normalization(epsilon=epsilon, name=f"{name}_norm")
+    x = norm(x)
+    return keras.layers.Activation(activation, name=f"{name}_act")(x), (conv, norm)
 
 
 def _name(variant, width):
-    return f"igcv3_{variant}" + ("" if variant == "w" else f"_{width}".replace(".", "_"))
+    return "igcv3_w" if variant == "w" else f"igcv3_d_{float(width)}".replace(".", "_")
 
 
 register("igcv3_w", IGCV3, variant="w")

@@ -1,8 +1,10 @@
-"""What all image backbones share: their input, their classifier head, their arguments' checks."""
+"""What all image models share: the input, the classifier and the checks of the arguments."""
 
 import keras
 
 from keraslight.layers.initializers import conv_initializer
+from keraslight.models.light_model import LightModel
+from keraslight.models.pretrained import load_weights
 
 POOLINGS = {
     "avg": keras.layers.GlobalAveragePooling2D,
@@ -11,21 +13,26 @@ POOLINGS = {
 
 
 def pick(table: dict, key: str, argument: str):
-    """Returns `table[key]`, or raises a `ValueError` that lists the keys there are."""
+    """Returns `table[key]`, or raises a `ValueError` that lists the keys."""
     if key not in table:
         raise ValueError(f"`{argument}` must be one of {list(table)}. Received: {argument}={key!r}")
     return table[key]
 
 
 def image_input(input_tensor, input_shape, default_size: int, min_size: int, include_top: bool):
-    """Returns the tensor an image model starts from, by keras.applications conventions.
+    """Returns the symbolic images that a model starts from, as in keras.applications.
 
     Args:
-        input_tensor: optional tensor to use; excludes a contradicting `input_shape`.
+        input_tensor: optional symbolic tensor to use. It must agree with `input_shape`.
         input_shape: optional `(height, width, channels)`; height and width may be `None`.
-        default_size: height and width where neither is given and the model has its top.
-        min_size: the least height and width the network can take.
-        include_top: whether the model has its classifier.
+        default_size: int, the height and the width if neither argument is given and the model has
+            its top. Without the top they are `None`.
+        min_size: int, the smallest height and width that the network can take.
+        include_top: bool, whether the model has its classifier.
+
+    Raises:
+        ValueError: if the arguments contradict each other or the network, or if Keras is set to
+            images of shape `(channels, height, width)`.
     """
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
@@ -69,7 +76,7 @@ def classifier(
     classifier_activation,
     dropout_rate: float = 0.0,
 ):
-    """Puts the classifier, or the pooling asked for in its place, on a feature map."""
+    """Returns the output of the classifier or, without the top, the pooled or plain features."""
     if not include_top:
         if pooling is None:
             return features
@@ -84,13 +91,38 @@ def classifier(
 
 
 def dense(classes: int, activation, name: str) -> keras.layers.Dense:
-    """Returns the dense layer of a classifier."""
+    """Returns the dense layer of a classifier, not yet called."""
     return keras.layers.Dense(
         classes, activation=activation, kernel_initializer=conv_initializer(), name=name
     )
 
 
-def model_inputs(start, input_tensor):
+def image_model(
+    start, outputs, *, input_tensor, architecture: dict, stages, name: str | None, weights
+) -> LightModel:
+    """Returns the model from `start` to `outputs`, with its weights loaded.
+
+    Args:
+        start: what `image_input` returned.
+        outputs: symbolic tensor or list of them.
+        input_tensor: the constructor's argument.
+        architecture: dict, see `keraslight.models.architecture`.
+        stages: sequence of `keraslight.Stage`.
+        name: optional str; by default the name of the network.
+        weights: the constructor's argument.
+    """
+    model = LightModel(
+        _sources(start, input_tensor),
+        outputs,
+        name=name or architecture["name"],
+        architecture=architecture,
+        stages=stages,
+    )
+    load_weights(model, weights)
+    return model
+
+
+def _sources(start, input_tensor):
     """Returns the `keras.Input`s of a model that starts at the tensor `start`."""
     if input_tensor is None:
         return start

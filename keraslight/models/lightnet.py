@@ -1,14 +1,16 @@
-"""LightNet and FalconNet: one overall architecture, its basic block chosen by name.
+"""LightNet and FalconNet: one overall architecture with a choice of basic blocks.
 
 FalconNet: Factorization for the Light-weight ConvNets, 2023 (https://arxiv.org/abs/2306.06365).
 
-No code and no figures of the paper could be found, so this claims neither parity nor accuracy. From
-the paper's text: the operations of the stem, the depths and widths of the stages, the grouped 2x2
-convolutions between them, the head, the basic block's two channel operations and one spatial, the
-branches of RepSO, the factors and branches of RefCO. Our reading: where normalizations and
-activations stand, the strides inside the stem and what its shortcut spans, the width of the head,
-the default expansion.
+No code and no figures of the paper could be found, so these networks claim neither parity nor
+accuracy. Taken from the paper's text are: the operations of the stem, the depths and widths of the
+stages, the grouped 2x2 convolutions between them, the head, the two channel operations and the one
+spatial operation of the basic block, the branches of RepSO, and the factors and branches of RefCO.
+Our reading are: the places of normalizations and activations, the strides inside the stem, what its
+shortcut spans, the width of the head, and the default expansion.
 """
+
+from typing import NamedTuple
 
 import keras
 
@@ -16,14 +18,26 @@ from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.interleaved_group_block import InterleavedGroupBlock
 from keraslight.layers.meta_basic_block import LAYOUTS, MetaBasicBlock
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, zero_padding
-from keraslight.models.image_model import classifier, image_input, model_inputs, pick
+from keraslight.models.architecture import changed_options
+from keraslight.models.image_model import classifier, image_input, image_model, pick
 from keraslight.models.light_model import LightModel
-from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
+from keraslight.models.stage import Stage
 
-# (channels, blocks) of the four stages
-STAGES = ((32, 3), (64, 3), (128, 9), (256, 3))
+__all__ = ["FalconNet", "LightNet"]
+
+
+class Row(NamedTuple):
+    """One row of the table of stages."""
+
+    channels: int
+    blocks: int
+
+
+STAGES = (Row(32, 3), Row(64, 3), Row(128, 9), Row(256, 3))
 HEAD_CHANNELS = 1280
+EXPANSION = 4
+ACTIVATION = "relu"
 BLOCKS = (*LAYOUTS, "igcv3")
 
 
@@ -31,8 +45,8 @@ def LightNet(
     block: str = "meta_light",
     spatial: str = "dw3x3",
     channel: str = "pointwise",
-    expansion: int = 4,
-    activation="relu",
+    expansion: int = EXPANSION,
+    activation=None,
     stem_shortcut: bool = True,
     head_channels: int = HEAD_CHANNELS,
     include_top: bool = True,
@@ -45,32 +59,36 @@ def LightNet(
     dropout_rate: float = 0.0,
     name: str | None = None,
 ) -> LightModel:
-    """Builds LightNet, FalconNet's overall architecture, with the basic block of one's choice.
+    """Builds LightNet, the overall architecture of FalconNet, with a choice of basic blocks.
 
-    No code and no figures of the paper could be found, so this claims neither parity nor accuracy;
-    the module says which parts are the paper's text and which are our reading.
+    No code and no figures of the paper could be found, so this network claims neither parity nor
+    accuracy; `keraslight/models/lightnet.py` says which parts are the paper's and which our
+    reading.
 
     Args:
         block: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
             `"shufflenetv2"`, `"mobilenetv1"` or `"igcv3"`.
-        spatial: the spatial operation of `"meta_light"`: `"dw3x3"` or `"repso"`.
-        channel: the channel operations: `"pointwise"`, 1x1 convolutions, or `"refco"`; `"igcv3"`
-            has its own.
-        expansion: int, the hidden channels of a block over those outside.
-        activation: name of an activation or callable.
-        stem_shortcut: bool, whether the stem adds its first depthwise and pointwise convolution to
-            their input.
-        head_channels: int, of the 1x1 convolution before the classifier.
+        spatial: the spatial operation, `"dw3x3"` or `"repso"`. Only block `"meta_light"` has this
+            choice.
+        channel: the channel operations, `"pointwise"` (1x1 convolutions) or `"refco"`. All blocks
+            but `"igcv3"` have this choice.
+        expansion: int, the hidden channels of a block over those outside. The blocks
+            `"shufflenetv2"` and `"mobilenetv1"` have no expansion.
+        activation: optional name of an activation or callable. Defaults to `"relu"`, and in the
+            blocks of `"igcv3"` to their published `"relu6"`.
+        stem_shortcut: bool, whether the stem adds the input of its first depthwise convolution to
+            the output of its pointwise convolution.
+        head_channels: int, the channels of the 1x1 convolution before the classifier.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization) or the path or url of a .weights.h5 file; none were
-            published.
+        weights: `None` (random initialization), or the path or url of a .weights.h5 file. No
+            weights were published.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`, at least 32x32; `None` for a side stands
-            for any size. Defaults to 224x224x3; without the top, to any size.
-        pooling: `None`, `"avg"` or `"max"`: what follows the last feature map without the top.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
+            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
-        dropout_rate: float, of a dropout before the classifier.
+        dropout_rate: float, the rate of a dropout before the classifier.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -82,7 +100,8 @@ def LightNet(
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
 
     Raises:
-        ValueError: if an argument is not one of the choices above, or the input too small.
+        ValueError: if an argument is not one of the choices above or is one that the block does not
+            have, or the input is too small.
 
     Example:
     >>> model = keraslight.LightNet("sandglass", input_shape=(32, 32, 3), classes=10)
@@ -94,55 +113,93 @@ def LightNet(
         (https://arxiv.org/abs/2306.06365).
     """
     pick(dict.fromkeys(BLOCKS), block, "block")
+    if block == "igcv3" and (spatial, channel) != ("dw3x3", "pointwise"):
+        raise ValueError(
+            "The block 'igcv3' has its own operations: leave out `spatial` and `channel`. "
+            f"Received: block='igcv3', spatial={spatial!r}, channel={channel!r}"
+        )
+    identity = _name(block, spatial, channel)
+    # no one activation stands for the two of a network of IGCV3's blocks
+    default = None if block == "igcv3" else ACTIVATION
+    options = changed_options(
+        {
+            "expansion": expansion,
+            "activation": default if activation is None else activation,
+            "stem_shortcut": stem_shortcut,
+            "head_channels": head_channels,
+        },
+        {
+            "expansion": EXPANSION,
+            "activation": default,
+            "stem_shortcut": True,
+            "head_channels": HEAD_CHANNELS,
+        },
+    )
     start = image_input(
         input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
     )
-
-    def norm_act(x, part, act=True):
-        x = batch_normalization(name=f"{part}_norm")(x)
-        return keras.layers.Activation(activation, name=f"{part}_act")(x) if act else x
-
-    def make(number, stage, channels):
-        block_name = f"stage{stage}_block{number}"
-        if block == "igcv3":
-            return InterleavedGroupBlock(channels, expansion, residual=True, name=block_name)
-        return MetaBasicBlock(block, expansion, spatial, channel, activation, name=block_name)
-
-    width = STAGES[0][0]
-    x = zero_padding(1, name="stem_pad")(start)
-    x = norm_act(conv2d(width, 3, 2, padding="valid", name="stem_conv")(x), "stem")
-    inside = norm_act(depthwise_conv2d(name="stem_depthwise")(x), "stem_depthwise")
-    inside = norm_act(conv2d(width, name="stem_pointwise")(inside), "stem_pointwise")
-    x = keras.layers.Add(name="stem_add")([x, inside]) if stem_shortcut else inside
-    x = zero_padding(1, name="stem_downsample_pad")(x)
-    x = norm_act(depthwise_conv2d(2, name="stem_downsample")(x), "stem_downsample")
-    for stage, (channels, depth) in enumerate(STAGES, 1):
-        if stage > 1:
-            x = _downsample(x, f"stage{stage}_downsample")
-        for number in range(depth):
-            x = make(number, stage, channels)(x)
-    x = norm_act(conv2d(head_channels, name="stage4_head")(x), "stage4_head")
+    x, layers = _stem(start, STAGES[0].channels, activation or ACTIVATION, stem_shortcut)
+    stages = [Stage("stem", 4, layers, x)]
+    for number, row in enumerate(STAGES, 1):
+        blocks = []
+        if number > 1:
+            x, layers = _downsample(x, f"stage{number}_downsample")
+            blocks.extend(layers)
+        for index in range(row.blocks):
+            block_name = f"stage{number}_block{index}"
+            if block == "igcv3":
+                layer = InterleavedGroupBlock(
+                    row.channels,
+                    expansion,
+                    residual=True,
+                    activation=activation or "relu6",
+                    name=block_name,
+                )
+            else:
+                layer = MetaBasicBlock(
+                    block, expansion, spatial, channel, activation or ACTIVATION, name=block_name
+                )
+            x = layer(x)
+            blocks.append(layer)
+        stages.append(Stage(f"stage{number}", 4 * 2 ** (number - 1), tuple(blocks), x))
+    conv = conv2d(head_channels, name="stage4_head")
+    x, layers = _norm_act(conv(x), conv, activation or ACTIVATION)
+    stages.append(Stage("head", stages[-1].strides, layers, x, head=True))
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
+    return image_model(
+        start,
+        x,
+        input_tensor=input_tensor,
+        architecture={"family": "lightnet", "name": identity, "options": options},
+        stages=stages,
+        name=name,
+        weights=weights,
+    )
 
-    identity = _name(block, spatial, channel)
-    model = LightModel(model_inputs(start, input_tensor), x, name=name or identity)
-    model.architecture = {"family": "lightnet", "name": identity, "expansion": expansion}
-    load_weights(model, weights)
-    return model
 
+def FalconNet(expansion: int = EXPANSION, name: str | None = None, **kwargs) -> LightModel:
+    """Builds FalconNet: LightNet with RepSO and RefCO in its basic block.
 
-def FalconNet(expansion: int = 4, name: str | None = None, **kwargs) -> LightModel:
-    """Builds FalconNet: LightNet whose basic block has RepSO and RefCO.
-
-    No code and no figures of the paper could be found, so this claims neither parity nor accuracy.
+    No code and no figures of the paper could be found, so this network claims neither parity nor
+    accuracy.
 
     Args:
         expansion: int, the hidden channels of a block over those outside.
         name: optional str, the name of the model.
-        **kwargs: the further arguments of `keraslight.LightNet`.
+        **kwargs: the other arguments of `keraslight.LightNet`, but for `block`, `spatial` and
+            `channel`.
+
+    Input shape: `(batch, height, width, channels)`, images normalized with the mean
+        (0.485, 0.456, 0.406) and the standard deviation (0.229, 0.224, 0.225) of ImageNet.
+
+    Output shape: `(batch, classes)`, or that of the features without the top.
 
     Returns:
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
+
+    Raises:
+        ValueError: if an argument is not one of the choices of `keraslight.LightNet`, or the input
+            is too small.
 
     Example:
     >>> model = keraslight.FalconNet(input_shape=(32, 32, 3), classes=10)
@@ -156,9 +213,33 @@ def FalconNet(expansion: int = 4, name: str | None = None, **kwargs) -> LightMod
     return LightNet("meta_light", "repso", "refco", expansion, name=name, **kwargs)
 
 
+def _stem(x, channels, activation, shortcut):
+    """Returns the output and the layers with weights of the stem, which has stride 4."""
+    x = zero_padding(1, name="stem_pad")(x)
+    conv = conv2d(channels, 3, 2, padding="valid", name="stem_conv")
+    x, layers = _norm_act(conv(x), conv, activation, "stem")
+    inside = x
+    for layer in (depthwise_conv2d(name="stem_depthwise"), conv2d(channels, name="stem_pointwise")):
+        inside, pair = _norm_act(layer(inside), layer, activation)
+        layers += pair
+    x = keras.layers.Add(name="stem_add")([x, inside]) if shortcut else inside
+    x = zero_padding(1, name="stem_downsample_pad")(x)
+    depthwise = depthwise_conv2d(2, name="stem_downsample")
+    x, pair = _norm_act(depthwise(x), depthwise, activation)
+    return x, (*layers, *pair)
+
+
+def _norm_act(x, layer, activation, name=None):
+    """Returns the normalized activation of what `layer` returned, and the layers with weights."""
+    name = name or layer.name
+    norm = batch_normalization(name=f"{name}_norm")
+    x = norm(x)
+    return keras.layers.Activation(activation, name=f"{name}_act")(x), (layer, norm)
+
+
 def _downsample(x, name):
-    """A 2x2 convolution of stride 2 in as many groups as channels, which it doubles."""
-    x = keras.layers.DepthwiseConv2D(
+    """Doubles the channels by a 2x2 convolution of stride 2 in as many groups as channels."""
+    depthwise = keras.layers.DepthwiseConv2D(
         2,
         strides=2,
         depth_multiplier=2,
@@ -166,8 +247,10 @@ def _downsample(x, name):
         depthwise_initializer=depthwise_initializer(2),
         data_format="channels_last",
         name=name,
-    )(x)
-    return batch_normalization(name=f"{name}_norm")(x)
+    )
+    x = depthwise(x)
+    norm = batch_normalization(name=f"{name}_norm")
+    return norm(x), (depthwise, norm)
 
 
 def _name(block, spatial, channel):

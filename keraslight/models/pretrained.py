@@ -1,7 +1,7 @@
 """The constructor argument `weights`.
 
-The package `keraslight.weights` knows models, so models must not import it: it registers its
-loader here when `keraslight` is imported.
+The package `keraslight.weights` imports models, so models cannot import it. Instead it registers
+its loader here when `keraslight` is imported.
 """
 
 import os
@@ -22,7 +22,7 @@ def load_weights(model, weights: str | os.PathLike | None) -> None:
     Args:
         model: a `keraslight.LightModel`, not fused.
         weights: `None` for none, or what the registered loader takes: `"imagenet"`, a path or a
-            url, see `keraslight.weights.checkpoint.load_weights`.
+            url, see `keraslight.weights.load.load_weights`.
     """
     if weights is not None:
         _loaders[0](model, weights)

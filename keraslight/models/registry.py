@@ -4,12 +4,31 @@ from collections.abc import Callable
 
 import keras
 
+__all__ = ["create_model", "list_models"]
+
 _BUILDERS: dict[str, tuple[Callable, dict]] = {}
 
 
 def register(name: str, builder: Callable, **arguments) -> None:
-    """Lets `create_model(name)` call `builder(**arguments)`."""
+    """Lets `create_model(name)` call `builder(**arguments)`.
+
+    Args:
+        name: str, the name of the network. `builder` must set it as `model.architecture["name"]`.
+        builder: callable, the constructor of the family.
+        **arguments: the arguments of the constructor that choose this network.
+
+    Raises:
+        ValueError: if another network has that name.
+    """
+    if _BUILDERS.get(name, (builder, arguments)) != (builder, arguments):
+        raise ValueError(f"There is another network of that name. Received: name={name!r}")
     _BUILDERS[name] = (builder, arguments)
+
+
+def family_of(name: str) -> str:
+    """Returns the family of a network: the name of the module that registers it."""
+    builder, _ = _BUILDERS[name]
+    return builder.__module__.rpartition(".")[2]
 
 
 def list_models(prefix: str = "") -> list[str]:

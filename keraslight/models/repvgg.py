@@ -9,27 +9,30 @@ import keras
 
 from keraslight.layers.parts import batch_normalization, conv2d, zero_padding
 from keraslight.layers.repvgg_block import QARepVGGBlock, RepVGGBlock
-from keraslight.models.image_model import classifier, dense, image_input, model_inputs, pick
+from keraslight.models.architecture import changed_options
+from keraslight.models.image_model import classifier, dense, image_input, image_model, pick
 from keraslight.models.light_model import LightModel
-from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
+from keraslight.models.stage import Stage
+
+__all__ = ["RepVGG"]
 
 
 class Variant(NamedTuple):
     """One row of the table of variants.
 
     Attributes:
-        depth: blocks of the four stages.
-        width: multiplier of the first three stages' channels, and that of the last.
-        groups: groups of every second block, from the third on.
-        se_ratio: divisor of the squeezed channels, 0: without attention.
-        se_after: whether the attention stands after the activation.
+        depth: the number of blocks of each of the four stages.
+        width: the factor of the channels of the first three stages, and that of the last.
+        groups: the groups of every second block, beginning with the second of the first stage.
+        se_ratio: the share of channels that squeeze-and-excitation keeps; `None` leaves it out.
+        se_after: whether squeeze-and-excitation comes after the activation.
     """
 
     depth: tuple[int, ...]
     width: tuple[float, float]
     groups: int = 1
-    se_ratio: int = 0
+    se_ratio: float | None = None
     se_after: bool = False
 
 
@@ -47,19 +50,19 @@ VARIANTS = {
     "b3": Variant((4, 6, 16, 1), (3, 5)),
     "b3g2": Variant((4, 6, 16, 1), (3, 5), groups=2),
     "b3g4": Variant((4, 6, 16, 1), (3, 5), groups=4),
-    "d2se": Variant((8, 14, 24, 1), (2.5, 5), se_ratio=16),
-    "plus_l2pse": Variant((8, 14, 24, 1), (2.5, 5), se_ratio=4, se_after=True),
+    "d2se": Variant((8, 14, 24, 1), (2.5, 5), se_ratio=1 / 16),
+    "plus_l2pse": Variant((8, 14, 24, 1), (2.5, 5), se_ratio=1 / 4, se_after=True),
 }
 BLOCKS = {"repvgg": RepVGGBlock, "qa": QARepVGGBlock}
 BASE_CHANNELS = (64, 128, 256, 512)
-# block after which an auxiliary head stands: the third is in the middle of its stage
+# stage: the number of its blocks before the auxiliary head; the third head is inside its stage
 AUXILIARY = {1: 8, 2: 14, 3: 12}
 
 
 def RepVGG(
     variant: str = "a0",
     block: str = "repvgg",
-    deploy: bool = False,
+    fused: bool = False,
     auxiliary_heads: bool = False,
     include_top: bool = True,
     weights=None,
@@ -72,41 +75,42 @@ def RepVGG(
     activation="relu",
     name: str | None = None,
 ) -> LightModel:
-    """Builds RepVGG.
+    """Builds RepVGG: three branches in every block in training, one convolution after `fuse()`.
 
     Args:
-        variant: `"a0"`, `"a1"`, `"a2"`, `"b0"`, `"b1"`, `"b2"`, `"b3"`; with grouped convolutions
-            `"b1g2"`, `"b1g4"`, `"b2g2"`, `"b2g4"`, `"b3g2"`, `"b3g4"`; with squeeze-and-excitation
-            `"d2se"`; RepVGGplus `"plus_l2pse"`.
-        block: `"repvgg"`, or `"qa"` for QARepVGG's block, which keeps its accuracy in int8.
-        deploy: bool, whether to build the form of inference at once, one convolution a block; its
-            weights are those of the fused model, in their order.
-        auxiliary_heads: bool, whether RepVGGplus has the three further classifiers it is trained
-            with; the model then has four outputs.
+        variant: `"a0"`, `"a1"`, `"a2"`, `"b0"`, `"b1"`, `"b2"` or `"b3"`; with grouped convolutions
+            `"b1g2"`, `"b1g4"`, `"b2g2"`, `"b2g4"`, `"b3g2"` or `"b3g4"`; with
+            squeeze-and-excitation `"d2se"` or, of RepVGGplus, `"plus_l2pse"`.
+        block: `"repvgg"`, or `"qa"` for the block of QARepVGG, which keeps its accuracy in int8.
+        fused: bool, whether to build the inference form at once: one convolution per block. Its
+            weights are those of the fused model, in the same order.
+        auxiliary_heads: bool, whether to add the three auxiliary classifiers that RepVGGplus is
+            trained with. The model then has four outputs.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization), `"imagenet"` (the published weights) or the path or
-            url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than 1000
-            classes keeps its initial values.
+        weights: `None` (random initialization), `"imagenet"` (the published weights), or the path
+            or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
+            1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`, at least 32x32; `None` for a side stands
-            for any size. Defaults to 224x224x3; without the top, to any size.
-        pooling: `None`, `"avg"` or `"max"`: what follows the last feature map without the top.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
+            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
-        dropout_rate: float, of a dropout before the classifier.
+        dropout_rate: float, the rate of a dropout before the classifier.
         activation: name of an activation or callable.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
         (0.485, 0.456, 0.406) and the standard deviation (0.229, 0.224, 0.225) of ImageNet.
 
-    Output shape: `(batch, classes)`, or that of the features without the top.
+    Output shape: `(batch, classes)`, or that of the features without the top. With
+        `auxiliary_heads` a list of four `(batch, classes)`.
 
     Returns:
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
 
     Raises:
-        ValueError: if an argument is not one of the choices above, or the input too small.
+        ValueError: if an argument is not one of the choices above, or the input is too small.
 
     Example:
     >>> model = keraslight.RepVGG("a0", input_shape=(32, 32, 3), classes=10)
@@ -120,11 +124,16 @@ def RepVGG(
     """
     row = pick(VARIANTS, variant, "variant")
     block_layer = pick(BLOCKS, block, "block")
-    if auxiliary_heads and not (variant == "plus_l2pse" and include_top and not deploy):
+    if auxiliary_heads and not (variant == "plus_l2pse" and include_top and not fused):
         raise ValueError(
             "Auxiliary heads belong to variant 'plus_l2pse' with its top, in training. Received: "
-            f"variant={variant!r}, include_top={include_top!r}, deploy={deploy!r}"
+            f"variant={variant!r}, include_top={include_top!r}, fused={fused!r}"
         )
+    identity = f"{'qa' if block == 'qa' else ''}repvgg_{variant}"
+    options = changed_options(
+        {"fused": fused, "auxiliary_heads": auxiliary_heads, "activation": activation},
+        {"fused": False, "auxiliary_heads": False, "activation": "relu"},
+    )
     widths = [int(base * row.width[0]) for base in BASE_CHANNELS[:3]]
     widths.append(int(BASE_CHANNELS[3] * row.width[1]))
 
@@ -133,47 +142,64 @@ def RepVGG(
             filters,
             strides,
             groups,
-            se_ratio=1 / row.se_ratio if row.se_ratio else None,
+            se_ratio=row.se_ratio,
             se_after=row.se_after,
             activation=activation,
-            fused=deploy,
+            fused=fused,
             name=block_name,
         )
 
     start = image_input(
         input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
     )
-    x = make(min(64, widths[0]), 2, 1, "stem")(start)
-    index, heads = 0, []
-    for stage, (filters, depth) in enumerate(zip(widths, row.depth, strict=True), 1):
-        for number in range(depth):
+    stem = make(min(64, widths[0]), 2, 1, "stem")
+    x = stem(start)
+    stages, heads, outputs = [Stage("stem", 2, (stem,), x)], [], []
+    index = 0
+    for number, (filters, depth) in enumerate(zip(widths, row.depth, strict=True), 1):
+        strides = 2 * stages[-1].strides
+        blocks = []
+        for position in range(depth):
             index += 1
             groups = row.groups if index % 2 == 0 else 1
-            x = make(filters, 1 if number else 2, groups, f"stage{stage}_block{number}")(x)
-            if auxiliary_heads and number + 1 == AUXILIARY.get(stage):
-                heads.append(_auxiliary_head(x, classes, classifier_activation, stage))
+            block_name = f"stage{number}_block{position}"
+            layer = make(filters, 1 if position else 2, groups, block_name)
+            x = layer(x)
+            blocks.append(layer)
+            if auxiliary_heads and position + 1 == AUXILIARY.get(number):
+                head, y = _auxiliary_head(
+                    x, classes, classifier_activation, f"auxiliary{number}", strides
+                )
+                heads.append(head)
+                outputs.append(y)
+        stages.append(Stage(f"stage{number}", strides, tuple(blocks), x))
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
-
-    identity = f"{'qa' if block == 'qa' else ''}repvgg_{variant}"
-    model = LightModel(
-        model_inputs(start, input_tensor), [x, *heads] if heads else x, name=name or identity
+    return image_model(
+        start,
+        [x, *outputs] if outputs else x,
+        input_tensor=input_tensor,
+        architecture={"family": "repvgg", "name": identity, "options": options},
+        stages=[*stages, *heads],
+        name=name,
+        weights=weights,
     )
-    model.architecture = {"family": "repvgg", "name": identity, "block": block, "deploy": deploy}
-    load_weights(model, weights)
-    return model
 
 
-def _auxiliary_head(x, classes, classifier_activation, stage):
-    name = f"auxiliary{stage}"
+def _auxiliary_head(x, classes, classifier_activation, name, strides):
+    """Returns an auxiliary classifier as a stage, and its output."""
     x = zero_padding(1, name=f"{name}_pad")(x)
-    x = conv2d(x.shape[-1], 3, 2, padding="valid", name=f"{name}_conv")(x)
-    x = batch_normalization(name=f"{name}_norm")(x)
-    x = keras.layers.ReLU(name=f"{name}_act")(x)
-    x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name=f"{name}_pool")(x)
-    return dense(classes, classifier_activation, f"{name}_predictions")(x)
+    conv = conv2d(x.shape[-1], 3, 2, padding="valid", name=f"{name}_conv")
+    x = conv(x)
+    norm = batch_normalization(name=f"{name}_norm")
+    x = norm(x)
+    features = keras.layers.ReLU(name=f"{name}_act")(x)
+    pool = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name=f"{name}_pool")
+    predictions = dense(classes, classifier_activation, f"{name}_predictions")
+    head = Stage(name, 2 * strides, (conv, norm, predictions), features, head=True)
+    return head, predictions(pool(features))
 
 
 for _variant in VARIANTS:
     register(f"repvgg_{_variant}", RepVGG, variant=_variant)
-    if not VARIANTS[_variant].se_ratio:
+    if VARIANTS[_variant].se_ratio is None:
         register(f"qarepvgg_{_variant}", RepVGG, variant=_variant, block="qa")

@@ -4,19 +4,39 @@ Efficient CNN Architecture Design Guided by Visualization, ICME 2022
 (https://arxiv.org/abs/2207.10318).
 """
 
+import dataclasses
+from typing import NamedTuple
+
 import keras
 
-from keraslight.layers import (
-    ConvActNorm,
-    DownsamplingBlock,
-    HalfIdentityBlock,
-    SharedDepthwiseConv2D,
-)
-from keraslight.layers.half_identity_block import spatial_layers
-from keraslight.models.image_model import classifier, image_input, model_inputs, pick
+from keraslight.layers.conv_act_norm import ConvActNorm
+from keraslight.layers.downsampling_block import DownsamplingBlock
+from keraslight.layers.half_identity_block import HalfIdentityBlock, spatial_layers
+from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
+from keraslight.models.architecture import changed_options
+from keraslight.models.image_model import classifier, image_input, image_model, pick
 from keraslight.models.light_model import LightModel
-from keraslight.models.pretrained import load_weights
 from keraslight.models.registry import register
+from keraslight.models.stage import Stage
+
+__all__ = ["VGNetC", "VGNetF", "VGNetG"]
+
+
+class Version(NamedTuple):
+    """What differs between the two published networks.
+
+    Attributes:
+        activation: name of the activation.
+        blur: the fixed kernel of a `DownsamplingBlock`.
+        shared: whether the last depthwise convolution shares its kernels.
+        dropout_rate: of the dropout before the classifier.
+    """
+
+    activation: str
+    blur: str
+    shared: bool
+    dropout_rate: float
+
 
 # (channels of the stem and of the four stages, blocks of the four stages)
 VARIANTS = {
@@ -26,13 +46,12 @@ VARIANTS = {
     "2.5mp": ((32, 80, 192, 400, 544), (3, 6, 16, 2)),
     "5.0mp": ((32, 88, 216, 456, 856), (4, 7, 15, 5)),
 }
-# what changed from the paper's network (2021) to that of the published weights (2022)
+# the paper's network (2021) and that of the published weights (2022)
 VERSIONS = {
-    1: {"activation": "relu", "blur": "signed_gaussian", "shared": True, "dropout_rate": 0.0},
-    2: {"activation": "silu", "blur": "gaussian", "shared": False, "dropout_rate": 0.2},
+    1: Version("relu", "signed_gaussian", shared=True, dropout_rate=0.0),
+    2: Version("silu", "gaussian", shared=False, dropout_rate=0.2),
 }
 FIXED_KERNELS = ("edge_gaussian", "edge")
-NORMS = ("after", "before")
 SE_RATIO = 0.25
 
 
@@ -50,35 +69,36 @@ def VGNetG(
     classifier_activation="softmax",
     dropout_rate: float | None = None,
     activation=None,
-    norm: str = "after",
+    norm_first: bool = False,
     name: str | None = None,
 ) -> LightModel:
-    """Builds VGNetG: learned depthwise kernels, but fixed Gaussians where the resolution halves.
+    """Builds VGNetG: fixed Gaussian kernels where the resolution halves, learned ones elsewhere.
 
     Args:
         variant: `"1.0mp"`, `"1.5mp"`, `"2.0mp"`, `"2.5mp"` or `"5.0mp"`, after the millions of
             parameters.
-        se: bool, whether every pointwise convolution is followed by squeeze-and-excitation.
+        se: bool, whether squeeze-and-excitation follows every pointwise convolution.
         version: 2, the network of the published weights (SiLU, 2022), or 1, the paper's (ReLU, a
             blur of alternating sign, a shared last depthwise kernel, 2021).
-        thumbnail: bool, a stem and a first stage of stride 1, for images as small as 32x32.
+        thumbnail: bool, whether the stem and the first stage have stride 1, for images as small as
+            32x32. No weights were published for it.
         include_top: bool, whether to include the classifier.
-        weights: `None` (random initialization), `"imagenet"` (the published weights) or the path or
-            url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than 1000
-            classes keeps its initial values.
+        weights: `None` (random initialization), `"imagenet"` (the published weights), or the path
+            or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
+            1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. At least 32x32 (8x8 with `thumbnail`);
-            `None` for a side stands for any size. Defaults to 224x224x3 (32x32x3 with `thumbnail`);
-            without the top, to any size.
-        pooling: `None`, `"avg"` or `"max"`: what follows the last feature map without the top.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
-        dropout_rate: optional float before the classifier. Defaults to 0.2 in version 2 and to 0 in
-            version 1.
-        activation: optional name of an activation or callable, in place of the version's.
-        norm: `"after"` the activation, as published, or `"before"` it, where every normalization
-            folds into the convolution before it: less arithmetic when fused, another network to
-            train, for which no weights are published.
+        dropout_rate: optional float, the rate of a dropout before the classifier. Defaults to
+            0.2 in version 2 and to 0 in version 1.
+        activation: optional name of an activation or callable. Defaults to the version's.
+        norm_first: bool, whether the normalization comes before the activation. The published
+            networks normalize after it. With `True` every normalization folds into the convolution
+            before it, so the fused model computes less; no weights were published for it.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -90,7 +110,7 @@ def VGNetG(
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
 
     Raises:
-        ValueError: if an argument is not one of the choices above, or the input too small.
+        ValueError: if an argument is not one of the choices above, or the input is too small.
 
     Example:
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3), classes=10)
@@ -99,9 +119,29 @@ def VGNetG(
 
     Reference:
         Efficient CNN Architecture Design Guided by Visualization, ICME 2022, section 3
-        (https://arxiv.org/abs/2207.10318); the authors' code for what the paper leaves open.
+        (https://arxiv.org/abs/2207.10318). Where the paper leaves something open, this follows the
+        authors' code.
     """
-    return _vgnet("vgnetg", kernels="learned", **locals())
+    return _vgnet(
+        "vgnetg",
+        variant,
+        kernels="learned",
+        fixed_strides=(2,),
+        se=se,
+        version=version,
+        thumbnail=thumbnail,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+        classes=classes,
+        classifier_activation=classifier_activation,
+        dropout_rate=dropout_rate,
+        activation=activation,
+        norm_first=norm_first,
+        name=name,
+    )
 
 
 def VGNetC(
@@ -118,15 +158,48 @@ def VGNetC(
     classifier_activation="softmax",
     dropout_rate: float | None = None,
     activation=None,
-    norm: str = "after",
+    norm_first: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds VGNetC: every depthwise kernel is learned.
 
-    Args, shapes, errors: as `keraslight.VGNetG`.
+    Args:
+        variant: `"1.0mp"`, `"1.5mp"`, `"2.0mp"`, `"2.5mp"` or `"5.0mp"`, after the millions of
+            parameters.
+        se: bool, whether squeeze-and-excitation follows every pointwise convolution.
+        version: 2, the network of the published code (SiLU, 2022), or 1, the paper's (ReLU, a
+            shared last depthwise kernel, 2021).
+        thumbnail: bool, whether the stem and the first stage have stride 1, for images as small as
+            32x32. No weights were published for it.
+        include_top: bool, whether to include the classifier.
+        weights: `None` (random initialization), `"imagenet"` (the published weights), or the path
+            or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
+            1000 classes keeps its initial values.
+        input_tensor: optional `keras.Input` or other symbolic tensor to build on.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
+        classes: int, the number of classes.
+        classifier_activation: activation of the classifier; `None` returns logits.
+        dropout_rate: optional float, the rate of a dropout before the classifier. Defaults to
+            0.2 in version 2 and to 0 in version 1.
+        activation: optional name of an activation or callable. Defaults to the version's.
+        norm_first: bool, whether the normalization comes before the activation. The published
+            networks normalize after it. With `True` every normalization folds into the convolution
+            before it, so the fused model computes less; no weights were published for it.
+        name: optional str, the name of the model.
+
+    Input shape: `(batch, height, width, channels)`, images normalized with the mean
+        (0.485, 0.456, 0.406) and the standard deviation (0.229, 0.224, 0.225) of ImageNet.
+
+    Output shape: `(batch, classes)`, or that of the features without the top.
 
     Returns:
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
+
+    Raises:
+        ValueError: if an argument is not one of the choices above, or the input is too small.
 
     Example:
     >>> model = keraslight.VGNetC("1.0mp", input_shape=(32, 32, 3), classes=10)
@@ -135,9 +208,29 @@ def VGNetC(
 
     Reference:
         Efficient CNN Architecture Design Guided by Visualization, ICME 2022, section 3
-        (https://arxiv.org/abs/2207.10318); the authors' code for what the paper leaves open.
+        (https://arxiv.org/abs/2207.10318). Where the paper leaves something open, this follows the
+        authors' code.
     """
-    return _vgnet("vgnetc", kernels="learned", **locals())
+    return _vgnet(
+        "vgnetc",
+        variant,
+        kernels="learned",
+        fixed_strides=(),
+        se=se,
+        version=version,
+        thumbnail=thumbnail,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+        classes=classes,
+        classifier_activation=classifier_activation,
+        dropout_rate=dropout_rate,
+        activation=activation,
+        norm_first=norm_first,
+        name=name,
+    )
 
 
 def VGNetF(
@@ -155,21 +248,50 @@ def VGNetF(
     classifier_activation="softmax",
     dropout_rate: float | None = None,
     activation=None,
-    norm: str = "after",
+    norm_first: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds VGNetF: every depthwise kernel is fixed, an edge detector or a Gaussian.
 
-    It was published in version 1 only (1.5MP, with either bank of kernels).
-
     Args:
-        kernels: `"edge_gaussian"`, eight kernels, or `"edge"`, four; see
+        variant: `"1.0mp"`, `"1.5mp"`, `"2.0mp"`, `"2.5mp"` or `"5.0mp"`, after the millions of
+            parameters.
+        se: bool, whether squeeze-and-excitation follows every pointwise convolution.
+        version: 1, the paper's network (ReLU, a blur of alternating sign, 2021). VGNetF was
+            published in this version only.
+        kernels: `"edge_gaussian"`, a bank of eight kernels, or `"edge"`, a bank of four. See
             `keraslight.layers.EdgeDepthwiseConv2D`.
+        thumbnail: bool, whether the stem and the first stage have stride 1, for images as small as
+            32x32. No weights were published for it.
+        include_top: bool, whether to include the classifier.
+        weights: `None` (random initialization), `"imagenet"` (the published weights), or the path
+            or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
+            1000 classes keeps its initial values.
+        input_tensor: optional `keras.Input` or other symbolic tensor to build on.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
+        pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
+        classes: int, the number of classes.
+        classifier_activation: activation of the classifier; `None` returns logits.
+        dropout_rate: optional float, the rate of a dropout before the classifier. Defaults to
+            0.
+        activation: optional name of an activation or callable. Defaults to the version's.
+        norm_first: bool, whether the normalization comes before the activation. The published
+            networks normalize after it. With `True` every normalization folds into the convolution
+            before it, so the fused model computes less; no weights were published for it.
+        name: optional str, the name of the model.
 
-    Further args, shapes, errors: as `keraslight.VGNetG`.
+    Input shape: `(batch, height, width, channels)`, images normalized with the mean
+        (0.485, 0.456, 0.406) and the standard deviation (0.229, 0.224, 0.225) of ImageNet.
+
+    Output shape: `(batch, classes)`, or that of the features without the top.
 
     Returns:
         A `keraslight.LightModel`: a functional Keras model with a method `fuse()`.
+
+    Raises:
+        ValueError: if an argument is not one of the choices above, or the input is too small.
 
     Example:
     >>> model = keraslight.VGNetF("1.0mp", input_shape=(32, 32, 3), classes=10)
@@ -178,17 +300,46 @@ def VGNetF(
 
     Reference:
         Efficient CNN Architecture Design Guided by Visualization, ICME 2022, section 3
-        (https://arxiv.org/abs/2207.10318); the authors' code for what the paper leaves open.
+        (https://arxiv.org/abs/2207.10318). Where the paper leaves something open, this follows the
+        authors' code.
     """
-    return _vgnet("vgnetf", **locals())
+    if version != 1:
+        raise ValueError(
+            "VGNetF was published in version 1 only. For its kernels with another activation use "
+            f"the argument `activation`. Received: version={version!r}"
+        )
+    if kernels not in FIXED_KERNELS:
+        raise ValueError(f"`kernels` must be one of {FIXED_KERNELS}. Received: kernels={kernels!r}")
+    return _vgnet(
+        "vgnetf",
+        variant,
+        kernels=kernels,
+        fixed_strides=(1, 2),
+        se=se,
+        version=version,
+        thumbnail=thumbnail,
+        include_top=include_top,
+        weights=weights,
+        input_tensor=input_tensor,
+        input_shape=input_shape,
+        pooling=pooling,
+        classes=classes,
+        classifier_activation=classifier_activation,
+        dropout_rate=dropout_rate,
+        activation=activation,
+        norm_first=norm_first,
+        name=name,
+    )
 
 
 def _vgnet(
     family,
     variant,
+    *,
+    kernels,
+    fixed_strides,
     se,
     version,
-    kernels,
     thumbnail,
     include_top,
     weights,
@@ -199,30 +350,27 @@ def _vgnet(
     classifier_activation,
     dropout_rate,
     activation,
-    norm,
+    norm_first,
     name,
 ):
-    channels, blocks = pick(VARIANTS, variant, "variant")
+    """Builds any VGNet.
+
+    `kernels` are those of the half-identity blocks. A stage opens with a fixed kernel if its stride
+    is in `fixed_strides`, and with a learned one otherwise.
+    """
+    channels, depths = pick(VARIANTS, variant, "variant")
     settings = pick(VERSIONS, version, "version")
-    fixed = family == "vgnetf"
-    if fixed and version != 1:
-        raise ValueError(
-            f"VGNetF was published in version 1 only. Received: version={version!r}; for its "
-            "kernels with another activation use the argument `activation`."
-        )
-    if fixed and kernels not in FIXED_KERNELS:
-        raise ValueError(f"`kernels` must be one of {FIXED_KERNELS}. Received: kernels={kernels!r}")
-    if norm not in NORMS:
-        raise ValueError(f"`norm` must be one of {NORMS}. Received: norm={norm!r}")
-    if norm == "before" and weights == "imagenet":
-        raise ValueError(
-            "Weights were published for the normalization after the activation only. Pass "
-            "weights=None or your own. Received: norm='before', weights='imagenet'"
-        )
-    activation = settings["activation"] if activation is None else activation
-    norm_first = norm == "before"
-    if dropout_rate is None:
-        dropout_rate = settings["dropout_rate"]
+    identity = _name(family, variant, se, kernels)
+    options = changed_options(
+        {
+            "thumbnail": thumbnail,
+            "activation": settings.activation if activation is None else activation,
+            "norm_first": norm_first,
+        },
+        {"thumbnail": False, "activation": settings.activation, "norm_first": False},
+    )
+    activation = settings.activation if activation is None else activation
+    dropout_rate = settings.dropout_rate if dropout_rate is None else dropout_rate
     se_ratio = SE_RATIO if se else None
     first_stride = 1 if thumbnail else 2
 
@@ -233,38 +381,54 @@ def _vgnet(
         min_size=8 if thumbnail else 32,
         include_top=include_top,
     )
-    x = ConvActNorm(channels[0], 3, first_stride, activation, norm_first, name="stem")(start)
-    for stage, (filters, depth) in enumerate(zip(channels[1:], blocks, strict=True), 1):
-        strides = first_stride if stage == 1 else 2
-        # the published code blurs only where it downsamples
-        learned = family == "vgnetc" or strides == 1
-        halves = DownsamplingBlock(
-            filters,
-            strides,
-            "learned" if learned else settings["blur"],
-            activation,
-            se_ratio,
-            norm_first,
-            name=f"stage{stage}_block0",
-        )(x)
-        for block in range(1, depth):
-            halves = HalfIdentityBlock(
-                kernels, activation, se_ratio, norm_first, name=f"stage{stage}_block{block}"
-            )(halves)
-        x = keras.layers.Concatenate(name=f"stage{stage}_concat")(halves)
-    if settings["shared"] and not fixed:
-        x = SharedDepthwiseConv2D(name="stage4_depthwise")(x)
-    else:
-        depthwise, norm = spatial_layers(kernels, prefix="stage4_")
-        x = depthwise(x) if norm is None else norm(depthwise(x))
-    x = ConvActNorm(channels[-1], 1, 1, activation, norm_first, name="stage4_pointwise")(x)
-    x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
+    stem = ConvActNorm(channels[0], 3, first_stride, activation, norm_first, name="stem")
+    x = stem(start)
+    stages = [Stage("stem", first_stride, (stem,), x)]
+    for number, (filters, depth) in enumerate(zip(channels[1:], depths, strict=True), 1):
+        strides = first_stride if number == 1 else 2
+        blocks = []
+        for index in range(depth):
+            block_name = f"stage{number}_block{index}"
+            if index == 0:
+                downsampling = settings.blur if strides in fixed_strides else "learned"
+                block = DownsamplingBlock(
+                    filters,
+                    strides,
+                    downsampling,
+                    activation,
+                    se_ratio,
+                    norm_first,
+                    name=block_name,
+                )
+            else:
+                block = HalfIdentityBlock(
+                    kernels, activation, se_ratio, norm_first, name=block_name
+                )
+            x = block(x)
+            blocks.append(block)
+        x = keras.layers.Concatenate(name=f"stage{number}_concat")(x)
+        stages.append(Stage(f"stage{number}", strides * stages[-1].strides, tuple(blocks), x))
 
-    identity = _name(family, variant, se, kernels)
-    model = LightModel(model_inputs(start, input_tensor), x, name=name or identity)
-    model.architecture = {"family": "vgnet", "name": identity, "version": version}
-    load_weights(model, weights)
-    return model
+    if settings.shared and kernels == "learned":
+        last = [SharedDepthwiseConv2D(name="stage4_depthwise")]
+    else:
+        last = [layer for layer in spatial_layers(kernels, prefix="stage4_") if layer is not None]
+    for layer in last:
+        x = layer(x)
+    pointwise = ConvActNorm(channels[-1], 1, 1, activation, norm_first, name="stage4_pointwise")
+    x = pointwise(x)
+    blocks = (*stages[-1].blocks, *last, pointwise)
+    stages[-1] = dataclasses.replace(stages[-1], blocks=blocks, output=x)
+    x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
+    return image_model(
+        start,
+        x,
+        input_tensor=input_tensor,
+        architecture={"family": "vgnet", "name": identity, "version": version, "options": options},
+        stages=stages,
+        name=name,
+        weights=weights,
+    )
 
 
 def _name(family, variant, se, kernels):

@@ -6,13 +6,12 @@ Pictures need matplotlib: `pip install keraslight[visualize]`. It is imported wh
 from keraslight.visualize.census import kernel_census
 from keraslight.visualize.grad_cam import grad_cam, plot_grad_cam
 from keraslight.visualize.kernel_grid import plot_kernels
-from keraslight.visualize.similarity import feature_similarity, plot_feature_similarity
+from keraslight.visualize.similarity import feature_similarity
 
 __all__ = [
     "feature_similarity",
     "grad_cam",
     "kernel_census",
-    "plot_feature_similarity",
     "plot_grad_cam",
     "plot_kernels",
 ]

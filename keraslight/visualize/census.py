@@ -1,18 +1,15 @@
 """How many kernels of each layer are near a fixed one."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 import keras
+import numpy as np
 
-from keraslight.visualize.canvas import canvas
+from keraslight.report import Report, markdown_table, name_rows
 from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
 from keraslight.visualize.patterns import KINDS, NONE, ZERO, can_match, match
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 ALL_KINDS = (*KINDS, NONE, ZERO)
 COLORS = dict(zip(ALL_KINDS, ("#3a86c8", "#e69f00", "#2a9d6f", "#a0a0a0", "#606060"), strict=True))
@@ -46,14 +43,16 @@ class LayerCensus:
         return self.kinds[kind] / self.kernels
 
 
-class KernelCensus:
-    """The kernels of a model, counted layer by layer.
+class KernelCensus(Report):
+    """The depthwise kernels of a model, counted by layer and kind.
 
     Attributes:
         model: str, the name of the model.
-        threshold: float, the least cosine similarity of what counts as near.
+        threshold: float, the smallest cosine similarity that counts as near.
         layers: list of `LayerCensus`, in the order of the model.
     """
+
+    formats: ClassVar = dict.fromkeys((f"{kind} (%)" for kind in ALL_KINDS), ".1f")
 
     def __init__(self, model: str, threshold: float, layers: list[LayerCensus]):
         self.model = model
@@ -61,18 +60,20 @@ class KernelCensus:
         self.layers = layers
 
     def share(self, kind: str, learned_only: bool = False) -> float:
-        """Returns the share of all kernels of a kind, between 0 and 1.
+        """Returns the share of all kernels that are of one kind, between 0 and 1.
 
         Args:
             kind: str, one of `"identity"`, `"gaussian"`, `"edge"`, `"none"` and `"zero"`.
-            learned_only: bool, whether to leave out layers whose kernels are fixed.
+            learned_only: bool, whether to count only layers whose kernels are trained.
         """
+        if kind not in ALL_KINDS:
+            raise ValueError(f"`kind` must be one of {ALL_KINDS}. Received: kind={kind!r}")
         layers = [layer for layer in self.layers if layer.learned or not learned_only]
         total = sum(layer.kernels for layer in layers)
         return sum(layer.kinds[kind] for layer in layers) / total if total else 0.0
 
     def as_dicts(self) -> list[dict]:
-        """Returns the layers as dicts, for a file."""
+        """Returns the layers as dicts of plain values, ready for JSON or CSV."""
         return [
             {
                 "layer": layer.layer,
@@ -85,59 +86,40 @@ class KernelCensus:
             for layer in self.layers
         ]
 
-    def table(self) -> str:
-        """Returns a Markdown table: the percentage of kernels of each kind, layer by layer."""
-        lines = [
-            "| layer | kernels | " + " | ".join(f"{kind} (%)" for kind in ALL_KINDS) + " |",
-            "| --- | ---: |" + " ---: |" * len(ALL_KINDS),
-        ]
-        for layer in self.layers:
-            kernels = f"{layer.kernels} of {layer.size}x{layer.size}"
-            kernels += "" if layer.learned else ", fixed"
-            lines.append(_row(layer.layer, kernels, map(layer.share, ALL_KINDS)))
-        total = sum(layer.kernels for layer in self.layers)
-        lines.append(_row("all", total, map(self.share, ALL_KINDS)))
-        return "\n".join(lines)
-
-    def __str__(self):
-        return self.table()
-
-    def plot(self, path: str | os.PathLike | None = None) -> "Figure":
-        """Draws the shares of each layer as a stacked bar.
+    def table(self, rows: int | None = None) -> str:
+        """Returns a Markdown table: the percentage of kernels of each kind, layer by layer.
 
         Args:
-            path: optional path of the picture, whose ending says its kind.
-
-        Returns:
-            A matplotlib figure.
-
-        Raises:
-            ImportError: if matplotlib is not installed.
+            rows: optional int, the largest number of layers. All layers by default. The last row
+                counts all layers of the model.
         """
-        with canvas(8, 0.19 * len(self.layers) + 1.2, path) as figure:
-            axes = figure.subplots()
-            draw_census(axes, self)
-            figure.legend(loc="outside upper center", ncols=len(ALL_KINDS), fontsize=9)
-        return figure
+        shown = [
+            _row(layer.layer, layer.kernels, layer.size, layer.learned, layer.share)
+            for layer in self.layers[:rows]
+        ]
+        total = sum(layer.kernels for layer in self.layers)
+        return markdown_table([*shown, _row("all", total, None, None, self.share)], self.formats)
+
+    def _draw(self, ax) -> None:
+        """Draws the shares of each layer as one stacked bar."""
+        start = np.zeros(len(self.layers))
+        for kind in ALL_KINDS:
+            shares = np.array([100 * layer.share(kind) for layer in self.layers])
+            ax.barh(range(len(shares)), shares, 0.8, start, color=COLORS[kind], label=kind)
+            start += shares
+        ax.set_xlim(0, 100)
+        ax.set_xlabel(f"kernels (%), cosine similarity of at least {self.threshold:g}")
+        name_rows(ax, [layer.layer for layer in self.layers])
 
 
-def draw_census(axes, census: KernelCensus) -> None:
-    """Draws a census on the axes of a figure."""
-    names = [layer.layer for layer in census.layers]
-    start = [0.0] * len(names)
-    for kind in ALL_KINDS:
-        shares = [100 * layer.share(kind) for layer in census.layers]
-        axes.barh(names, shares, left=start, color=COLORS[kind], label=kind, height=0.8)
-        start = [a + b for a, b in zip(start, shares, strict=True)]
-    axes.set_xlim(0, 100)
-    axes.set_xlabel(f"kernels (%), cosine similarity of at least {census.threshold:g}")
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.tick_params(axis="y", labelsize=7)
-
-
-def _row(name, kernels, shares):
-    cells = [name, str(kernels), *(f"{100 * share:.1f}" for share in shares)]
-    return "| " + " | ".join(cells) + " |"
+def _row(name, kernels, size, learned, share):
+    return {
+        "layer": name,
+        "kernels": kernels,
+        "size": size and f"{size}x{size}",
+        "learned": None if learned is None else "yes" if learned else "no",
+        **{f"{kind} (%)": 100 * share(kind) for kind in ALL_KINDS},
+    }
 
 
 def kernel_census(model: keras.Model, threshold: float = 0.9) -> KernelCensus:

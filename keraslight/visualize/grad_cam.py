@@ -1,14 +1,13 @@
 """Where a classifier looks: gradient-weighted class activation maps."""
 
 import functools
-import os
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
+from keraslight.canvas import canvas
 from keraslight.graph.copies import clone_with_weights
-from keraslight.visualize.canvas import canvas
 from keraslight.visualize.feature_maps import feature_maps
 from keraslight.visualize.gradient import gradient
 
@@ -84,7 +83,6 @@ def plot_grad_cam(
     image,
     class_index: int | None = None,
     layer: str | None = None,
-    path: str | os.PathLike | None = None,
 ) -> "Figure":
     """Draws an image and, over it, where a classifier sees a class.
 
@@ -93,10 +91,9 @@ def plot_grad_cam(
         image: likewise.
         class_index: likewise.
         layer: likewise.
-        path: optional path of the picture, whose ending says its kind.
 
     Returns:
-        A matplotlib figure.
+        A matplotlib `Figure`; `figure.savefig(path)` saves it.
 
     Raises:
         ImportError: if matplotlib is not installed.
@@ -111,7 +108,7 @@ def plot_grad_cam(
     heat = grad_cam(model, image, class_index, layer)
     picture = np.asarray(image, "float32")
     picture = (picture - picture.min()) / max(np.ptp(picture), 1e-12)
-    with canvas(6, 3.1, path) as figure:
+    with canvas(6, 3.1) as figure:
         for axis in figure.subplots(1, 2):
             axis.imshow(picture, cmap="gray")
             axis.set_axis_off()

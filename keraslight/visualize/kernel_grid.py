@@ -1,13 +1,12 @@
 """All depthwise kernels of a model in one picture."""
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from keraslight.visualize.canvas import INK, canvas
+from keraslight.canvas import INK, canvas
 from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ TITLE = 0.26
 def plot_kernels(
     model: keras.Model,
     layers: Sequence[str] | None = None,
-    path: str | os.PathLike | None = None,
 ) -> "Figure":
     """Draws every depthwise kernel of a model, layer by layer.
 
@@ -31,10 +29,9 @@ def plot_kernels(
         model: any Keras model with depthwise convolutions, ours or another, fused or not.
         layers: optional names of the layers wanted, as `keraslight.visualize.kernel_census` lists
             them; all by default.
-        path: optional path of the picture, whose ending says its kind.
 
     Returns:
-        A matplotlib figure.
+        A matplotlib `Figure`; `figure.savefig(path)` saves it.
 
     Raises:
         ImportError: if matplotlib is not installed.
@@ -61,7 +58,7 @@ def plot_kernels(
         found = [kernels for kernels in found if kernels.layer in layers]
     rows = [-(-kernels.values.shape[-1] // COLUMNS) for kernels in found]
     heights = [count * INCHES + TITLE for count in rows]
-    with canvas(COLUMNS * INCHES + 0.2, sum(heights) + 0.1, path) as figure:
+    with canvas(COLUMNS * INCHES + 0.2, sum(heights) + 0.1) as figure:
         import matplotlib
 
         colors = matplotlib.colormaps["RdBu_r"].with_extremes(over=INK)

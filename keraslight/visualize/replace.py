@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 import keras
 import numpy as np
 
 from keraslight.graph.copies import clone_with_weights
+from keraslight.report import Report, markdown_table, name_rows
 from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
 from keraslight.visualize.patterns import KINDS, can_match, match
 
@@ -28,45 +30,65 @@ class ReplacedLayer:
     error: float
 
 
-class ReplacementReport:
-    """What `keraslight.replace_kernels` did.
+class ReplacementReport(Report):
+    """How many kernels `keraslight.replace_kernels` replaced in each layer.
 
     Attributes:
-        layers: list of `ReplacedLayer`, those with learned kernels.
-        accuracy_before: float, of the model on the data given; `None` without data.
-        accuracy_after: float, likewise, of the new model.
+        layers: list of `ReplacedLayer`, the layers with learned kernels.
+        accuracy_before: float, the accuracy of the model on the given data; `None` without data.
+        accuracy_after: float, the accuracy of the new model; `None` without data.
     """
 
-    def __init__(self, layers, accuracy_before=None, accuracy_after=None):
-        self.layers: list[ReplacedLayer] = layers
-        self.accuracy_before: float | None = accuracy_before
-        self.accuracy_after: float | None = accuracy_after
+    formats: ClassVar = {"replaced": ".1%", "change": ".1%"}
+
+    def __init__(
+        self,
+        layers: list[ReplacedLayer],
+        accuracy_before: float | None = None,
+        accuracy_after: float | None = None,
+    ):
+        self.layers = layers
+        self.accuracy_before = accuracy_before
+        self.accuracy_after = accuracy_after
 
     @property
     def share(self) -> float:
-        """The share of all learned kernels that were replaced."""
+        """The share of all learned kernels that were replaced, between 0 and 1."""
         return sum(x.replaced for x in self.layers) / sum(x.kernels for x in self.layers)
 
     def as_dicts(self) -> list[dict]:
-        """Returns the layers as dicts, for a file."""
+        """Returns the layers as dicts of plain values, ready for JSON or CSV."""
         return [asdict(layer) for layer in self.layers]
 
-    def table(self) -> str:
-        """Returns a Markdown table, and the accuracies if they were measured."""
-        lines = ["| layer | kernels | replaced | change |", "| --- | ---: | ---: | ---: |"]
-        lines += [
-            f"| {x.layer} | {x.kernels} | {x.replaced / x.kernels:.1%} | {x.error:.1%} |"
-            for x in self.layers
-        ]
-        kernels = sum(x.kernels for x in self.layers)
-        lines.append(f"| all | {kernels} | {self.share:.1%} | |")
-        if self.accuracy_before is not None:
-            before, after = self.accuracy_before, self.accuracy_after
-            lines += ["", f"Accuracy: {before:.2%} before, {after:.2%} after"]
-        return "\n".join(lines)
+    def table(self, rows: int | None = None) -> str:
+        """Returns a Markdown table, and under it the accuracies if they were measured.
 
-    def __str__(self):
-        return self.table()
+        Args:
+            rows: optional int, the largest number of layers. All layers by default. The last row
+                counts all layers of the model.
+        """
+        shown = [
+            _row(layer.layer, layer.kernels, layer.replaced / layer.kernels, layer.error)
+            for layer in self.layers[:rows]
+        ]
+        kernels = sum(layer.kernels for layer in self.layers)
+        text = markdown_table([*shown, _row("all", kernels, self.share, None)], self.formats)
+        if self.accuracy_before is None:
+            return text
+        accuracies = f"{self.accuracy_before:.2%} before, {self.accuracy_after:.2%} after"
+        return f"{text}\n\nAccuracy: {accuracies}"
+
+    def _draw(self, ax) -> None:
+        """Draws the share of replaced kernels of each layer as a bar."""
+        shares = [100 * layer.replaced / layer.kernels for layer in self.layers]
+        ax.barh(range(len(shares)), shares, color="#3a86c8")
+        ax.set_xlim(0, 100)
+        ax.set_xlabel("kernels replaced (%)")
+        name_rows(ax, [layer.layer for layer in self.layers])
+
+
+def _row(name, kernels, share, change):
+    return {"layer": name, "kernels": kernels, "replaced": share, "change": change}
 
 
 def replace_kernels(

@@ -1,19 +1,15 @@
 """How much of a feature map was there already in the one before."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 import keras
 import numpy as np
 
 from keraslight.graph.reparam_layer import ReparamLayer
-from keraslight.visualize.canvas import canvas
+from keraslight.report import Report, name_rows
 from keraslight.visualize.feature_maps import feature_maps
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 L = keras.layers
 # a channel whose correlation with one of the map before is at least this repeats it
@@ -41,57 +37,36 @@ class PairSimilarity:
     repeated: float
 
 
-class FeatureSimilarity:
-    """What feature maps have in common with those before them.
+class FeatureSimilarity(Report):
+    """How much each feature map of a model repeats the one before it.
 
     Attributes:
         pairs: list of `PairSimilarity`, in the order of the model.
     """
 
+    formats: ClassVar = {"similarity": ".3f", "repeated": ".1%"}
+
     def __init__(self, pairs: list[PairSimilarity]):
         self.pairs = pairs
 
     def as_dicts(self) -> list[dict]:
-        """Returns the pairs as dicts, for a file."""
+        """Returns the pairs as dicts of plain values, ready for JSON or CSV."""
         return [asdict(pair) for pair in self.pairs]
 
-    def table(self) -> str:
-        """Returns a Markdown table."""
-        lines = ["| from | to | similarity | repeated (%) |", "| --- | --- | ---: | ---: |"]
-        lines += [
-            f"| {p.first} | {p.second} | {p.similarity:.3f} | {100 * p.repeated:.1f} |"
-            for p in self.pairs
-        ]
-        return "\n".join(lines)
-
-    def __str__(self):
-        return self.table()
-
-    def plot(self, path: str | os.PathLike | None = None) -> "Figure":
-        """Draws both figures of every pair as bars.
-
-        Args:
-            path: optional path of the picture, whose ending says its kind.
-
-        Returns:
-            A matplotlib figure.
-
-        Raises:
-            ImportError: if matplotlib is not installed.
-        """
-        names = [f"{pair.first} > {pair.second}" for pair in self.pairs]
-        with canvas(9, 0.19 * len(names) + 1.0, path) as figure:
-            left, right = figure.subplots(1, 2, sharey=True)
-            left.barh(names, [pair.similarity for pair in self.pairs], color="#3a86c8")
-            left.set_xlabel("mean of the largest correlation")
-            left.set_xlim(0, 1)
-            right.barh(names, [100 * pair.repeated for pair in self.pairs], color="#e69f00")
-            right.set_xlabel(f"channels repeated (%), correlation of at least {REPEATED}")
-            right.set_xlim(0, 100)
-            left.invert_yaxis()
-            left.margins(y=0.01)
-            left.tick_params(axis="y", labelsize=7)
-        return figure
+    def _draw(self, ax) -> None:
+        """Draws the mean similarity as bars and the share of repeated channels as dots."""
+        positions = range(len(self.pairs))
+        similarities = [pair.similarity for pair in self.pairs]
+        ax.barh(positions, similarities, color="#3a86c8", label="mean of the largest correlations")
+        ax.plot(
+            [pair.repeated for pair in self.pairs],
+            positions,
+            "o",
+            color="#e69f00",
+            label=f"share of channels with a correlation of at least {REPEATED}",
+        )
+        ax.set_xlim(0, 1.02)
+        name_rows(ax, [f"{pair.first} > {pair.second}" for pair in self.pairs])
 
 
 def feature_similarity(
@@ -147,36 +122,6 @@ def feature_similarity(
             f"{list(chosen)}"
         )
     return FeatureSimilarity(pairs)
-
-
-def plot_feature_similarity(
-    model: keras.Model,
-    image,
-    layers: Sequence[str] | None = None,
-    path: str | os.PathLike | None = None,
-) -> "Figure":
-    """Draws how much each feature map repeats the one before it.
-
-    Args:
-        model: see `keraslight.visualize.feature_similarity`.
-        image: likewise.
-        layers: likewise.
-        path: optional path of the picture, whose ending says its kind.
-
-    Returns:
-        A matplotlib figure.
-
-    Raises:
-        ImportError: if matplotlib is not installed.
-        ValueError: as `keraslight.visualize.feature_similarity`.
-
-    Example:
-    >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3))
-    >>> figure = keraslight.visualize.plot_feature_similarity(model, np.random.rand(32, 32, 3))
-    >>> len(figure.axes)
-    2
-    """
-    return feature_similarity(model, image, layers).plot(path)
 
 
 def _ends_of_blocks(model, maps):

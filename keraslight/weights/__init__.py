@@ -1,1 +1,5 @@
-"""Published weights: where they lie, how they are read, which tensor goes where."""
+"""Published weights: where they are, how they are read, and which tensor goes where."""
+
+from keraslight.weights.download import DownloadError
+
+__all__ = ["DownloadError"]

@@ -1,34 +1,53 @@
-"""Fetches published files: verified, cached, and never half."""
+"""Downloads published files into the cache: verified, and whole or not at all."""
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import http.client
+import io
 import os
 import pathlib
 import re
+import time
 import urllib.error
 import urllib.request
-import uuid
 from collections.abc import Callable, Sequence
 
 import keras
 
-from keraslight.weights.archive import MAX_BYTES
-from keraslight.weights.messages import say
-from keraslight.weights.published_weights import Source
-from keraslight.weights.readers import suffix_of, unzip
+from keraslight.files import UNFINISHED, atomic_file, write_whole
+from keraslight.weights.messages import printable, say
+from keraslight.weights.readers import budget_of, suffix_of
+from keraslight.weights.readers.bounds import MAX_BYTES, unzip
+from keraslight.weights.registry import Source
+
+__all__ = ["DownloadError"]
 
 OFFLINE = "KERASLIGHT_OFFLINE"
 ATTEMPTS = 3
 TIMEOUT = 30  # seconds without a byte
+# a download may take so many seconds, and more for what it brings at this rate
+GRACE = 60
+SLOWEST = 10_000  # bytes per second
 CHUNK = 1 << 18
+LONGEST_NAME = 100  # of a file from a url
+# a download writes all the time, so a temporary file this old is of a process that was killed
+STALE = 3600  # seconds
+# the SHA-256 of a file for which none was published, kept beside it from the first download on
+RECORD = ".sha256"
 # where the Hugging Face hub states the SHA-256 of the file that it redirects to
 STATED_HASH = "X-Linked-ETag"
 
 
 class DownloadError(OSError):
-    """A file could not be fetched, or is not the one that was published."""
+    """A file could not be downloaded, or is not the one that was published.
+
+    Example:
+    >>> from keraslight.weights import DownloadError
+    >>> issubclass(DownloadError, OSError)
+    True
+    """
 
 
 class _Interrupted(Exception):
@@ -36,58 +55,107 @@ class _Interrupted(Exception):
 
 
 def cache_folder() -> pathlib.Path:
-    """Returns the folder of downloaded weights, in that of Keras: `KERAS_HOME`, or `~/.keras`."""
+    """Returns the folder of downloaded weights, in that of Keras (`KERAS_HOME` or `~/.keras`)."""
     return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keraslight"
 
 
 def is_offline() -> bool:
-    """Returns whether the environment variable `KERASLIGHT_OFFLINE` forbids any download."""
+    """Tells whether the environment variable `KERASLIGHT_OFFLINE` forbids any download."""
     return os.environ.get(OFFLINE, "").lower() not in ("", "0", "false", "no")
 
 
 @contextlib.contextmanager
 def fetched(source: Source):
-    """Yields the path of a published file, downloaded where the cache does not have it.
+    """Yields the path of a published file, and downloads it if the cache does not have it.
 
-    A file just downloaded enters the cache, at once and whole, when the body of the `with`
-    statement has ended well; if the body raises, nothing is left of it. So several processes may
-    fetch the same file.
+    A downloaded file enters the cache whole, in one step, after the body of the `with` statement
+    ended well. If the body raises, nothing is left of the file. So several processes may download
+    the same file.
 
     Raises:
-        DownloadError: if the file cannot be fetched, or is not the one that was published.
+        DownloadError: if the file cannot be downloaded, or is not the one that was published.
     """
     path = cache_folder() / source.file
+    recorded = None if source.hash else _recorded(path)
     if os.path.isfile(path):
         try:
-            _verify(path, source.hash)
+            _verify(path, source.hash, recorded)
         except DownloadError as error:
-            say(f"{path} is not what it should be, {error}; it is fetched again.")
+            say(f"{path} is damaged, {error}; it is downloaded again.")
         else:
+            if source.hash is None and recorded is None:
+                _record(path, path)
             yield path
             return
     if is_offline():
         raise DownloadError(f"{OFFLINE} is set and there is no file {path}")
-    partial = path.with_name(f".part-{uuid.uuid4().hex}-{path.name}")
-    try:
-        stated_hash = _download(source.url, partial)
-        _verify(partial, source.hash or stated_hash)
-        say(f"{source.file}: {_verdict(source, stated_hash, partial)}.")
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_stale_files(path.parent)
+            partial = stack.enter_context(atomic_file(path, suffix_of(source.file)))
+        except OSError as error:
+            raise _not_writable(path.parent, error) from error
+        stated = _download(source.url, partial)
+        try:
+            _verify(partial, source.hash, recorded or stated)
+        except DownloadError as error:
+            if recorded is None:
+                raise
+            raise DownloadError(
+                f"{error}, as in the first download; if the file was meant to change, remove "
+                f"{_record_path(path)}"
+            ) from error
+        say(f"{source.file}: {_verdict(source, stated, partial)}.")
         yield partial
-        os.replace(partial, path)
-    finally:
+        # before the file itself, so that a file never has the record of another
+        if source.hash is None:
+            _record(path, partial)
+
+
+def _record_path(path):
+    return path.with_name(path.name + RECORD)
+
+
+def _recorded(path):
+    """Returns the hash that was recorded when a file was first downloaded, if any."""
+    try:
+        digits = _record_path(path).read_text(errors="replace").strip()
+    except OSError:
+        return None
+    return f"sha256:{digits}" if re.fullmatch("[0-9a-f]{64}", digits) else None
+
+
+def _record(path, content):
+    """Records the hash of a file, read at `content`, for the file `path` of the cache."""
+    # a cache that cannot be written to serves what it has
+    with contextlib.suppress(OSError):
+        write_whole(_record_path(path), f"{digest_of(content)}\n".encode())
+
+
+def _remove_stale_files(folder):
+    """Removes the unfinished files of processes that were killed."""
+    for path in folder.glob(f"{UNFINISHED}*"):
         with contextlib.suppress(OSError):
-            partial.unlink()
+            if time.time() - path.stat().st_mtime > STALE:
+                path.unlink()
+
+
+def _not_writable(folder, error):
+    return DownloadError(
+        f"{folder} cannot be written to ({error}); KERAS_HOME may name another folder"
+    )
 
 
 def first_usable(sources: Sequence[Source], use: Callable[[pathlib.Path], None]) -> Source:
-    """Uses the first of several sources that can be fetched; returns that.
+    """Uses the first of several sources that can be downloaded, and returns it.
 
     Args:
-        sources: the files that will do, the best first.
+        sources: the files, the preferred one first.
         use: called with the path of the file. If it raises, nothing is left of the file.
 
     Raises:
-        DownloadError: if none could be fetched; the message says why and what to do.
+        DownloadError: if none could be downloaded. The message says why and what to do.
     """
     failures = []
     for source in sources:
@@ -101,7 +169,7 @@ def first_usable(sources: Sequence[Source], use: Callable[[pathlib.Path], None])
                 say(f"{failures[-1]} The next source is tried.")
     files = " or ".join(f"{source.file} ({source.verifiable})" for source in sources)
     raise DownloadError(
-        "The weights could not be fetched.\n"
+        "The weights could not be downloaded.\n"
         + "\n".join(failures)
         + f"\nIf you have the file {files}, pass its path as `weights`, or put it into "
         f"{cache_folder()}."
@@ -109,23 +177,23 @@ def first_usable(sources: Sequence[Source], use: Callable[[pathlib.Path], None])
 
 
 def is_url(weights: str | os.PathLike) -> bool:
-    """Returns whether weights are named by a url rather than by a path."""
+    """Tells whether weights are given by a url, not by a path."""
     return str(weights).startswith(("http://", "https://"))
 
 
 def url_source(url: str) -> Source:
-    """Returns the source of a url, which may state the hash: `https://...#sha256=<digits>`."""
+    """Returns the source of a url, which may end in its hash: `https://...#sha256=<digits>`."""
     url, _, fragment = url.partition("#")
-    name, digits = fragment.partition("=")[::2]
+    name, _, digits = fragment.lower().partition("=")
     if fragment and not (name == "sha256" and re.fullmatch("[0-9a-f]{8,64}", digits)):
         raise ValueError(
             "A url may end in #sha256= and 8 to 64 hexadecimal digits. "
-            f"Received: weights='{url}#{fragment}'"
+            f"Received: weights={f'{url}#{fragment}'!r}"
         )
     source = Source(url, hash=f"sha256:{digits}" if digits else None)
-    file = re.sub(r"[^\w.-]", "_", source.file)
+    file = re.sub(r"[^\w.-]", "_", source.file, flags=re.ASCII)[-LONGEST_NAME:]
     suffix_of(file)
-    # other urls have files of the same name
+    # files of other urls may have the same name
     unique = hashlib.sha256(url.encode()).hexdigest()[:12]
     return dataclasses.replace(source, file=f"{unique}-{file}")
 
@@ -139,15 +207,20 @@ def digest_of(path: pathlib.Path, algorithm: str = "sha256") -> str:
     return digest.hexdigest()
 
 
-def _verify(path, expected):
-    if expected is None:
+def _verify(path, published, stated=None):
+    """Raises a `DownloadError` if a file does not have the hash published or, without one, stated.
+
+    The published hash of a zipped file is that of its content.
+    """
+    if published is None and stated is None:
         return
-    algorithm, _, digits = expected.partition(":")
-    if path.suffix == ".zip":
+    algorithm, _, digits = (published or stated).partition(":")
+    if published and path.suffix == ".zip":
         try:
-            digest = hashlib.new(algorithm, unzip(path.read_bytes())).hexdigest()
+            content = unzip(path.read_bytes(), budget_of(path))
         except Exception as error:
-            raise DownloadError(f"it is no zip archive of one file: {error}") from error
+            raise DownloadError(f"it is no zip archive of one file: {printable(error)}") from error
+        digest = hashlib.new(algorithm, content).hexdigest()
     else:
         digest = digest_of(path, algorithm)
     if not digest.startswith(digits):
@@ -163,44 +236,121 @@ def _verdict(source, stated_hash, path):
 
 
 def _download(url, path):
-    """Downloads into a new file; returns the hash that the server states, if it does."""
+    """Downloads into a file; returns the hash that the server states, if it does."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "xb") as file:
+        with open(path, "wb") as file:
             return _Download(url, file).run()
     except DownloadError:
         raise
     except OSError as error:
-        raise DownloadError(
-            f"{path.parent} cannot be written to ({error}); KERAS_HOME may name another folder"
-        ) from error
+        raise _not_writable(path.parent, error) from error
 
 
-class _Download(urllib.request.HTTPRedirectHandler):
-    """One file on its way; a connection that breaks is taken up where it broke, if possible."""
+class _Pace:
+    """The time that a download may take.
 
-    def __init__(self, url, file):
-        self.url, self.file = url, file
-        self.opener = urllib.request.build_opener(self)
-        self.etag = None
-        self.stated_hash = None
+    A server may send one byte a second for years without a timeout, in its headers too. So every
+    byte of a connection is counted.
+    """
+
+    def __init__(self):
+        self.start, self.received = time.monotonic(), 0
+
+    def count(self, received):
+        self.received += received
+        seconds = time.monotonic() - self.start
+        if seconds > GRACE + self.received / SLOWEST:
+            raise DownloadError(
+                f"the server is too slow: {self.received} bytes in {seconds:.0f} seconds"
+            )
+
+
+class _CountedStream(io.RawIOBase):
+    """The stream of a connection, whose bytes are counted."""
+
+    def __init__(self, stream, pace):
+        self.stream, self.pace = stream, pace
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        count = self.stream.readinto(buffer)
+        self.pace.count(count or 0)
+        return count
+
+    def close(self):
+        self.stream.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, pace, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fp = io.BufferedReader(_CountedStream(self.fp.detach(), pace))
+
+
+class _PacedHandler:
+    """A mixin of urllib's handlers that counts what their connections receive."""
+
+    def __init__(self, pace):
+        super().__init__()
+        self.pace = pace
+
+    def do_open(self, http_class, request, **kwargs):
+        def connect(*args, **options):
+            connection = http_class(*args, **options)
+            connection.response_class = functools.partial(_Response, self.pace)
+            return connection
+
+        return super().do_open(connect, request, **kwargs)
+
+
+class _HTTPHandler(_PacedHandler, urllib.request.HTTPHandler):
+    pass
+
+
+class _HTTPSHandler(_PacedHandler, urllib.request.HTTPSHandler):
+    pass
+
+
+class _RedirectHandler(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but not to a protocol that is less safe; remembers a hash stated there."""
+
+    stated_hash = None
 
     def redirect_request(self, request, response, code, message, headers, url):
+        # urllib would read all of its body
+        response.close()
+        if not url.startswith(("https:", request.type + ":")):
+            raise DownloadError(f"the server redirects to {printable(url)}")
         digits = headers.get(STATED_HASH, "").strip('"')
         if re.fullmatch("[0-9a-f]{64}", digits):
             self.stated_hash = f"sha256:{digits}"
         return super().redirect_request(request, response, code, message, headers, url)
 
+
+class _Download:
+    """One download. A broken connection is resumed where it broke, if the server can do that."""
+
+    def __init__(self, url, file):
+        self.url, self.file = url, file
+        pace = _Pace()
+        self.redirects = _RedirectHandler()
+        self.opener = urllib.request.build_opener(
+            _HTTPHandler(pace), _HTTPSHandler(pace), self.redirects
+        )
+        self.etag = None
+
     def run(self):
+        """Downloads the file; returns the hash that the server states, if it does."""
         for _ in range(ATTEMPTS):
             try:
                 with self._open() as response:
                     self._receive(response)
             except _Interrupted:
                 continue
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            return self.stated_hash
+            return self.redirects.stated_hash
         raise DownloadError(f"the connection broke {ATTEMPTS} times before the end")
 
     def _open(self):
@@ -211,10 +361,13 @@ class _Download(urllib.request.HTTPRedirectHandler):
             return self.opener.open(
                 urllib.request.Request(self.url, headers=headers), timeout=TIMEOUT
             )
+        except DownloadError:
+            raise
         except urllib.error.HTTPError as error:
-            raise DownloadError(f"the server answered {error.code} {error.reason}") from error
+            reason = printable(error.reason)
+            raise DownloadError(f"the server answered {error.code} {reason}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise DownloadError(f"the server gave no answer: {error}") from error
+            raise DownloadError(f"the server gave no answer: {printable(error)}") from error
 
     def _receive(self, response):
         if response.headers.get_content_type() == "text/html":
@@ -226,6 +379,8 @@ class _Download(urllib.request.HTTPRedirectHandler):
             self.file.truncate()
         self.etag = response.headers.get("ETag")
         length = response.headers.get("Content-Length")
+        if length is not None and not re.fullmatch("[0-9]{1,18}", length):
+            raise DownloadError(f"the server states the length {printable(length)!r}")
         size = None if length is None else start + int(length)
         progress = keras.utils.Progbar(size)
         while chunk := self._read(response):
@@ -239,5 +394,7 @@ class _Download(urllib.request.HTTPRedirectHandler):
     def _read(self, response):
         try:
             return response.read1(CHUNK)
+        except DownloadError:
+            raise
         except (OSError, http.client.HTTPException) as error:
             raise _Interrupted from error

@@ -1,7 +1,8 @@
-"""From pixels to what a network takes, and from what it gives to the names of classes."""
+"""From pixels to the input of a network, and from its output to the names of classes."""
 
 import functools
 import importlib.resources
+import numbers
 
 import keras
 import numpy as np
@@ -10,14 +11,17 @@ from keraslight.models.registry import list_models
 from keraslight.weights.preprocessing import IMAGENET, Preprocessing
 from keraslight.weights.registry import published_for
 
+__all__ = ["decode_predictions", "preprocess_image", "preprocess_input"]
+
+CHANNELS = 3
+
 
 def preprocessing_of(model) -> Preprocessing:
     """Returns the evaluation preprocessing of a network.
 
     Args:
-        model: a model that keraslight built, or its name. A model knows which weights it was given;
-            a network without published weights is taken to want ImageNet's mean and standard
-            deviation.
+        model: a `keraslight.LightModel`, or the name of one. A model knows which weights were
+            loaded. A network without published weights has ImageNet's usual preprocessing.
 
     Returns:
         A `Preprocessing`.
@@ -31,8 +35,8 @@ def preprocessing_of(model) -> Preprocessing:
         architecture = model.architecture
     else:
         raise ValueError(
-            "`model` must be a model as keraslight builds it, or one of keraslight.list_models(); "
-            f"of one that was fused or converted, the name. Received: model={model!r}"
+            "`model` must be a model as keraslight builds it, or one of keraslight.list_models(). "
+            f"For a fused or converted model pass the name. Received: model={model!r}"
         )
     weights = published_for(architecture)
     if weights is None:
@@ -44,73 +48,89 @@ def preprocessing_of(model) -> Preprocessing:
 
 
 def preprocess_input(x, model):
-    """Normalizes pixels the way a network was trained on them.
+    """Normalizes pixels as in the training of a network.
 
     Args:
-        x: array or tensor of RGB pixels in [0, 255], shape `(..., channels)`, of any size.
-        model: a model that keraslight built, or its name.
+        x: array or tensor of RGB pixels in [0, 255], shape `(..., 3)`, of any size.
+        model: a `keraslight.LightModel`, or the name of one.
 
     Returns:
-        A float32 array, for an array, or tensor of the same shape.
+        A float32 array or tensor of the same shape.
 
     Raises:
-        ValueError: if the model is not known.
+        ValueError: if the model is not known, or `x` does not have three channels.
 
     Example:
     >>> x = keraslight.preprocess_input(np.full((1, 2, 2, 3), 124), model="vgnetg_1_0mp")
     >>> [round(float(value), 2) for value in x[0, 0, 0]]
     [0.01, 0.14, 0.36]
     """
+    _require_images(x, "x", ranks=None)
     return preprocessing_of(model).normalize(x)
 
 
 def preprocess_image(image, model, size: int | None = None):
-    """Does to an image all that was done to those on which the published accuracy was measured.
+    """Resizes, crops and normalizes an image as in the published evaluation of a network.
 
-    The shorter side is scaled, the centre cut out and the pixels normalized. Works on every Keras
-    backend, and inside `tf.data`.
+    It works with every Keras backend, and inside `tf.data`.
 
     Args:
-        image: array or TensorFlow tensor of shape `(height, width, 3)`, or a batch of such, RGB
+        image: array or TensorFlow tensor of shape `(height, width, 3)`, or a batch of them, RGB
             pixels in [0, 255].
-        model: a model that keraslight built, or its name.
-        size: optional height and width wanted, by default those of the published evaluation; the
-            scaling keeps its proportion to them.
+        model: a `keraslight.LightModel`, or the name of one.
+        size: optional int, height and width of the crop. Defaults to those of the published
+            evaluation. The shorter side is resized in proportion.
 
     Returns:
-        A float32 array, for an array, or tensor of shape `(size, size, 3)`, or a batch of such.
+        A float32 array or tensor of shape `(size, size, 3)`, or a batch of them.
 
     Raises:
-        ValueError: if the model is not known.
+        ValueError: if the model is not known, `image` is of another shape, or `size` not positive.
 
     Example:
     >>> image = np.zeros((375, 500, 3), "uint8")
     >>> tuple(keraslight.preprocess_image(image, model="vgnetg_1_0mp").shape)
     (224, 224, 3)
     """
+    _require_images(image, "image", ranks=(3, 4))
+    if size is not None and (not isinstance(size, numbers.Integral) or size < 1):
+        raise ValueError(f"`size` must be a positive integer. Received: size={size!r}")
     preprocessing = preprocessing_of(model)
     return preprocessing.normalize(preprocessing.crop(image, size))
 
 
+def _require_images(images, name, ranks):
+    """Raises if the shape of RGB images is wrong, as far as it is known."""
+    shape = getattr(images, "shape", None)
+    # TensorFlow does not know the rank of every tensor in a data set
+    if shape is None or getattr(shape, "rank", 0) is None:
+        return
+    shape = tuple(shape)
+    if not shape or shape[-1] not in (None, CHANNELS) or (ranks and len(shape) not in ranks):
+        raise ValueError(
+            f"`{name}` must be RGB pixels with the channels last. Received: {name} of shape {shape}"
+        )
+
+
 @functools.cache
 def imagenet_classes() -> tuple[tuple[str, str], ...]:
-    """Returns ImageNet's 1000 classes in order: the WordNet id and the name of each."""
+    """Returns the WordNet id and the name of each of ImageNet's 1000 classes, in order."""
     lines = importlib.resources.files(__package__).joinpath("imagenet_classes.txt").read_text()
     return tuple(tuple(line.split(" ")) for line in lines.splitlines())
 
 
 def decode_predictions(predictions, top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Names the most probable ImageNet classes; the names are those of keras.applications.
+    """Returns the most probable ImageNet classes with the names of keras.applications.
 
     Args:
         predictions: array or tensor of shape `(batch, 1000)`.
         top: int, how many classes to return for each image.
 
     Returns:
-        For each image a list of `(WordNet id, name, score)`, the highest score first.
+        A list for each image of `(WordNet id, name, score)`, the highest score first.
 
     Raises:
-        ValueError: if the predictions are not of 1000 classes, or `top` not between 1 and 1000.
+        ValueError: if the predictions do not have 1000 classes, or `top` is not between 1 and 1000.
 
     Example:
     >>> keraslight.decode_predictions(np.eye(1000)[[7]], top=1)
@@ -120,11 +140,13 @@ def decode_predictions(predictions, top: int = 5) -> list[list[tuple[str, str, f
     predictions = keras.ops.convert_to_numpy(predictions)
     if predictions.ndim != 2 or predictions.shape[1] != len(classes):
         raise ValueError(
-            f"`predictions` must be of shape (batch, {len(classes)}), of a network trained on "
+            f"`predictions` must have the shape (batch, {len(classes)}) of a network trained on "
             f"ImageNet. Received: predictions of shape {predictions.shape}"
         )
-    if not 1 <= top <= len(classes):
-        raise ValueError(f"`top` must be between 1 and {len(classes)}. Received: top={top!r}")
+    if not isinstance(top, numbers.Integral) or not 1 <= top <= len(classes):
+        raise ValueError(
+            f"`top` must be an integer between 1 and {len(classes)}. Received: top={top!r}"
+        )
     return [
         [(*classes[index], float(row[index])) for index in np.argsort(-row, kind="stable")[:top]]
         for row in predictions

@@ -1,4 +1,4 @@
-"""What is done to an image before a network sees it, the same in training, tests and export."""
+"""The preprocessing of images, the same in training, tests and export."""
 
 import dataclasses
 
@@ -11,11 +11,11 @@ class Preprocessing:
     """The evaluation preprocessing of a network.
 
     Attributes:
-        size: height and width of the images that the network sees.
-        resize: the length to which the shorter side is scaled before the centre is cut out.
-        mean: per channel, red first, of pixels in [0, 1].
-        std: likewise, the standard deviation.
-        interpolation: `"bilinear"` or `"bicubic"`; both over all pixels covered (antialiased).
+        size: height and width of the center crop in pixels.
+        resize: length of the shorter side before the center crop in pixels.
+        mean: mean of each channel, red first, of pixels in [0, 1].
+        std: standard deviation of each channel, of pixels in [0, 1].
+        interpolation: `"bilinear"` or `"bicubic"`, both antialiased.
     """
 
     size: int = 224
@@ -25,7 +25,7 @@ class Preprocessing:
     interpolation: str = "bilinear"
 
     def normalize(self, images):
-        """Brings pixels in [0, 255] to the mean and the standard deviation of the training."""
+        """Subtracts the mean from pixels in [0, 255] and divides by the standard deviation."""
         mean, std = np.float32(self.mean) * 255, np.float32(self.std) * 255
         if isinstance(images, np.ndarray):
             return (images.astype("float32") - mean) / std
@@ -37,16 +37,17 @@ class Preprocessing:
         return keras.ops.divide(images, std)
 
     def crop(self, images, size: int | None = None):
-        """Scales the shorter side and cuts out the centre.
+        """Resizes the shorter side and takes the center crop.
 
         Args:
             images: array or TensorFlow tensor of shape `(height, width, channels)`, or a batch of
-                such, with values in [0, 255].
-            size: optional height and width wanted; the shorter side is scaled in proportion.
+                them, with values in [0, 255].
+            size: optional int, height and width of the crop. The shorter side is resized in
+                proportion.
 
         Returns:
-            A float32 array, or tensor, of `size` pixels squared, of whole numbers in [0, 255] like
-            those of the image libraries that the published figures were measured with.
+            A float32 array or tensor of `size` x `size` pixels. The values are whole numbers in
+            [0, 255], as in the image libraries that the published accuracies were measured with.
         """
         import tensorflow as tf
 
@@ -56,7 +57,7 @@ class Preprocessing:
         height, width = tf.unstack(tf.shape(cropped)[-3:-1])
         shorter = tf.minimum(height, width)
         new_height, new_width = resize * height // shorter, resize * width // shorter
-        # one axis after the other, to whole numbers each time, as the image libraries do
+        # one axis after the other, rounded to whole numbers each time, as the image libraries do
         for shape in ((height, new_width), (new_height, new_width)):
             cropped = tf.image.resize(cropped, shape, self.interpolation, antialias=True)
             cropped = tf.clip_by_value(tf.floor(cropped + 0.5), 0, 255)
@@ -66,14 +67,14 @@ class Preprocessing:
 
 
 def _is_of_tensorflow(images):
-    """Whether these are TensorFlow's, also in a `tf.data` pipeline beside another backend."""
+    """Tells whether images are TensorFlow tensors, whatever the backend of Keras."""
     return type(images).__module__.startswith("tensorflow.")
 
 
 def _half(extra):
-    """Returns half of a number of pixels, rounded to the even one as torchvision does."""
+    """Returns half of a number of pixels, rounded half to even as torchvision does."""
     return extra // 2 + extra % 2 * (extra // 2 % 2)
 
 
-# of ImageNet networks in general
+# the preprocessing of most ImageNet networks
 IMAGENET = Preprocessing()

@@ -36,6 +36,7 @@ def main():
     model = igcv3_wd2().eval()
     case = {
         "model": "igcv3_d_0.5",
+        "build": {"name": "igcv3_d_0_5"},
         "implementation": "pytorchcv 0.0.74, igcv3_wd2",
         "classes": 1000,
         "input_size": 224,

@@ -67,16 +67,3 @@ def test_features(name):
     assert sides == sorted(sides, reverse=True)
     assert sides[-1] == 1
     assert relative_error(features, keraslight.fuse(features), images(1, 32, 32, 3)) <= 1e-5
-
-
-def test_summary_table():
-    model = build("repvgg_a0")
-    table = keraslight.summary_table(model, model.fuse())
-    assert table.splitlines()[2].startswith("| repvgg_a0 | ")
-    assert table.splitlines()[3].startswith("| repvgg_a0_fused | ")
-
-
-def test_macs_of_a_model_that_takes_a_list():
-    start = keras.Input((None, None, 3))
-    model = keras.Model([start], keras.layers.Conv2D(4, 3)(start))
-    assert keraslight.count_macs(model, (9, 9, 3)) == 7 * 7 * 3 * 3 * 3 * 4

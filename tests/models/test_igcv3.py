@@ -51,6 +51,20 @@ def test_any_width():
     assert keraslight.IGCV3("d", 0.33, input_shape=(32, 32, 3), classes=3).output_shape[-1] == 3
 
 
+@pytest.mark.parametrize(("width", "name"), [(1, "igcv3_d_1_0"), (0.75, "igcv3_d_0_75")])
+def test_the_name_does_not_depend_on_the_type_of_the_width(width, name):
+    model = keraslight.IGCV3("d", width, include_top=False)
+    assert model.architecture["name"] == model.name == name
+
+
+@pytest.mark.parametrize("variant", ["d", "w"])
+def test_the_activation_is_that_of_the_stem_the_blocks_and_the_head(variant):
+    model = keraslight.IGCV3(variant, activation="silu", include_top=False)
+    found = [layer.activation for layer in model.layers if hasattr(layer, "activation")]
+    assert set(found) - {keras.activations.linear} == {keras.activations.silu}
+    assert not any(isinstance(layer, keras.layers.ReLU) for layer in model.layers)
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="Received: variant='e'"):
         keraslight.IGCV3("e")

@@ -84,11 +84,25 @@ def test_stem_without_shortcut_and_head():
     assert "stem_add" not in [layer.name for layer in model.layers]
 
 
+def test_the_activation_reaches_the_blocks_of_igcv3():
+    model = keraslight.LightNet("igcv3", activation="silu", include_top=False)
+    assert model.get_layer("stage1_block0").activation is keras.activations.silu
+    default = keraslight.LightNet("igcv3", include_top=False)
+    assert default.get_layer("stage1_block0").activation is keras.activations.relu6
+    assert default.get_layer("stem_act").activation is keras.activations.relu
+
+
 def test_bad_arguments(tmp_path):
     with pytest.raises(ValueError, match=r"'meta_light', 'irb'.*Received: block='vgg'"):
         keraslight.LightNet("vgg")
     with pytest.raises(ValueError, match="Received: spatial='conv'"):
         keraslight.LightNet(spatial="conv", input_shape=(32, 32, 3))
+    for option, value in (("spatial", "repso"), ("channel", "refco")):
+        with pytest.raises(ValueError, match=f"igcv3.*Received: .*{option}='{value}'"):
+            keraslight.LightNet("igcv3", **{option: value})
+    for block, option in (("irb", {"spatial": "repso"}), ("shufflenetv2", {"expansion": 2})):
+        with pytest.raises(ValueError, match=f"'{block}' does not use"):
+            keraslight.LightNet(block, **option)
     np.savez(tmp_path / "falconnet.npz", x=np.zeros(1))
     with pytest.raises(ValueError, match="families"):
         keraslight.FalconNet(weights=tmp_path / "falconnet.npz")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.weights.repvgg_names import repvgg_tensors, timm_repvgg_tensors
+from keraslight.weights.families.repvgg import official_tensors, timm_tensors
 from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs, randomize_norms, relative_error
 from tests.models.golden_cases import trainable_parameters
@@ -55,7 +55,7 @@ def test_counts_fuse_and_deployed_form(variant):
     assert not any(isinstance(x, keras.layers.BatchNormalization) for x in fused.layers)
 
     if variant in SMALL:
-        built = logits(variant, deploy=True)
+        built = logits(variant, fused=True)
         built.set_weights(fused.get_weights())
         np.testing.assert_array_equal(outputs(built, x)[0], outputs(fused, x)[0])
 
@@ -73,12 +73,12 @@ def test_qa(variant, parameters):
 def test_a_deployed_model_exports_and_loads_deployed_checkpoints(tmp_path):
     """Deployed checkpoints in the authors' and in timm's names."""
     fused = randomize_norms(logits("a0", 32, classes=3)).fuse()
-    built = logits("a0", 32, classes=3, deploy=True)
+    built = logits("a0", 32, classes=3, fused=True)
     for naming, key in (
-        (repvgg_tensors, "rbr_reparam"),
-        (timm_repvgg_tensors, "reparam_conv"),
+        (official_tensors, "rbr_reparam"),
+        (timm_tensors, "reparam_conv"),
     ):
-        reference = logits("a0", 32, classes=3, deploy=True)
+        reference = logits("a0", 32, classes=3, fused=True)
         reference.set_weights(fused.get_weights())
         tensors = {
             name: entry.to_published(np.asarray(entry.variable))
@@ -92,7 +92,7 @@ def test_a_deployed_model_exports_and_loads_deployed_checkpoints(tmp_path):
 
 
 def test_a_deployed_model_can_be_fused():
-    built = logits("a0", 32, classes=3, deploy=True)
+    built = logits("a0", 32, classes=3, fused=True)
     fused = built.fuse()
     assert all(type(layer).__module__.startswith("keras.") for layer in fused.layers)
 

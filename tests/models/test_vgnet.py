@@ -123,6 +123,14 @@ def test_vgnetf_is_version_1_with_its_own_kernels():
         keraslight.VGNetF(kernels="sobel")
 
 
+@pytest.mark.parametrize("thumbnail", [False, True])
+def test_every_depthwise_kernel_of_vgnetf_is_fixed(thumbnail):
+    model = keraslight.VGNetF(thumbnail=thumbnail, include_top=False)
+    kernels = [w.path for w in model.trainable_weights if w.path.endswith("kernel")]
+    assert kernels
+    assert not any("depthwise" in path or "downsample" in path for path in kernels)
+
+
 def test_unknown_name():
     with pytest.raises(ValueError, match=r"vgnetg_1_0mp.*Received: name='resnet'"):
         keraslight.create_model("resnet")
@@ -172,30 +180,3 @@ def test_mixed_precision_step():
         assert model.get_layer("stem").conv.compute_dtype == "float16"
     finally:
         keras.config.set_dtype_policy("float32")
-
-
-def test_feature_extractor():
-    model = keraslight.VGNetG(input_shape=(65, 97, 3), include_top=False)
-    features = keraslight.feature_extractor(model)
-    maps = outputs(features, images(1, 65, 97, 3))
-    assert [y.shape[1:] for y in maps] == [
-        (33, 49, 28),
-        (17, 25, 56),
-        (9, 13, 112),
-        (5, 7, 224),
-        (3, 4, 368),
-    ]
-    np.testing.assert_array_equal(maps[-1], outputs(model, images(1, 65, 97, 3))[0])
-
-
-def test_features_of_a_fused_model_are_refused():
-    fused = keraslight.VGNetG(input_shape=(32, 32, 3)).fuse()
-    with pytest.raises(ValueError, match="fuse on the features"):
-        keraslight.feature_extractor(fused)
-
-
-def test_norm_is_checked():
-    with pytest.raises(ValueError, match=r"'before'.*Received: norm='none'"):
-        keraslight.VGNetG(norm="none")
-    with pytest.raises(ValueError, match="Received: norm='before', weights='imagenet'"):
-        keraslight.VGNetC(norm="before", weights="imagenet")

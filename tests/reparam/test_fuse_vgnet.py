@@ -76,7 +76,7 @@ def test_fixed_sizes(name, size):
 def test_normalization_before_the_activation():
     """All of it folds back: convolutions with bias and activations are left."""
     model = keraslight.VGNetG(
-        norm="before", se=True, input_shape=(33, 48, 3), classes=5, classifier_activation=None
+        norm_first=True, se=True, input_shape=(33, 48, 3), classes=5, classifier_activation=None
     )
     fused = randomize_norms(model).fuse()
     assert relative_error(model, fused, images(2, 33, 48, 3)) <= TOLERANCE

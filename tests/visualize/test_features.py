@@ -7,9 +7,9 @@ import pytest
 from keraslight.visualize import (
     feature_similarity,
     grad_cam,
-    plot_feature_similarity,
     plot_grad_cam,
 )
+from tests.helpers import table_cells
 
 L = keras.layers
 
@@ -44,10 +44,11 @@ def test_similarity_of_layers_that_end_blocks(tmp_path):
     image = np.random.default_rng(0).normal(0, 1, (2, 16, 16, 4))
     found = feature_similarity(model, image)
     assert [(p.first, p.second) for p in found.pairs] == [("first", "second")]
-    assert str(found).splitlines()[2].startswith("| first | second | ")
-    figure = plot_feature_similarity(model, image, ["first", "branch"], tmp_path / "p.png")
+    assert table_cells(str(found))[1][:2] == ["first", "second"]
+    axes = feature_similarity(model, image, ["first", "branch"]).plot()
+    axes.figure.savefig(tmp_path / "p.png")
     assert (tmp_path / "p.png").read_bytes()[1:4] == b"PNG"
-    assert [len(axis.patches) for axis in figure.axes] == [1, 1]
+    assert len(axes.patches) == len(axes.lines) == 1
     with pytest.raises(ValueError, match=r"Received: layers with \['fourth'\]"):
         feature_similarity(model, image, ["fourth"])
     with pytest.raises(ValueError, match=r"No two feature maps.*\['first', 'third'\]"):
@@ -80,7 +81,7 @@ def test_grad_cam_picture_and_errors(tmp_path):
         [L.Input((16, 16, 1)), L.Conv2D(4, 3, name="map"), L.GlobalMaxPooling2D(name="pool")]
     )
     image = np.random.default_rng(0).normal(0, 1, (16, 16, 1))
-    plot_grad_cam(model, image, layer="map", path=tmp_path / "cam.png")
+    plot_grad_cam(model, image, layer="map").savefig(tmp_path / "cam.png")
     assert (tmp_path / "cam.png").read_bytes()[1:4] == b"PNG"
     with pytest.raises(ValueError, match=r"4 classes. Received: class_index=4"):
         grad_cam(model, image, class_index=4)

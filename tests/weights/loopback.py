@@ -5,6 +5,7 @@ import http.server
 import socket
 import struct
 import threading
+import time
 
 
 class Loopback:
@@ -105,6 +106,21 @@ def interrupted(data, times, resumable):
             handler.connection.close()
 
     answer.ranges = ranges
+    return answer
+
+
+def slowly(data, chunk, headers=False, arrived=None):
+    """Sends so many bytes every 10 ms, of the data or of endless headers, until the client goes."""
+
+    def answer(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"X: " if headers else b"\r\n"))
+        with contextlib.suppress(OSError):
+            for start in range(0, len(data), chunk):
+                handler.wfile.write(b"x" * chunk if headers else data[start : start + chunk])
+                if arrived is not None:
+                    arrived.set()
+                time.sleep(0.01)
+
     return answer
 
 

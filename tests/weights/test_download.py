@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import keras
 import numpy as np
@@ -13,10 +14,10 @@ import pytest
 
 from keraslight.weights import download
 from keraslight.weights.download import DownloadError, first_usable, url_source
-from keraslight.weights.published_weights import Source
+from keraslight.weights.registry import Source
 from tests.helpers import no_file_larger_than
 from tests.weights import write_files
-from tests.weights.loopback import interrupted, redirect, status, truncated, whole
+from tests.weights.loopback import interrupted, redirect, slowly, status, truncated, whole
 
 DATA = np.random.default_rng(0).bytes(1 << 20)
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -75,7 +76,7 @@ def test_a_hash_that_the_hub_states_is_verified(server, cache, capsys):
     assert "the SHA-256 that its server states" in capsys.readouterr().out
     with pytest.raises(DownloadError, match=f"its sha256 is {SHA256} and should be 000"):
         fetch(source(bad, None))
-    assert files(cache) == ["good.npz"]
+    assert sorted(files(cache)) == ["good.npz", "good.npz.sha256"]
 
 
 def test_the_published_hash_outranks_the_stated_one(server, cache):
@@ -175,8 +176,120 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(server, cache, capsys):
     cache.mkdir(parents=True)
     (cache / "w.npz").write_bytes(DATA[:-1])
     assert fetch(file) == DATA
-    assert "it is fetched again" in capsys.readouterr().out
+    assert "it is downloaded again" in capsys.readouterr().out
     assert (cache / "w.npz").read_bytes() == DATA
+
+
+@pytest.fixture
+def unhashed(server, cache):
+    """A file for which no hash was published, in the cache."""
+    file = source(server.serve("/w.npz", whole(DATA)), None)
+    assert fetch(file) == DATA
+    return file
+
+
+def test_a_file_without_a_published_hash_is_verified_later(unhashed, cache, capsys):
+    assert (cache / "w.npz.sha256").read_text().strip() == SHA256
+    (cache / "w.npz").write_bytes(DATA[:-1] + b"?")
+    assert fetch(unhashed) == DATA
+    assert f"should be {SHA256}; it is downloaded again" in capsys.readouterr().out
+    assert (cache / "w.npz").read_bytes() == DATA
+
+
+def test_a_server_that_sends_another_file_later(unhashed, server, cache):
+    (cache / "w.npz").unlink()
+    server.serve("/w.npz", whole(DATA[::-1]))
+    with pytest.raises(DownloadError, match=r"as in the first download.*remove .*w\.npz\.sha256"):
+        fetch(unhashed)
+    (cache / "w.npz.sha256").unlink()
+    assert fetch(unhashed) == DATA[::-1]
+
+
+def test_the_record_of_a_file_that_the_user_put_there(server, cache):
+    file = source(server.serve("/w.npz", status(404)), None)
+    cache.mkdir(parents=True)
+    (cache / "w.npz").write_bytes(DATA)
+    assert fetch(file) == DATA
+    (cache / "w.npz").write_bytes(DATA[::-1])
+    with pytest.raises(DownloadError, match="404"):
+        fetch(file)
+
+
+def test_the_record_of_a_zip_is_of_the_zip(server, cache):
+    data = write_files.zipped({"w.pth": DATA})
+    file = source(server.serve("/w.pth.zip", whole(data)), None)
+    assert fetch(file) == fetch(file) == data
+    assert len(server.requests) == 1
+
+
+def test_unfinished_files_of_killed_processes_are_removed(server, cache):
+    cache.mkdir(parents=True)
+    killed, alive, other = (cache / name for name in (".unfinished-a.npz", ".unfinished-b", "c"))
+    for path in (killed, alive, other):
+        path.write_bytes(DATA)
+    for path in (killed, other):
+        os.utime(path, (0, 0))
+    fetch(source(server.serve("/w.npz", whole(DATA))))
+    assert sorted(files(cache)) == [".unfinished-b", "c", "w.npz"]
+
+
+@pytest.mark.slow
+def test_a_killed_download_leaves_what_the_next_removes(server, cache, monkeypatch):
+    arrived = threading.Event()
+    url = server.serve("/w.npz", slowly(DATA, chunk=1000, arrived=arrived))
+    child = subprocess.Popen(
+        [sys.executable, "-c", FETCH_OFTEN, url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": "numpy"},
+    )
+    child.stdin.write("go\n")
+    child.stdin.flush()
+    assert arrived.wait(60)
+    child.kill()
+    child.communicate()
+    assert len(files(cache)) == 1
+    monkeypatch.setattr(download, "STALE", -1)
+    server.serve("/w.npz", whole(DATA))
+    fetch(source(url))
+    assert files(cache) == ["w.npz"]
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1" * 30])
+def test_a_length_that_is_no_number(length, server, cache):
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", length)
+        handler.end_headers()
+
+    with pytest.raises(DownloadError, match=f"states the length '{length}'"):
+        fetch(source(server.serve("/w.npz", answer)))
+    assert files(cache) == []
+
+
+@pytest.mark.parametrize("part", ["file", "headers"])
+def test_a_server_that_sends_a_byte_from_time_to_time(part, server, cache, monkeypatch):
+    monkeypatch.setattr(download, "GRACE", 0.3)
+    url = server.serve("/w.npz", slowly(DATA, chunk=1, headers=part == "headers"))
+    with pytest.raises(DownloadError, match=r"the server is too slow: \d+ bytes in \d+ sec"):
+        fetch(source(url))
+    assert files(cache) == []
+
+
+def test_a_redirect_to_a_less_safe_protocol(server, cache):
+    for target in ("ftp://127.0.0.1/w.npz", "file:///etc/passwd"):
+        with pytest.raises(DownloadError, match="redirect"):
+            fetch(source(server.serve("/w.npz", redirect(target))))
+
+
+def test_what_a_server_says_is_safe_to_print(server, cache):
+    def answer(handler):
+        handler.wfile.write(b"HTTP/1.1 404 \x1b]0;owned\x07\r\n\r\n")
+
+    with pytest.raises(DownloadError, match=r"answered 404 \\x1b\]0;owned\\x07") as error:
+        fetch(source(server.serve("/w.npz", answer)))
+    assert all(line.isprintable() for line in str(error.value).splitlines())
 
 
 def test_offline(server, cache, monkeypatch):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -100,13 +101,33 @@ def test_a_model_knows_its_preprocessing():
 
 def test_weights_of_the_second_source_may_want_another_preprocessing():
     model = keraslight.VGNetG(input_shape=(32, 32, 3))
-    official = next(weights for weights in registry.PUBLISHED if weights.name.startswith("igcv3"))
+    official = next(
+        weights for weights in registry.published_weights() if weights.name.startswith("igcv3")
+    )
     model.architecture = {"name": official.name}
     assert preprocessing_of(model) == official.preprocessing
     model.architecture["weights"] = official.sources[1].file
     pixels = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3))
     received = keraslight.preprocess_input(pixels, model)
     np.testing.assert_allclose(received, pixels - [123.68, 116.779, 103.939], atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4, 1), (1, 3, 4, 4), (4, 4, 4), ()])
+def test_pixels_that_are_not_rgb(shape):
+    """A mean of three channels would make one channel three."""
+    with pytest.raises(ValueError, match=f"RGB.*Received: x of shape {re.escape(str(shape))}"):
+        keraslight.preprocess_input(np.zeros(shape), "vgnetg_1_0mp")
+
+
+def test_images_that_are_not_rgb():
+    for shape in ((300, 400), (300, 400, 1), (3, 300, 400), (1, 1, 300, 400, 3)):
+        with pytest.raises(
+            ValueError, match=f"RGB.*Received: image of shape {re.escape(str(shape))}"
+        ):
+            keraslight.preprocess_image(np.zeros(shape), "vgnetg_1_0mp")
+    for size in (0, 2.5):
+        with pytest.raises(ValueError, match=f"Received: size={size}"):
+            keraslight.preprocess_image(np.zeros((300, 400, 3)), "vgnetg_1_0mp", size=size)
 
 
 def test_the_class_names_are_those_of_keras():
@@ -140,6 +161,7 @@ def test_decode_predictions():
         ((2, 10), 5, r"Received: predictions of shape \(2, 10\)"),
         ((2, 1000), 0, "Received: top=0"),
         ((2, 1000), 1001, "Received: top=1001"),
+        ((2, 1000), 2.5, "Received: top=2.5"),
     ],
 )
 def test_bad_predictions(shape, top, message):

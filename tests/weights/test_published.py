@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.weights import checkpoint, registry
-from keraslight.weights.checkpoint import load_weights
+from keraslight.weights import registry
 from keraslight.weights.download import DownloadError
 from keraslight.weights.inference import preprocessing_of
-from keraslight.weights.published_weights import Source
+from keraslight.weights.load import load_weights
+from keraslight.weights.names import tensor_map
+from keraslight.weights.registry import Source
 from tests.golden import recipe
-from tests.helpers import no_file_larger_than, randomize_norms, unchanged
+from tests.helpers import randomize_norms, unchanged
 from tests.models import golden_cases
 from tests.weights.loopback import status, whole
 from tests.weights.write_files import FORMATS
@@ -45,7 +46,7 @@ def test_golden_logits_through_a_url(name, format, server, cache):
         tensors = {k: v for k, v in tensors.items() if v.ndim}
     suffix, make = FORMATS[format]
     url = server.serve(f"/weights{suffix}", whole(make(tensors)))
-    model = golden_cases.build_model(case, name, weights=url)
+    model = golden_cases.build_model(case, weights=url)
     kind = list(logits)[-1]
     received = golden_cases.logits_of(model, case, kind)
     np.testing.assert_allclose(received, logits[kind], rtol=0, atol=case["tolerance"])
@@ -59,7 +60,7 @@ def tensors_of(model):
     """The weights of a model under their published names and in their published layout."""
     return {
         name: entry.to_published(keras.ops.convert_to_numpy(entry.variable))
-        for name, entry in checkpoint._tensor_map(model).items()
+        for name, entry in tensor_map(model).items()
     }
 
 
@@ -83,8 +84,13 @@ class Published:
         self.entry = dataclasses.replace(
             entry, sources=(Source(self.url, hash=f"sha256:{digits}"),)
         )
-        monkeypatch.setattr(registry, "PUBLISHED", (self.entry,))
+        self.publish(self.entry, monkeypatch)
         self.requests = server.requests
+
+    def publish(self, entry, monkeypatch):
+        name = self.model.architecture["family"]
+        family = dataclasses.replace(registry.FAMILIES[name], published=(entry,))
+        monkeypatch.setitem(registry.FAMILIES, name, family)
 
 
 @pytest.fixture
@@ -93,40 +99,28 @@ def published(request, server, cache, monkeypatch):
 
 
 @every_family
-def test_imagenet_is_fetched_verified_converted_and_cached(published, cache, monkeypatch, capsys):
+def test_imagenet_is_fetched_verified_and_cached(published, cache, capsys):
     model = small(published.name, weights="imagenet")
     for received, expected in zip(model.get_weights(), published.model.get_weights(), strict=True):
         np.testing.assert_array_equal(received, expected)
     assert model.architecture["weights"] == "weights.pth"
-    converted = f"{published.name}-{hashlib.sha256(published.data).hexdigest()[:16]}"
-    names = sorted(path.name for path in cache.iterdir())
-    assert names == [f"{converted}-keras{keras.__version__}.weights.h5", "weights.pth"]
+    assert [path.name for path in cache.iterdir()] == ["weights.pth"]
     assert "8 digits published" in capsys.readouterr().out
 
-    # the second time nothing is asked for, and the converted file is read
-    monkeypatch.setattr(checkpoint, "read_tensors", None)
+    # the second time nothing is asked for
     again = small(published.name, weights="imagenet")
     assert_same_weights(again, published.model)
     assert published.requests == ["/weights.pth"]
     assert capsys.readouterr().out == ""
 
 
-def test_a_damaged_conversion_is_made_again(published, cache, capsys):
-    small(published.name, weights="imagenet")
-    (converted,) = cache.glob("*.weights.h5")
-    good = converted.read_bytes()
-    converted.write_bytes(good[: len(good) // 2])
+def test_nothing_but_the_verified_file_is_loaded(published, cache):
+    """Also if someone puts a converted copy beside it, as an earlier version did."""
+    other = randomize_norms(small(published.name), seed=1)
+    cache.mkdir(parents=True)
+    digits = hashlib.sha256(published.data).hexdigest()[:16]
+    other.save_weights(cache / f"{published.name}-{digits}-keras{keras.__version__}.weights.h5")
     assert_same_weights(small(published.name, weights="imagenet"), published.model)
-    assert "is damaged and is made again" in capsys.readouterr().out
-    assert converted.stat().st_size == len(good)
-
-
-def test_a_disk_too_full_for_the_conversion(published, cache, capsys):
-    with no_file_larger_than(len(published.data)):
-        model = small(published.name, weights="imagenet")
-    assert_same_weights(model, published.model)
-    assert [path.name for path in cache.iterdir()] == ["weights.pth"]
-    assert "could not be written, which only costs time" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -154,17 +148,27 @@ def test_another_classifier_keeps_its_initial_values(published, cache, capsys):
     ]
 
 
+def test_load_checkpoint_leaves_a_classifier_out_only_if_asked(published, tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(published.data)
+    for head, message in (
+        ({"classes": 7}, r"(?s)misshaped: .*instead of \(7,.*skip_head=True leaves it out"),
+        ({"include_top": False}, r"(?s)unexpected: .*skip_head=True leaves it out"),
+    ):
+        model = small(published.name, **head)
+        with unchanged(model), pytest.raises(ValueError, match=message):
+            keraslight.load_checkpoint(model, path)
+        keraslight.load_checkpoint(model, path, skip_head=True)
+        assert_same_weights(model, published.model)
+    model = small(published.name)
+    keraslight.load_checkpoint(model, path, skip_head=True)
+    np.testing.assert_array_equal(model.get_weights()[-1], published.model.get_weights()[-1])
+
+
 def test_without_top(published, cache, capsys):
     model = small(published.name, include_top=False, weights="imagenet")
     assert_same_weights(model, published.model)
     assert "classifier was left out; the model's does not exist" in capsys.readouterr().out
-
-
-def test_no_conversion_of_another_network(published, cache):
-    start = keras.layers.Conv2D(3, 1)(keras.Input((64, 64, 3)))
-    small(published.name, input_tensor=start, input_shape=None, weights="imagenet")
-    small(published.name, include_top=False, weights="imagenet")
-    assert [path.name for path in cache.iterdir()] == ["weights.pth"]
 
 
 def test_other_input_channels_do_not_fit(published, cache):
@@ -186,14 +190,12 @@ def test_a_second_source_with_another_preprocessing(published, server, cache, mo
     other = dataclasses.replace(published.entry.preprocessing, mean=(0.5, 0.5, 0.5))
     url = server.serve("/other.pth", whole(published.data))
     sources = (Source(f"{server.url}/dead.pth"), Source(url, preprocessing=other))
-    monkeypatch.setattr(
-        registry, "PUBLISHED", (dataclasses.replace(published.entry, sources=sources),)
-    )
+    published.publish(dataclasses.replace(published.entry, sources=sources), monkeypatch)
     model = small(published.name, weights="imagenet")
     assert_same_weights(model, published.model)
     assert preprocessing_of(model) == other
     assert preprocessing_of(published.name) == published.entry.preprocessing
-    assert "other.pth wants other images than dead.pth" in capsys.readouterr().out
+    assert "other.pth needs other preprocessing than dead.pth" in capsys.readouterr().out
 
 
 def test_a_local_file(published, cache, tmp_path):
@@ -225,6 +227,10 @@ def infinite(tensors):
     tensors[first_kernel(tensors)] = np.full_like(tensors[first_kernel(tensors)], np.inf)
 
 
+def infinite_as_float32(tensors):
+    tensors[first_kernel(tensors)] = np.full(tensors[first_kernel(tensors)].shape, 1e300)
+
+
 def superfluous(tensors):
     tensors["x"] = np.zeros(1, "float32")
 
@@ -236,6 +242,7 @@ def superfluous(tensors):
         (misshapen, "misshaped"),
         (not_a_number, "not finite"),
         (infinite, "not finite"),
+        (infinite_as_float32, "not finite"),
         (superfluous, "unexpected"),
     ],
 )
@@ -249,6 +256,20 @@ def test_tensors_that_do_not_fit_leave_nothing(damage, reason, server, cache):
     assert not list(cache.iterdir())
 
 
+def test_names_from_a_file_are_safe_to_print(tmp_path):
+    model = small("vgnetg_1_0mp")
+    tensors = tensors_of(model)
+    tensors |= {f"\x1b]0;owned\x07\u202e{'x' * 5000}{n}": np.zeros(1) for n in range(500)}
+    path = tmp_path / "weights.npz"
+    np.savez(path, **tensors)
+    with pytest.raises(ValueError, match=r"unexpected: \\x1b\]0;owned\\x07\\u202exxx") as error:
+        keraslight.load_checkpoint(model, path)
+    message = str(error.value)
+    assert all(line.isprintable() for line in message.splitlines())
+    assert "and 480 more" in message
+    assert len(message) < 20_000
+
+
 def test_a_hostile_file_leaves_nothing(server, cache):
     url = server.serve("/weights.pth", whole(b"\x80\x02cos\nsystem\n."))
     with pytest.raises(ValueError, match=r"asks for os\.system"):
@@ -259,8 +280,10 @@ def test_a_hostile_file_leaves_nothing(server, cache):
 def test_networks_without_published_weights():
     with pytest.raises(ValueError, match=r"vgnetg_1_0mp, .*pass the path or the url.*vgnetg_5_0mp"):
         registry.require_published({"name": "vgnetg_5_0mp", "version": 2})
-    with pytest.raises(ValueError, match="Of vgnetc_1_5mp it is version 1 that has some"):
+    with pytest.raises(ValueError, match="Those of vgnetc_1_5mp are for version 1"):
         registry.require_published({"name": "vgnetc_1_5mp", "version": 2})
+    with pytest.raises(ValueError, match=r"Those of repvgg_a0 are for .* without fused=True"):
+        small("repvgg_a0", fused=True, weights="imagenet")
     with pytest.raises(ValueError, match=r"FalconNet never published any weights.*repvgg_a0"):
         small("falconnet", weights="imagenet")
 
@@ -323,6 +346,8 @@ def test_keras_files_that_do_not_fit(keras_file, tmp_path):
     seven = small("vgnetg_1_0mp", classes=7)
     with unchanged(seven), pytest.raises(ValueError, match="left as it was"):
         keraslight.load_checkpoint(seven, path)
+    keraslight.load_checkpoint(seven, path, skip_head=True)
+    assert_same_weights(seven, model)
     weights = model.get_weights()
     model.set_weights([*weights[:-1], np.full_like(weights[-1], np.nan)])
     model.save_weights(tmp_path / "nan.weights.h5")

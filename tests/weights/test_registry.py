@@ -6,9 +6,15 @@ import pytest
 
 import keraslight
 from keraslight.weights.readers import suffix_of
-from keraslight.weights.registry import PUBLISHED, published_for
+from keraslight.weights.registry import (
+    FAMILIES,
+    Source,
+    published_for,
+    published_weights,
+    register_family,
+)
 
-SOURCES = [source for weights in PUBLISHED for source in weights.sources]
+SOURCES = [source for weights in published_weights() for source in weights.sources]
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +23,7 @@ def fresh_session():
 
 
 def test_all_that_was_asked_for_is_there():
-    names = {(weights.name, weights.version) for weights in PUBLISHED}
+    names = {(weights.name, weights.version) for weights in published_weights()}
     for size in ("1_0mp", "1_5mp", "2_0mp", "2_5mp"):
         assert {(f"vgnetg_{size}", 2), (f"vgnetg_{size}_se", 2)} <= names
     assert {("vgnetc_1_5mp", 1), ("vgnetf_1_5mp", 1), ("vgnete_1_5mp", 1)} <= names
@@ -38,6 +44,36 @@ def test_every_source_can_be_read_and_verified_as_far_as_published(source):
         assert "no hash" in source.verifiable
 
 
+@pytest.mark.parametrize("hash", ["", "sha256:", "sha256:123", "md5:12345678", "sha256:XYZ45678"])
+def test_a_hash_that_verifies_nothing_is_refused(hash):
+    with pytest.raises(ValueError, match=f"Received: hash='{hash}'"):
+        Source("https://host/w.pth", hash=hash)
+
+
+def test_a_source_with_an_unknown_naming_is_refused():
+    weights = FAMILIES["igcv3"].published[0]
+    with pytest.raises(ValueError, match=r"one of \['timm'\].*Received: naming='pytorchcv'"):
+        register_family("x", {"timm": None}, [weights])
+    assert "x" not in FAMILIES
+
+
+@pytest.mark.parametrize("option", [{"thumbnail": True}, {"activation": "silu"}])
+def test_published_weights_are_those_of_the_network_as_published(option):
+    architecture = {"family": "vgnet", "name": "vgnetg_1_0mp", "version": 2, "options": {}}
+    assert published_for(architecture).top1 == 68.128
+    assert published_for({**architecture, "options": option}) is None
+    del architecture["options"]
+    assert published_for(architecture) is None, "files of earlier versions do not say their options"
+
+
+def test_every_naming_maps_every_variable_of_a_network():
+    for name in ("vgnetf_1_5mp", "igcv3_d_0_5", "repvgg_a0"):
+        model = keraslight.create_model(name, input_shape=(64, 64, 3))
+        for naming in FAMILIES[model.architecture["family"]].namings.values():
+            variables = {id(entry.variable) for entry in naming(model).values()}
+            assert variables == {id(variable) for variable in model.weights}
+
+
 def test_files_do_not_collide_in_the_cache():
     files = [source.file for source in SOURCES]
     assert len(set(files)) == len(files)
@@ -45,7 +81,7 @@ def test_files_do_not_collide_in_the_cache():
 
 def test_every_network_is_one_that_can_be_built():
     families = {name.split("_")[0] for name in keraslight.list_models()}
-    for weights in PUBLISHED:
+    for weights in published_weights():
         if weights.name.split("_")[0] in families:
             assert weights.name in keraslight.list_models()
         assert weights.licence

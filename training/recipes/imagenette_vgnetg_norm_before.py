@@ -10,4 +10,4 @@ Time: 6 minutes of one core of an AMD EPYC. Accuracy: 74.8 %.
 
 from training.recipes.imagenette import imagenette_recipe
 
-RECIPE = imagenette_recipe("vgnetg_1_0mp", model_args={"norm": "before"})
+RECIPE = imagenette_recipe("vgnetg_1_0mp", model_args={"norm_first": True})
