@@ -8,6 +8,7 @@ from keraslight.quantization.calibrate import calibrate
 from keraslight.quantization.exact import exact_model
 from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
+from keraslight.quantization.tfmot import to_tfmot
 from keraslight.reparam.fuse import fuse
 from keraslight.visualize.replace import replace_kernels
 from keraslight.weights.download import DownloadError
@@ -32,6 +33,7 @@ __all__ = [
     "quantization_report",
     "quantize_model",
     "replace_kernels",
+    "to_tfmot",
     "visualize",
     "with_pixel_input",
 ]

@@ -19,7 +19,7 @@ ARROWS = {
     "kernels": {"graph"},
     "layers": {"graph", "compat", "discover"},
     "reparam": {"layers", "graph", "compat"},
-    "quantization": {"layers", "graph", "compat", "files", "report"},
+    "quantization": {"layers", "graph", "compat", "files", "report", "discover"},
     "export": {"reparam", "quantization", "layers", "graph", "compat", "files"},
     "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
     "weights": {"models", "layers", "graph", "compat", "files", "discover"},

@@ -32,9 +32,9 @@ def concrete_function(
 
     def visit(call, *args, **kwargs):
         if isinstance(call.operation, FakeQuantize) and id(call.inputs[0]) in float_tensors:
-            # the reverse of a batch of one is itself; it has no int8 form, without which the
-            # converter would quantize the layer before
-            args = (tf.reverse(args[0], [0]),)
+            # The cumulative sum over a batch of one is the identity. It has no int8 form, so the
+            # converter does not quantize the layer before.
+            args = (tf.cumsum(args[0], axis=0),)
         if id(call) not in constants:
             return call.operation(*args, **kwargs)
         # with the size fixed these are constants, which the converter would compute at run time

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 
 from keraslight.graph.kernels import centred, identity_kernel
+from keraslight.layers.branch import Branch, Path
 from keraslight.layers.initializers import conv_initializer
-from keraslight.layers.linear_branches import Branch, LinearBranches, Path
+from keraslight.layers.linear_branches import LinearBranches
 
 __all__ = ["DiracConv2D"]
 

@@ -9,15 +9,13 @@ that is, one convolution with bias. Smaller kernels are centred in the largest o
 after the sum multiplies kernel and bias by its own scale and adds its shift.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
 import keras
 import numpy as np
 
 from keraslight.graph.copies import call_with_weights
-from keraslight.graph.kernels import centred, fold_norm, identity_kernel, norm_scale_shift
+from keraslight.graph.kernels import centred, identity_kernel, norm_scale_shift
 from keraslight.graph.reparam_layer import ReparamLayer
+from keraslight.layers.branch import Branch, Path, swapped
 from keraslight.layers.earlier_configs import current_config
 from keraslight.layers.parts import (
     batch_normalization,
@@ -28,34 +26,7 @@ from keraslight.layers.parts import (
 )
 from keraslight.layers.squeeze_excite import SqueezeExcite, squeezed_channels
 
-__all__ = ["Branch", "LinearBranches"]
-
-
-class Branch(NamedTuple):
-    """The description of one branch of a `LinearBranches`.
-
-    Attributes:
-        name: str, the attribute of the block that holds the convolution. The attribute of the
-            normalization is `<name>_norm`.
-        kernel_size: odd int or `(height, width)` of the convolution; `None` for the identity, which
-            returns its input.
-        norm: bool, whether the branch has a batch normalization.
-
-    Example:
-    >>> keraslight.layers.Branch("pointwise", 1)
-    Branch(name='pointwise', kernel_size=1, norm=True)
-    """
-
-    name: str
-    kernel_size: int | tuple[int, int] | None = None
-    norm: bool = True
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the kernel, that of the identity being 1x1."""
-        if isinstance(self.kernel_size, tuple):
-            return self.kernel_size
-        return (self.kernel_size or 1,) * 2
+__all__ = ["LinearBranches"]
 
 
 class LinearBranches(ReparamLayer):
@@ -190,6 +161,11 @@ class LinearBranches(ReparamLayer):
         A subclass overrides it where files of an earlier version have another order or structure.
         """
         for name, layer in layers.items():
+            if getattr(self, name, None) is not None:
+                raise ValueError(
+                    "The name of a branch must not be that of an attribute of the block. "
+                    f"Received: name={name!r}"
+                )
             setattr(self, name, layer)
 
     @classmethod
@@ -212,7 +188,11 @@ class LinearBranches(ReparamLayer):
 
     def finish(self, x):
         """Applies attention and activation to the sum."""
-        return self.act(x if self.attention is None else self.attention(x))
+        return self.activate(x if self.attention is None else self.attention(x))
+
+    def activate(self, x):
+        """Applies the activation if there is one."""
+        return x if self.activation is keras.activations.linear else self.act(x)
 
     def fused_weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns kernel and bias of the one convolution that the block is at inference."""
@@ -222,7 +202,7 @@ class LinearBranches(ReparamLayer):
         if self.sum_norm is not None:
             scale, shift = norm_scale_shift(self.sum_norm)
             kernel, bias = kernel * scale, bias * scale + shift
-        return (kernel if self.filters is not None else _swapped(kernel)), bias
+        return (kernel if self.filters is not None else swapped(kernel)), bias
 
     def fold_branches(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns kernel and bias of the sum of the branches."""
@@ -243,7 +223,7 @@ class LinearBranches(ReparamLayer):
         """Calls a layer's class, or a function that makes a layer, with a name after this block."""
         return make(dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
 
-    def path_of(self, branch: Branch, use_bias: bool = False) -> "Path":
+    def path_of(self, branch: Branch, use_bias: bool = False) -> Path:
         """Returns the layers of a branch."""
         pads = self._pads(branch.size)
         conv, norm = None, None
@@ -269,7 +249,7 @@ class LinearBranches(ReparamLayer):
         border = [] if inside else self._border(branch.name, *pads)
         return Path(branch.name, border, step, conv, norm)
 
-    def path_of_fused(self, name: str) -> "Path":
+    def path_of_fused(self, name: str) -> Path:
         """Returns the layers of the one convolution that the block is at inference."""
         return self.path_of(Branch(name, self.kernel_shape, norm=False), use_bias=True)
 
@@ -306,6 +286,11 @@ class LinearBranches(ReparamLayer):
     def _largest_kernel(self, channels):
         """Returns height and width of the kernel that all branches fit in."""
         branches = self.branches_of(channels)
+        names = [branch.name for branch in branches]
+        if not branches or len(set(names)) < len(names):
+            raise ValueError(
+                f"A block needs at least one branch, and different names. Received: {branches}"
+            )
         for branch in branches:
             if any(side % 2 == 0 for side in branch.size):
                 raise ValueError(f"A branch must have an odd `kernel_size`. Received: {branch}")
@@ -340,68 +325,3 @@ class LinearBranches(ReparamLayer):
             pixels = (max(-rows, 0), max(-columns, 0))
             layers.append(self.part(cropping, f"{name}_crop", pixels=pixels))
         return layers
-
-
-@dataclass(eq=False)
-class Path:
-    """The layers of one branch.
-
-    Attributes:
-        name: str, the name of the branch.
-        border: list of layers that pad or crop the input.
-        step: int, how many pixels to go from one that is read to the next.
-        conv: the convolution, or `None` for the identity.
-        norm: the normalization, or `None`.
-    """
-
-    name: str
-    border: list
-    step: int
-    conv: keras.layers.Layer | None
-    norm: keras.layers.BatchNormalization | None
-
-    def __call__(self, x, training=None):
-        x = self.prepare(x)
-        x = x if self.conv is None else self.conv(x)
-        return x if self.norm is None else self.norm(x, training=training)
-
-    def prepare(self, x):
-        """Returns what the convolution reads."""
-        for layer in self.border:
-            x = layer(x)
-        return x if self.step == 1 else x[:, :: self.step, :: self.step]
-
-    def build(self, shape):
-        """Builds the layers for a shape of the input."""
-        for layer in self.border:
-            shape = layer.compute_output_shape(shape)
-        if self.conv is not None:
-            self.conv.build(shape)
-            shape = self.conv.compute_output_shape(shape)
-        if self.norm is not None:
-            self.norm.build(shape)
-
-    def layers(self) -> dict[str, keras.layers.Layer]:
-        """Returns the layers with weights, by the names of their attributes."""
-        layers = {self.name: self.conv, f"{self.name}_norm": self.norm}
-        return {name: layer for name, layer in layers.items() if layer is not None}
-
-    def fold(self, identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the branch as kernel and bias, in the layout of a grouped convolution.
-
-        Args:
-            identity: the kernel to take if the branch is the identity.
-        """
-        kernel = identity
-        if self.conv is not None:
-            kernel = keras.ops.convert_to_numpy(self.conv.kernel).astype("float64")
-            if isinstance(self.conv, keras.layers.DepthwiseConv2D):
-                kernel = _swapped(kernel)
-        if self.norm is None:
-            return kernel, np.zeros(kernel.shape[-1])
-        return fold_norm(kernel, self.norm)
-
-
-def _swapped(kernel):
-    """Turns a depthwise kernel into that of a convolution with one channel a group, or back."""
-    return np.swapaxes(kernel, -1, -2)

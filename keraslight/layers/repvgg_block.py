@@ -2,7 +2,8 @@
 
 import keras
 
-from keraslight.layers.linear_branches import Branch, LinearBranches
+from keraslight.layers.branch import Branch
+from keraslight.layers.linear_branches import LinearBranches
 
 __all__ = ["QARepVGGBlock", "RepVGGBlock"]
 
@@ -76,7 +77,7 @@ class RepVGGBlock(LinearBranches):
 
     def finish(self, x):
         if self.attention is not None and self.se_after:
-            return self.attention(self.act(x))
+            return self.attention(self.activate(x))
         return super().finish(x)
 
     def get_config(self):

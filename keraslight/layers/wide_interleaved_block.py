@@ -116,7 +116,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         filters: int, the number of output channels.
         expansion: int, the channels of the depthwise convolution over those of the input.
         strides: int, of the projection.
-        groups: int, of the expansion; the projection has 4.
+        expand_groups: int, the groups of the expansion; the projection has 4.
         activation: name of an activation or a callable.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
@@ -139,7 +139,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         filters: int,
         expansion: int = 6,
         strides: int = 1,
-        groups: int = GROUPS,
+        expand_groups: int = GROUPS,
         activation="relu6",
         **kwargs,
     ):
@@ -147,7 +147,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         self.filters = filters
         self.expansion = expansion
         self.strides = strides
-        self.groups = groups
+        self.expand_groups = expand_groups
         self.activation = keras.activations.get(activation)
         dtype = self.dtype_policy
         self.expand_norm, self.depthwise_norm, self.project_norm = (
@@ -172,7 +172,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         channels = input_shape[-1]
         self.expand = GroupedPointwiseConv2D(
             self.expansion * channels,
-            self.groups,
+            self.expand_groups,
             dtype=self.dtype_policy,
             name=f"{self.name}_expand",
         )
@@ -231,12 +231,19 @@ class WideInterleavedGroupBlock(ReparamLayer):
     def compute_output_shape(self, input_shape):
         return strided_shape(input_shape, self.strides, self.filters)
 
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        if "groups" in config:  # of an earlier version
+            config["expand_groups"] = config.pop("groups")
+        return super().from_config(config)
+
     def get_config(self):
         return {
             **super().get_config(),
             "filters": self.filters,
             "expansion": self.expansion,
             "strides": self.strides,
-            "groups": self.groups,
+            "expand_groups": self.expand_groups,
             "activation": keras.activations.serialize(self.activation),
         }

@@ -178,7 +178,7 @@ def IGCV3(
                     row.channels,
                     row.expansion,
                     block_strides,
-                    groups=next(wide_groups),
+                    expand_groups=next(wide_groups),
                     activation=activation,
                     name=block_name,
                 )

@@ -1,1 +1,5 @@
-"""Int8: fake-quantization layers, the rewrite of a model, calibration."""
+"""Int8: fake quantization, calibration, bias correction and the integers themselves."""
+
+from keraslight.quantization.quantized_model import QuantizedModel
+
+__all__ = ["QuantizedModel"]

@@ -12,7 +12,7 @@ from keraslight.quantization.float_run import in_float
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.ranges import METHODS, Histogram, minmax
 
-# bias correction keeps the tensors of all its pictures at hand
+# bias correction keeps the tensors of all its pictures in memory
 CORRECTION_IMAGES = 100
 
 
@@ -23,32 +23,38 @@ def calibrate(
     bias_correction: bool = True,
     verbose: int = 1,
 ) -> QuantizedModel:
-    """Sets the ranges of a quantized model from data. This alone is post-training quantization.
+    """Sets the ranges of a quantized model in place and returns the same model.
+
+    This alone is post-training quantization: the model can be exported afterwards.
 
     Args:
-        model: what `keraslight.quantize_model` returned; it is changed in place.
+        model: a model of `keraslight.quantize_model`. Its ranges are set in place, and its biases
+            too with `bias_correction`.
         batches: iterable of inputs of the model, or of tuples that begin with them. 100 to 200
-            pictures are enough; they are read once.
-        method: `"mse"` gives outputs of activations and concatenations the range of the least
-            squared error and all others that of the data; `"minmax"` gives all that of the data;
-            `"percentile"` cuts off one value in 10,000 at each end.
-        bias_correction: bool, whether to correct every bias so that the mean of each channel
-            after the activation, over at most 100 of the pictures, is that of the float model. The
-            correction is taken back if the outputs come no nearer to the float model's.
+            pictures are enough. They are read once.
+        method: how a range is chosen. `"mse"` takes the range with the least squared error for
+            outputs of activations and concatenations, and the whole range for all others;
+            `"minmax"` takes the whole range for all; `"percentile"` clips one value in 10,000 at
+            each end.
+        bias_correction: bool, whether to correct every bias so that the mean of each channel after
+            the activation is that of the float model, over at most 100 of the pictures. The
+            correction is undone if it does not bring the outputs nearer to the float model's.
         verbose: 0 for silence, 1 for a progress bar.
 
     Returns:
-        `model`.
+        `model` itself, not a copy.
 
     Raises:
-        ValueError: if `model` is not quantized, there is no batch, `method` is unknown, or values
-            are not finite; the ranges are then left as they were.
+        ValueError: if `model` is not quantized, there is no batch, a batch does not fit the inputs
+            of the model, `method` is unknown, or values are not finite. The ranges are not changed
+            then.
 
     Example:
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
     >>> quantized = keraslight.quantize_model(keraslight.fuse(model))
     >>> batches = [np.random.rand(4, 8, 8, 3)]
-    >>> quantized = keraslight.calibrate(quantized, batches, verbose=0)
+    >>> keraslight.calibrate(quantized, batches, verbose=0) is quantized
+    True
     >>> quantized.is_calibrated
     True
 
@@ -56,9 +62,6 @@ def calibrate(
         Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019, section
         4.2 and appendix D (https://arxiv.org/abs/1906.04721), for the correction.
     """
-    if hasattr(model, "to_keras"):  # of engine="tfmot"
-        model.take(calibrate(model.to_keras(), batches, method, bias_correction, verbose))
-        return model
     if not isinstance(model, QuantizedModel):
         raise ValueError(
             "Only a model made by keraslight.quantize_model can be calibrated. "
@@ -66,7 +69,7 @@ def calibrate(
         )
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {list(METHODS)}. Received: method={method!r}")
-    batches = [inputs_of(batch) for batch in batches]
+    batches = [inputs_of(batch, model) for batch in batches]
     if not batches:
         raise ValueError(f"Calibration needs at least one batch. Received: batches={batches!r}")
     graph = trace(model)
@@ -79,13 +82,35 @@ def calibrate(
     return model
 
 
-def inputs_of(batch) -> list:
-    """Returns the inputs in a batch, which may be a tuple that begins with them, as tensors.
+def inputs_of(batch, model: keras.Model) -> list:
+    """Returns the inputs of a model in a batch, as tensors.
 
-    Floats become float32, which is what the model computes in.
+    Args:
+        batch: the inputs, or a tuple that begins with them.
+        model: the model, whose inputs they must fit.
+
+    Returns:
+        List of tensors. Floats become float32, in which the model computes.
+
+    Raises:
+        ValueError: if the number of inputs or a shape does not fit.
     """
     inputs = keras.tree.flatten(batch[0] if isinstance(batch, tuple) else batch)
-    return [_as_float32(keras.ops.convert_to_tensor(x)) for x in inputs]
+    tensors = [_as_float32(keras.ops.convert_to_tensor(x)) for x in inputs]
+    shapes = [tuple(x.shape) for x in tensors]
+    expected = [tuple(x.shape) for x in model.inputs]
+    if len(shapes) != len(expected) or not all(map(_fits, shapes, expected)):
+        raise ValueError(
+            f"A batch does not fit the inputs of the model, whose shapes are {expected}. "
+            f"Received: a batch with shapes {shapes}"
+        )
+    return tensors
+
+
+def _fits(shape, expected):
+    return len(shape) == len(expected) and all(
+        wanted in (None, side) for side, wanted in zip(shape, expected, strict=True)
+    )
 
 
 def _as_float32(x):
@@ -94,7 +119,7 @@ def _as_float32(x):
 
 
 def _first(batches, count):
-    """Returns the first batches, of at least `count` examples together if there are so many."""
+    """Returns the first batches, with at least `count` examples if there are as many."""
     total = 0
     for index, batch in enumerate(batches):
         total += batch[0].shape[0]
@@ -104,7 +129,7 @@ def _first(batches, count):
 
 
 def _find_ranges(graph, batches, method, progress):
-    """Returns the range of every quantizer whose range is a matter of data."""
+    """Returns the range of every quantizer whose range depends on data."""
     histograms = {
         call.operation: Histogram()
         for call in graph.calls
@@ -125,9 +150,9 @@ def _find_ranges(graph, batches, method, progress):
     for quantizer, histogram in histograms.items():
         if not np.isfinite([histogram.minimum, histogram.maximum]).all():
             raise ValueError(
-                "Calibration met values that are not finite, so no range was set: look for NaN in "
-                f"the pictures and the weights. Received: {quantizer.name} with values from "
-                f"{histogram.minimum} to {histogram.maximum}"
+                "Calibration met values that are not finite, so it set no range. Look for NaN and "
+                f"infinity in the pictures and the weights. Received: {quantizer.name} with NaN or "
+                "infinite values"
             )
     for batch in batches:
         run(batch, Histogram.count)

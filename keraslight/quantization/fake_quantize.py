@@ -1,25 +1,28 @@
-"""Rounds activations to the 256 values an int8 tensor of TFLite can take."""
+"""Rounds activations to the 256 values that an int8 tensor of TFLite can hold."""
 
 import keras
 
 RANGES = ("frozen", "average", "learned")
+# A tensor of zeros has no range of its own: any range can represent it.
+RANGE_OF_ZEROS = (0.0, 1.0)
 
 
 @keras.saving.register_keras_serializable("keraslight")
 class FakeQuantize(keras.layers.Layer):
-    """Rounds its input to 256 evenly spaced values that include zero.
+    """Rounds its input to 256 evenly spaced values, one of which is zero.
 
-    Tensors that must share one range (those that meet in a concatenation) go through one and the
-    same layer.
+    Tensors that must share one range, such as the inputs of a concatenation, share one layer.
 
     Args:
-        fixed_range: optional `(minimum, maximum)` where the range is no matter of data, as after a
-            sigmoid. Otherwise `keraslight.calibrate` sets it.
-        ranges: what training does to the range: `"frozen"` leaves it; `"average"` follows the data
-            by an exponential moving average; `"learned"` trains it.
-        momentum: float, of the moving average.
-        covers: `(minimum, maximum)` that the range must contain, whatever the calibration finds.
-        clips: bool, whether calibration may cut off outliers to lower the squared error.
+        fixed_range: optional `(minimum, maximum)` for a range that does not depend on data, such as
+            that of a sigmoid. By default `keraslight.calibrate` sets the range.
+        ranges: what training does to the range. `"frozen"` keeps it, `"average"` updates it by an
+            exponential moving average of the ranges of the batches, `"learned"` trains it.
+        momentum: float, the momentum of the moving average.
+        covers: `(minimum, maximum)` that the range always contains.
+        clips: bool, whether calibration may clip outliers to lower the squared error.
+        calls: int, how often one run of the model calls the layer. One step of the moving average
+            takes the union of the ranges of all these calls.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: any.
@@ -37,6 +40,7 @@ class FakeQuantize(keras.layers.Layer):
         momentum: float = 0.99,
         covers: tuple[float, float] = (0.0, 0.0),
         clips: bool = True,
+        calls: int = 1,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -47,27 +51,39 @@ class FakeQuantize(keras.layers.Layer):
         self.momentum = momentum
         self.covers = tuple(covers)
         self.clips = clips
+        self.calls = calls
+
+    @property
+    def averages(self) -> bool:
+        """Whether training updates the range by a moving average."""
+        return self.ranges == "average" and self.fixed_range is None
 
     def build(self, input_shape):
-        start = self.fixed_range or (0.0, 0.0)
+        low, high = self.fixed_range or (0.0, 0.0)
         learned = self.ranges == "learned" and self.fixed_range is None
-        self.minimum, self.maximum = (
-            self.add_weight(
-                name=name,
-                shape=(),
-                initializer=keras.initializers.Constant(value),
-                trainable=learned,
-                dtype="float32",
-                autocast=False,
-                aggregation="mean",
-            )
-            for name, value in zip(("minimum", "maximum"), start, strict=True)
+        self.minimum = self._scalar("minimum", low, trainable=learned)
+        self.maximum = self._scalar("maximum", high, trainable=learned)
+        if self.averages:
+            # what the calls since the last step of the moving average saw
+            self.seen_minimum = self._scalar("seen_minimum")
+            self.seen_maximum = self._scalar("seen_maximum")
+            self.seen_calls = self._scalar("seen_calls")
+
+    def _scalar(self, name, value=0.0, trainable=False):
+        return self.add_weight(
+            name=name,
+            shape=(),
+            initializer=keras.initializers.Constant(value),
+            trainable=trainable,
+            dtype="float32",
+            autocast=False,
+            aggregation="mean",
         )
 
     @property
     def range(self) -> tuple[float, float]:
         """The lowest and the highest value."""
-        # stacked, as a variable that a strategy mirrors cannot be read by float()
+        # stacked, because float() cannot read a variable that a strategy mirrors
         ends = keras.ops.stack([self.minimum.value, self.maximum.value])
         return tuple(keras.ops.convert_to_numpy(ends).tolist())
 
@@ -78,23 +94,43 @@ class FakeQuantize(keras.layers.Layer):
         return high > low
 
     def set_range(self, minimum: float, maximum: float) -> None:
-        """Sets the range, widened to what it must contain."""
-        self.minimum.assign(min(minimum, self.covers[0], 0.0))
-        self.maximum.assign(max(maximum, self.covers[1], 0.0))
+        """Sets the range, extended to zero and to `covers`."""
+        low, high = min(minimum, self.covers[0], 0.0), max(maximum, self.covers[1], 0.0)
+        if low == high:
+            low, high = RANGE_OF_ZEROS
+        self.minimum.assign(low)
+        self.maximum.assign(high)
 
     def call(self, inputs, training=False):
-        if training and self.ranges == "average" and self.fixed_range is None:
+        if training and self.averages:
             self._follow(inputs)
         outputs = keras.quantizers.fake_quant_with_min_max_vars(inputs, self.minimum, self.maximum)
         return outputs, keras.ops.stack([self.minimum.value, self.maximum.value])
 
     def _follow(self, inputs):
-        for variable, of_batch in (
-            (self.minimum, keras.ops.minimum(keras.ops.min(inputs), self.covers[0])),
-            (self.maximum, keras.ops.maximum(keras.ops.max(inputs), self.covers[1])),
-        ):
-            of_batch = keras.ops.cast(of_batch, "float32")
-            variable.assign(self.momentum * variable + (1 - self.momentum) * of_batch)
+        """Updates the moving average, at the last of the calls in one run of the model."""
+        is_first = self.seen_calls == 0
+        low = keras.ops.cast(keras.ops.min(inputs), "float32")
+        high = keras.ops.cast(keras.ops.max(inputs), "float32")
+        low = keras.ops.minimum(low, keras.ops.where(is_first, self.covers[0], self.seen_minimum))
+        high = keras.ops.maximum(high, keras.ops.where(is_first, self.covers[1], self.seen_maximum))
+        calls = self.seen_calls + 1
+        is_last = calls == self.calls
+        keep = keras.ops.where(is_last, self.momentum, 1.0)
+        self.minimum.assign(keep * self.minimum + (1 - keep) * low)
+        self.maximum.assign(keep * self.maximum + (1 - keep) * high)
+        self.seen_minimum.assign(low)
+        self.seen_maximum.assign(high)
+        self.seen_calls.assign(keras.ops.where(is_last, 0.0, calls))
+
+    def save_own_variables(self, store):
+        """Saves the range; the rest has no meaning between two runs of the model."""
+        store["0"] = keras.ops.convert_to_numpy(self.minimum.value)
+        store["1"] = keras.ops.convert_to_numpy(self.maximum.value)
+
+    def load_own_variables(self, store):
+        self.minimum.assign(store["0"])
+        self.maximum.assign(store["1"])
 
     def compute_output_spec(self, inputs, training=False):
         return (
@@ -110,4 +146,5 @@ class FakeQuantize(keras.layers.Layer):
             "momentum": self.momentum,
             "covers": self.covers,
             "clips": self.clips,
+            "calls": self.calls,
         }

@@ -7,13 +7,19 @@ from keraslight.quantization.fake_quantize import FakeQuantize
 
 @keras.saving.register_keras_serializable("keraslight")
 class QuantizedModel(keras.Model):
-    """A functional Keras model that computes with the values int8 TFLite can represent.
+    """A functional Keras model that computes with the values that int8 TFLite can represent.
 
-    Made by `keraslight.quantize_model`; an ordinary Keras model to train, save and load, once
-    `keraslight.calibrate` has set its ranges.
+    `keraslight.quantize_model` makes it and `keraslight.calibrate` sets its ranges in place. From
+    then on it is an ordinary Keras model to train, save and load.
 
     Attributes:
         float_layers: names of the layers that were kept in float32.
+
+    Example:
+    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
+    >>> quantized = keraslight.quantize_model(keraslight.fuse(model))
+    >>> isinstance(quantized, keraslight.quantization.QuantizedModel)
+    True
     """
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
@@ -40,7 +46,7 @@ class QuantizedModel(keras.Model):
             )
 
     def fit(self, *args, **kwargs):
-        """Trains the model, see `keras.Model.fit`; refuses one that was not calibrated."""
+        """Trains the model, see `keras.Model.fit`. Raises an error if it was not calibrated."""
         self.require_calibration()
         return super().fit(*args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Chooses the range of an int8 tensor from what was seen of its values."""
+"""Chooses the range of an int8 tensor from the values seen in it."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ STEPS = 255
 
 
 class Histogram:
-    """Collects values of a tensor, in two passes over the data.
+    """Counts the values of a tensor, in two passes over the data.
 
-    The first pass, `observe`, finds the least and the greatest value; the second, `count`, counts
-    values between them. Counting takes a regular sample of large tensors.
+    The first pass, `observe`, finds the smallest and the largest value. The second pass, `count`,
+    counts values between them. Of a large tensor it counts a random sample.
     """
 
     MAX_SAMPLE = 1 << 16
@@ -19,32 +19,28 @@ class Histogram:
         self.minimum = np.inf
         self.maximum = -np.inf
         self.counts = np.zeros(BINS)
+        self._random = np.random.default_rng(0)
 
     def observe(self, values: np.ndarray) -> None:
-        """Widens the range to that of `values`; not finite values make it not finite."""
-        self.minimum = min(self.minimum, float(values.min()), key=_nan_first)
-        self.maximum = max(self.maximum, float(values.max()), key=_nan_last)
+        """Widens the range to that of `values`. NaN and infinity make it infinite."""
+        low, high = (values.min(), values.max()) if np.isfinite(values).all() else (-np.inf, np.inf)
+        self.minimum = min(self.minimum, float(low))
+        self.maximum = max(self.maximum, float(high))
 
     def count(self, values: np.ndarray) -> None:
-        """Counts a sample of `values`."""
-        flat = values.reshape(-1)
-        sample = flat[:: max(1, len(flat) // self.MAX_SAMPLE)]
+        """Counts `values`, or a random sample of them with the weight of all."""
+        sample = values = values.reshape(-1)
+        if len(values) > self.MAX_SAMPLE:
+            # every channel and position is as likely; a stride would meet some channels only
+            sample = values[self._random.integers(len(values), size=self.MAX_SAMPLE)]
         counts, _ = np.histogram(sample, BINS, (self.minimum, self.maximum))
-        self.counts += counts
+        self.counts += counts * (len(values) / len(sample))
 
     @property
-    def centres(self) -> np.ndarray:
-        """The middle of each bin."""
+    def centers(self) -> np.ndarray:
+        """The center of each bin."""
         edges = np.linspace(self.minimum, self.maximum, BINS + 1)
         return (edges[1:] + edges[:-1]) / 2
-
-
-def _nan_first(value):
-    return -np.inf if np.isnan(value) else value
-
-
-def _nan_last(value):
-    return np.inf if np.isnan(value) else value
 
 
 def minmax(histogram: Histogram) -> tuple[float, float]:
@@ -53,22 +49,22 @@ def minmax(histogram: Histogram) -> tuple[float, float]:
 
 
 def percentile(histogram: Histogram, percent: float = 99.99) -> tuple[float, float]:
-    """Returns the range that leaves out `100 - percent` percent of the values at each end."""
+    """Returns the range that clips `100 - percent` percent of the values at each end."""
     share = np.cumsum(histogram.counts) / histogram.counts.sum()
     outside = 1 - percent / 100
-    low = histogram.centres[np.searchsorted(share, outside)]
-    high = histogram.centres[np.searchsorted(share, 1 - outside)]
+    low = histogram.centers[np.searchsorted(share, outside)]
+    high = histogram.centers[np.searchsorted(share, 1 - outside)]
     return float(low), float(high)
 
 
 def least_squares(histogram: Histogram, candidates: int = 40) -> tuple[float, float]:
-    """Returns the range of the least squared error, of rounding and of cutting off together.
+    """Returns the range with the least squared error of rounding and clipping together.
 
-    The ends are searched in turn, each among `candidates` shares of the end seen.
+    The search alternates between the two ends. It tries `candidates` shares of the end seen.
     """
     lowest, highest = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
     shares = np.linspace(1, 0.2, candidates)
-    values, counts = histogram.centres, histogram.counts
+    values, counts = histogram.centers, histogram.counts
     low = lowest
     for _ in range(2):
         high = min(highest * shares, key=lambda end: _squared_error(values, counts, low, end))

@@ -1,7 +1,6 @@
-"""Where a quantized model loses what the float model knows, layer by layer."""
+"""Compares a quantized model with the float model, tensor by tensor."""
 
 import math
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -11,11 +10,21 @@ import numpy as np
 from keraslight.graph.graph import trace
 from keraslight.quantization.calibrate import inputs_of
 from keraslight.quantization.fake_quantize import FakeQuantize
-from keraslight.quantization.float_run import in_float
+from keraslight.quantization.float_run import Pair, PairedRun
 from keraslight.quantization.linear import QuantizedLinear
+from keraslight.quantization.ops import op_of
 from keraslight.quantization.quantized_model import QuantizedModel
+from keraslight.report import Report, markdown_table, name_rows
 
-COLUMNS = ("tensor", "SNR (dB)", "minimum", "maximum", "below (%)", "above (%)")
+# columns of the table, with their formats
+COLUMNS = {
+    "tensor": "",
+    "SNR (dB)": ".1f",
+    "minimum": ".4g",
+    "maximum": ".4g",
+    "below (%)": ".3f",
+    "above (%)": ".3f",
+}
 
 
 @dataclass
@@ -24,10 +33,10 @@ class TensorReport:
 
     Attributes:
         name: the layer that computes the tensor.
-        snr: signal-to-noise ratio in dB against the same tensor of the float model, all rounding
-            before it included.
+        snr: signal-to-noise ratio in dB against the same tensor of the float model, with all
+            rounding before it.
         minimum, maximum: the range of the int8 tensor.
-        below, above: the share of values cut off at either end.
+        below, above: the share of the values that are clipped at either end.
     """
 
     name: str
@@ -38,11 +47,11 @@ class TensorReport:
     above: float
 
 
-class QuantizationReport:
-    """Reports on all int8 tensors of a model.
+class QuantizationReport(Report):
+    """A report on all int8 tensors of a model.
 
     Attributes:
-        tensors: list of `TensorReport`, in the order they are computed.
+        tensors: list of `TensorReport`, in the order in which the model computes them.
     """
 
     def __init__(self, tensors: list[TensorReport]):
@@ -50,74 +59,54 @@ class QuantizationReport:
 
     @property
     def worst(self) -> list[TensorReport]:
-        """The tensors, the one that lost most first."""
+        """The tensors, sorted from the lowest to the highest signal-to-noise ratio."""
         return sorted(self.tensors, key=lambda tensor: tensor.snr)
 
     def as_dicts(self) -> list[dict]:
-        """Returns the tensors as dicts, for a file."""
+        """Returns the tensors as dicts of plain values, in the order of the model."""
         return [asdict(tensor) for tensor in self.tensors]
 
     def table(self, rows: int | None = None) -> str:
-        """Returns a Markdown table, worst tensors first.
+        """Returns the report as a Markdown table that begins with the worst tensor.
 
         Args:
-            rows: optional int, how many tensors.
+            rows: optional int, the largest number of rows. All rows by default.
         """
-        lines = ["| " + " | ".join(COLUMNS) + " |", "| --- |" + " ---: |" * 5]
-        lines += [
-            f"| {t.name} | {t.snr:.1f} | {t.minimum:.4g} | {t.maximum:.4g} "
-            f"| {t.below:.3%} | {t.above:.3%} |".replace("% |", " |")
+        cells = [
+            (t.name, t.snr, t.minimum, t.maximum, 100 * t.below, 100 * t.above)
             for t in self.worst[:rows]
         ]
-        return "\n".join(lines)
+        return markdown_table([dict(zip(COLUMNS, row, strict=True)) for row in cells], COLUMNS)
 
-    def __str__(self):
-        return self.table()
-
-    def plot(self, path: str | os.PathLike) -> None:
-        """Draws signal-to-noise and cut-off shares along the model.
-
-        Args:
-            path: path of the picture, whose ending says its kind.
-
-        Raises:
-            ImportError: if matplotlib is not installed.
-        """
-        from matplotlib import figure
-
-        names = [tensor.name for tensor in self.tensors]
-        height = max(3, 0.16 * len(names) + 1)
-        canvas = figure.Figure(figsize=(9, height), layout="constrained")
-        left, right = canvas.subplots(1, 2, sharey=True)
-        left.barh(names, [tensor.snr for tensor in self.tensors], color="#4c78a8")
-        left.set_xlabel("signal-to-noise ratio (dB)")
-        for share, color in (("below", "#72b7b2"), ("above", "#e45756")):
-            values = [100 * getattr(tensor, share) for tensor in self.tensors]
-            right.barh(names, values, color=color, label=share, alpha=0.8)
-        right.set_xlabel("values cut off (%)")
-        right.legend()
-        left.invert_yaxis()
-        left.tick_params(axis="y", labelsize=6)
-        canvas.savefig(path, dpi=120)
+    def _draw(self, ax):
+        rows = range(len(self.tensors))
+        finite = [tensor.snr if math.isfinite(tensor.snr) else 0 for tensor in self.tensors]
+        ax.barh(rows, finite, color="#4c78a8", label="signal-to-noise ratio")
+        ax.set_xlabel("signal-to-noise ratio (dB)")
+        name_rows(ax, [tensor.name for tensor in self.tensors])
+        top = ax.twiny()
+        clipped = [100 * (tensor.below + tensor.above) for tensor in self.tensors]
+        top.plot(clipped, rows, "o", color="#e45756", label="clipped values")
+        top.set_xlabel("clipped values (%)")
 
 
 def quantization_report(
     float_model: keras.Model, model: QuantizedModel, batches: Iterable
 ) -> QuantizationReport:
-    """Compares every int8 tensor of a quantized model with the float model's.
+    """Compares every int8 tensor of a quantized model with the same tensor of the float model.
 
     Args:
         float_model: the fused model that `model` was made from. Its weights may differ, as they do
             after training.
         model: a calibrated model of `keraslight.quantize_model`.
-        batches: iterable of inputs, or of tuples that begin with them; pictures that were not used
-            for calibration.
+        batches: iterable of inputs, or of tuples that begin with them. Take pictures that were not
+            used for calibration.
 
     Returns:
-        A `QuantizationReport`: print it, or call its methods `table` and `plot`.
+        A `QuantizationReport`: print it, or call its methods `table`, `plot` and `as_dicts`.
 
     Raises:
-        ValueError: if `model` is not calibrated, the models do not belong together, or there is no
+        ValueError: if `model` is not calibrated, was not made from `float_model`, or there is no
             batch.
 
     Example:
@@ -129,33 +118,28 @@ def quantization_report(
     >>> report = keraslight.quantization_report(fused, quantized, batches)
     >>> bool(report.worst[0].snr > 20)
     True
-    >>> report.plot("report.png")
+    >>> report.plot().figure.savefig("report.png")
     """
     model.require_calibration()
     graph = trace(model)
-    weights = _weights_of(float_model, graph)
+    run = PairedRun(_float_weights(float_model, graph))
     producers = {
         id(tensor): call.name for call in graph.calls for tensor in keras.tree.flatten(call.outputs)
     }
     sums: dict[int, np.ndarray] = {}
 
     def visit(call, *args, **kwargs):
-        operation = call.operation
-        exact = in_float(
-            operation, *_side(args, 0), weights=weights.get(operation), **_side(kwargs, 0)
-        )
-        rounded = operation(*_side(args, 1), **_side(kwargs, 1))
-        if isinstance(operation, FakeQuantize):
-            found = _power_and_noise(operation, exact[0], rounded[0])
+        outputs = run.visit(call, *args, **kwargs)
+        if isinstance(call.operation, FakeQuantize):
+            found = _power_and_noise(call.operation, outputs[0])
             sums[id(call)] = sums.get(id(call), 0) + found
-            return tuple(_Pair(*pair) for pair in zip(exact, rounded, strict=True))
-        return _Pair(exact, rounded)
+        return outputs
 
-    batches = [inputs_of(batch) for batch in batches]
+    batches = [inputs_of(batch, model) for batch in batches]
     if not batches:
         raise ValueError(f"A report needs at least one batch. Received: batches={batches!r}")
     for batch in batches:
-        graph.run([_Pair(x, x) for x in batch], visit)
+        graph.run([Pair([x], [x]) for x in batch], visit)
     return QuantizationReport(
         [
             _tensor_report(producers.get(id(call.inputs[0]), call.inputs[0].name), call, sums)
@@ -165,38 +149,32 @@ def quantization_report(
     )
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """A tensor of the float and of the quantized model."""
-
-    exact: object
-    rounded: object
-
-
-def _side(tree, index):
-    return keras.tree.map_structure(
-        lambda leaf: (leaf.exact, leaf.rounded)[index] if isinstance(leaf, _Pair) else leaf, tree
-    )
-
-
-def _weights_of(float_model, graph):
-    """Returns the float weights of every linear layer, by layer."""
-    layers = {layer.name: layer for layer in float_model.layers}
+def _float_weights(float_model, graph):
+    """Returns the float kernel and bias of every linear layer of the quantized model, by layer."""
+    by_name = {}
+    for call in trace(float_model).calls:
+        op = op_of(call)
+        if op is not None:
+            by_name.update(op.float_weights(call.operation))
     weights = {}
     for call in graph.calls:
-        if isinstance(call.operation, QuantizedLinear):
-            layer = layers.get(call.name)
-            if layer is None or layer.kernel.shape != call.operation.kernel.shape:
+        layer = call.operation
+        if isinstance(layer, QuantizedLinear):
+            kernel, bias = by_name.get(call.name, (None, None))
+            if kernel is None or kernel.shape != layer.kernel.shape:
                 raise ValueError(
-                    "The quantized model was not made from the float model: it has no layer "
+                    "The quantized model was not made from the float model, which has no layer "
                     f"'{call.name}' of that shape. Received: float_model={float_model!r}"
                 )
-            weights[call.operation] = layer
+            weights[layer] = kernel, bias
     return weights
 
 
-def _power_and_noise(quantizer, exact, rounded):
-    exact, rounded = (keras.ops.convert_to_numpy(x).astype("float64") for x in (exact, rounded))
+def _power_and_noise(quantizer, pair):
+    exact, rounded = (
+        keras.ops.convert_to_numpy(values[0]).astype("float64")
+        for values in (pair.exact, pair.rounded)
+    )
     low, high = quantizer.range
     return np.array(
         [
@@ -213,5 +191,7 @@ def _power_and_noise(quantizer, exact, rounded):
 def _tensor_report(name, call, sums):
     count, total, squares, noise, below, above = sums[id(call)]
     power = squares - total**2 / count
-    ratio = 10 * math.log10(power / noise) if noise > 0 < power else math.inf
+    ratio = math.inf
+    if power > 0 and noise > 0:
+        ratio = 10 * math.log10(power / noise)
     return TensorReport(name, ratio, *call.operation.range, below / count, above / count)

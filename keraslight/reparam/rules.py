@@ -5,11 +5,18 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from keraslight.compat import operation_class
 from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import norm_scale_shift, response, scale_inputs
 from keraslight.graph.policy import Form, declare
 from keraslight.reparam.border import at_output_size, outside_response
-from keraslight.reparam.reach import is_last, joins_channels, reaches_pointwise, takes_border
+from keraslight.reparam.reach import (
+    GET_ITEM,
+    is_last,
+    joins_channels,
+    reaches_pointwise,
+    takes_border,
+)
 from keraslight.reparam.signal import Part, Signal, concatenate
 
 L = keras.layers
@@ -157,7 +164,6 @@ def nothing(writer, call, x):
     return x
 
 
-# layers by type, bare operations by the name of their class, which is not public
 RULES = {
     L.AveragePooling2D: average_pooling,
     L.BatchNormalization: norm,
@@ -171,9 +177,9 @@ RULES = {
     L.Identity: nothing,
     L.Reshape: reshape,
     L.ZeroPadding2D: zero_padding,
-    "Concatenate": concatenation,
-    "ConvertToTensor": nothing,
-    "GetItem": get_item,
+    operation_class("Concatenate"): concatenation,
+    operation_class("ConvertToTensor"): nothing,
+    GET_ITEM: get_item,
 }
 
 

@@ -1,5 +1,6 @@
 """Looks into .tflite files."""
 
+from keraslight.compat import tflite_schema
 from keraslight.export import flatbuffer
 
 LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -8,14 +9,14 @@ LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 def operations(path):
     """Returns the names of a file's operations."""
     model = flatbuffer.read(path.read_bytes())
-    names = {v: k for k, v in vars(flatbuffer.schema().BuiltinOperator).items() if k.isupper()}
+    names = {v: k for k, v in vars(tflite_schema().BuiltinOperator).items() if k.isupper()}
     codes = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
     return [names[codes[op.opcodeIndex]] for op in model.subgraphs[0].operators]
 
 
 def tensor_types(path):
     tensors = flatbuffer.read(path.read_bytes()).subgraphs[0].tensors
-    names = {v: k for k, v in vars(flatbuffer.schema().TensorType).items() if k.isupper()}
+    names = {v: k for k, v in vars(tflite_schema().TensorType).items() if k.isupper()}
     return {names[tensor.type] for tensor in tensors}
 
 

@@ -62,7 +62,8 @@ def test_refco_counts_one_pair_of_factors():
 
 def test_a_quantized_model_costs_what_its_original_does():
     x = keras.Input((6, 6, 4))
-    y = L.DepthwiseConv2D(3)(L.Conv2D(8, 3)(x))
+    y = L.DepthwiseConv2D(3)(L.Conv2D(8, 3, groups=2)(x))
+    y = L.SeparableConv2D(4, 3, padding="same")(L.Conv2DTranspose(8, 3, 2)(y))
     model = keras.Model(x, L.Dense(3)(L.GlobalAveragePooling2D()(y)))
     quantized = keraslight.quantize_model(model)
     assert keraslight.count_macs(quantized) == keraslight.count_macs(model) > 0

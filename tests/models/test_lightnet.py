@@ -100,6 +100,9 @@ def test_bad_arguments(tmp_path):
     for option, value in (("spatial", "repso"), ("channel", "refco")):
         with pytest.raises(ValueError, match=f"igcv3.*Received: .*{option}='{value}'"):
             keraslight.LightNet("igcv3", **{option: value})
+    for block, option in (("irb", {"spatial": "repso"}), ("shufflenetv2", {"expansion": 2})):
+        with pytest.raises(ValueError, match=f"'{block}' does not use"):
+            keraslight.LightNet(block, **option)
     np.savez(tmp_path / "falconnet.npz", x=np.zeros(1))
     with pytest.raises(ValueError, match="families"):
         keraslight.FalconNet(weights=tmp_path / "falconnet.npz")

@@ -51,3 +51,36 @@ def test_a_correction_that_does_not_help_is_taken_back(monkeypatch):
         np.testing.assert_array_equal(
             quantized.get_layer(name).bias, model.get_layer(name).bias.numpy()
         )
+
+
+def test_tensors_of_zeros_keep_their_bias_finite():
+    start = keras.Input((6, 6, 3))
+    branch = keras.layers.Conv2D(3, 1, kernel_initializer="zeros", name="zero")(start)
+    model = keras.Model(start, keras.layers.Add()([start, branch]))
+    for x in (images(4, 6, 6, 3), np.zeros((4, 6, 6, 3), "float32")):
+        quantized = keraslight.quantize_model(model)
+        keraslight.calibrate(quantized, [x], verbose=0)
+        np.testing.assert_array_equal(np.asarray(quantized.get_layer("zero").bias), 0)
+
+
+def test_a_layer_called_twice_keeps_its_bias_in_the_float_run(monkeypatch):
+    """The second call's target must not contain the correction of the first."""
+    start = keras.Input((6, 6, 8))
+    layer = keras.layers.Conv2D(8, 1, bias_initializer="ones", name="shared")
+    x = keras.layers.GlobalAveragePooling2D()(layer(layer(start)))
+    model = keras.Model(start, x)
+    shifts = []
+
+    def shift(pair, _):
+        shifts.append(pair)
+        return np.full(8, 1e-3, "float32")
+
+    monkeypatch.setattr(bias_correction, "_shift", shift)
+    found = []
+    monkeypatch.setattr(bias_correction, "_error", lambda outputs: found.append(outputs) or 0)
+    quantized = keraslight.quantize_model(model)
+    x = images(4, 6, 6, 8)
+    keraslight.calibrate(quantized, [x], verbose=0)
+    assert len(shifts) == 1
+    (pair,) = found[0]
+    np.testing.assert_allclose(np.asarray(pair.exact[0]), outputs(model, x)[0], atol=1e-5)

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.ranges import METHODS, Histogram
+from keraslight.quantization.rules import is_selecting
 from tests.helpers import images, outputs, randomize_norms, unchanged
 from tests.quantization import small_models
 
@@ -28,16 +30,32 @@ def test_the_fused_model_is_not_changed(fused):
     with unchanged(fused):
         quantized = keraslight.quantize_model(fused)
         keraslight.calibrate(quantized, [images(2, 64, 64, 3)], verbose=0)
-    assert not quantized.is_calibrated or quantized.quantizers
+    assert quantized.is_calibrated
+    ours = {id(variable) for variable in fused.variables}
+    assert not ours & {id(variable) for variable in quantized.variables}
 
 
 def test_tensors_of_a_concatenation_share_one_quantizer(calibrated):
-    for layer in calibrated.layers:
-        if isinstance(layer, keras.layers.Concatenate):
-            sources = keras.tree.flatten(layer.input)
-            assert len(sources) > 1
+    graph = trace(calibrated)
+    producers = {
+        id(tensor): call for call in graph.calls for tensor in keras.tree.flatten(call.outputs)
+    }
+
+    def quantizer_of(tensor):
+        call = producers[id(tensor)]
+        if isinstance(call.operation, FakeQuantize):
+            return call.operation
+        assert is_selecting(call)
+        return quantizer_of(call.inputs[0])
+
+    joins = [c for c in graph.calls if isinstance(c.operation, keras.layers.Concatenate)]
+    assert len(joins) > 10
+    for call in joins:
+        (shared,) = {quantizer_of(tensor) for tensor in call.inputs}
+        (reader,) = graph.users(call.outputs)
+        assert reader.operation is shared
     shared = [q for q in calibrated.quantizers if q.covers == (0.0, 1.0)]
-    assert shared  # those whose concatenation takes in the border maps
+    assert shared  # where the border maps are concatenated
     assert all(float(q.maximum) >= 1 for q in shared)
 
 
@@ -103,10 +121,17 @@ def test_refuses_a_quantized_model(calibrated):
         keraslight.quantize_model(calibrated)
 
 
+def test_refuses_what_is_not_fused_inside_a_nested_model():
+    inner = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.BatchNormalization(name="norm")])
+    model = keras.Sequential([keras.Input((8, 8, 3)), inner])
+    with pytest.raises(ValueError, match=r"Fuse the model first.*norm"):
+        keraslight.quantize_model(model)
+
+
 def test_unknown_layer_is_named():
     start = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2DTranspose(4, 3, name="odd_one")(start)
-    with pytest.raises(ValueError, match=r"odd_one.*Conv2DTranspose"):
+    x = keras.layers.Conv2D(4, 3, activation="softplus", name="odd_one")(start)
+    with pytest.raises(ValueError, match=r"odd_one.*Conv2D.*softplus"):
         keraslight.quantize_model(keras.Model(start, x))
 
 

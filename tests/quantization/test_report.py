@@ -57,12 +57,12 @@ def test_finds_the_bad_layer(model):
 def test_table_and_picture(model, tmp_path):
     report = keraslight.quantization_report(model, quantized(model), [images(8, *SHAPE)])
     lines = report.table(rows=2).splitlines()
-    assert lines[0] == "| " + " | ".join(COLUMNS) + " |"
+    assert [cell.strip() for cell in lines[0].strip("|").split("|")] == list(COLUMNS)
     assert len(lines) == 4
-    assert lines[2].startswith(f"| {report.worst[0].name} | ")
+    assert lines[2].startswith(f"| {report.worst[0].name} ")
     assert len(str(report).splitlines()) == 2 + len(report.tensors)
     assert [entry["name"] for entry in report.as_dicts()] == [t.name for t in report.tensors]
-    report.plot(tmp_path / "report.png")
+    report.plot().figure.savefig(tmp_path / "report.png")
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -95,7 +95,7 @@ def test_unknown_layers_may_stay_in_float(tmp_path):
     start = keras.Input(SHAPE)
     x = keras.layers.Conv2D(4, 3, name="before")(start)
     x = keras.layers.Activation("softplus", name="odd_one")(x)
-    x = keras.layers.Conv2DTranspose(4, 3, name="odd_two")(x)
+    x = keras.layers.Conv3DTranspose(4, (1, 3, 3), name="odd_two")(x[:, None])[:, 0]
     model = keras.Model(start, keras.layers.Conv2D(4, 3, name="after")(x))
     with pytest.raises(ValueError, match="odd_one"):
         keraslight.quantize_model(model)
@@ -103,4 +103,4 @@ def test_unknown_layers_may_stay_in_float(tmp_path):
     assert mixed.float_layers == ["odd_one", "odd_two"]
     path = tmp_path / "mixed.tflite"
     assert file_snr(model, mixed, path) > 30
-    assert "TRANSPOSE_CONV" in operations(path)
+    assert "CONV_3D_TRANSPOSE" in operations(path)

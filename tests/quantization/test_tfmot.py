@@ -1,4 +1,4 @@
-"""quantize_model(engine="tfmot")."""
+"""to_tfmot()."""
 
 import importlib.util
 import os
@@ -38,11 +38,24 @@ def test_every_family_there_and_back(tmp_path):
 
 def test_missing_packages_are_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_model_optimization", None)
-    monkeypatch.delitem(sys.modules, "keraslight.quantization.tfmot_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "keraslight.quantization.tfmot_model", raising=False)
     with pytest.raises(ImportError, match=r"pip install keraslight\[tfmot\]"):
-        keraslight.quantize_model(small_model(), engine="tfmot")
+        keraslight.to_tfmot(keraslight.quantize_model(small_model()))
 
 
-def test_unknown_engine():
-    with pytest.raises(ValueError, match="Received: engine='torch'"):
-        keraslight.quantize_model(small_model(), engine="torch")
+def test_learned_ranges_are_refused():
+    quantized = keraslight.quantize_model(small_model(), ranges="learned")
+    with pytest.raises(ValueError, match="cannot learn ranges"):
+        keraslight.to_tfmot(quantized)
+
+
+def test_a_float_model_is_refused():
+    with pytest.raises(ValueError, match=r"made by keraslight\.quantize_model"):
+        keraslight.to_tfmot(small_model())
+
+
+def test_float_layers_are_refused():
+    start = keras.Input((8, 8, 3))
+    model = keras.Model(start, keras.layers.Activation("softplus", name="odd_one")(start))
+    with pytest.raises(ValueError, match="odd_one"):
+        keraslight.to_tfmot(keraslight.quantize_model(model, unknown="float"))

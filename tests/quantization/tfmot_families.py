@@ -20,11 +20,11 @@ from tflite.runner import TFLiteRunner
 def takes_the_way(model, folder):
     """Quantizes, calibrates, trains, exports and runs a model."""
     x, labels = images(16, *SHAPE), np.arange(16) % CLASSES
-    twin = keraslight.quantize_model(model, engine="tfmot")
-    assert isinstance(twin, tf_keras.Model)
-    keraslight.calibrate(twin, [x], method="minmax", bias_correction=False, verbose=0)
-    native = twin.to_keras()
+    native = keraslight.quantize_model(model)
+    keraslight.calibrate(native, [x], method="minmax", bias_correction=False, verbose=0)
     expected = outputs(native, x)[0]
+    twin = keraslight.to_tfmot(native)
+    assert isinstance(twin, tf_keras.Model)
     # all but the rounding of biases is the same
     assert_near(twin(x).numpy(), expected)
 
@@ -37,7 +37,7 @@ def takes_the_way(model, folder):
     for weight, old in zip(twin.trainable_weights, before, strict=True):
         assert (weight.numpy() != old).any(), weight.name
 
-    path = keraslight.export_tflite(twin, folder / f"{model.name}.tflite", "int8")
+    path = keraslight.export_tflite(twin.to_keras(), folder / f"{model.name}.tflite", "int8")
     assert tensor_types(path) <= {"INT8", "INT32"}
     assert not {"QUANTIZE", "DEQUANTIZE"} & set(operations(path))
     for operation, kernel in kernels(path):
@@ -56,10 +56,11 @@ def average_follows_the_data():
     start = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(4, 3, use_bias=False)(start)
     model = keras.Model(start, keras.layers.Activation("silu")(x))
-    twin = keraslight.quantize_model(model, ranges="average", engine="tfmot")
+    quantized = keraslight.quantize_model(model, ranges="average")
     x = images(4, 8, 8, 3)
-    refused("keraslight.calibrate", twin.fit, x)
-    keraslight.calibrate(twin, [x], verbose=0)
+    refused("keraslight.calibrate", keraslight.to_tfmot(quantized).fit, x)
+    keraslight.calibrate(quantized, [x], verbose=0)
+    twin = keraslight.to_tfmot(quantized)
     before = [q.range for q in twin.to_keras().quantizers]
     twin.compile(tf_keras.optimizers.SGD(0.0), "mse")
     twin.fit(3 * x, np.zeros((4, 6, 6, 4)), verbose=0)
@@ -71,11 +72,7 @@ def average_follows_the_data():
 def is_refused():
     start = keras.Input((None, None, 3))
     anysize = keras.Model(start, keras.layers.Conv2D(4, 3)(start))
-    refused("one size", keraslight.quantize_model, anysize, engine="tfmot")
-    refused("learned", keraslight.quantize_model, anysize, ranges="learned", engine="tfmot")
-    start = keras.Input((8, 8, 3))
-    odd = keras.Model(start, keras.layers.Conv2DTranspose(4, 3, name="odd_one")(start))
-    refused("odd_one", keraslight.quantize_model, odd, unknown="float", engine="tfmot")
+    refused("one size", keraslight.to_tfmot, keraslight.quantize_model(anysize))
 
 
 def refused(message, function, *args, **kwargs):

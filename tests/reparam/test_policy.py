@@ -56,7 +56,7 @@ def block(size, **kwargs):
     [
         {"filters": 12, "residual": True},
         {"filters": 16, "strides": 2, "expansion": 4},
-        {"filters": 18, "groups": (4, 3), "expansion": 2},
+        {"filters": 18, "expand_groups": 4, "project_groups": 3, "expansion": 2},
     ],
 )
 def test_interleaved_groups(arguments, size):
@@ -71,10 +71,10 @@ def test_interleaved_groups(arguments, size):
 
 
 def test_interleaved_groups_that_do_not_divide():
-    model = block((9, 9, 3), filters=12, expansion=1, groups=(3, 2))
+    model = block((9, 9, 3), filters=12, expansion=1, expand_groups=3)
     kernel_counts = kinds(keraslight.fuse(model, target=Policy(interleaved="branches")))
     assert kernel_counts.count("Conv2D") == 2 + 2 * 2
-    model = block((9, 9, 3), filters=12, expansion=1, groups=(4, 2))  # 12 / 8 channels
+    model = block((9, 9, 3), filters=12, expansion=1, expand_groups=4)  # 12 / 8 channels
     kernel_counts = kinds(keraslight.fuse(model, target=Policy(interleaved="branches")))
     assert kernel_counts.count("Conv2D") == 2 + 2
 

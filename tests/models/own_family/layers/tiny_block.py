@@ -2,7 +2,8 @@
 
 import keras
 
-from keraslight.layers.linear_branches import Branch, LinearBranches
+from keraslight.layers.branch import Branch
+from keraslight.layers.linear_branches import LinearBranches
 
 __all__ = ["TinyBlock"]
 

@@ -1,0 +1,40 @@
+"""The base class of convolutions and dense layers."""
+
+import keras
+
+from keraslight.quantization.linear_integers import LinearIntegers
+from keraslight.quantization.op import NamedCall, Op
+
+L = keras.layers
+
+
+class LinearOp(Op):
+    """A layer with a kernel, an optional bias and an optional activation.
+
+    A subclass names the Keras layer and its `QuantizedLinear` in `classes`, in that order.
+    """
+
+    def activation(self, call):
+        function = call.operation.activation
+        if function is None or function is keras.activations.linear:
+            return None
+        layer = function if isinstance(function, L.Layer) else L.Activation(function)
+        return NamedCall(layer, (call.outputs,), {}, call.outputs, call.name)
+
+    def rewrite(self, writer, call, x, **kwargs):
+        layer = call.operation
+        config = {**layer.get_config(), "activation": "linear"}
+        tensor = writer.linear(self.classes[1], config, layer.get_weights(), x)
+        return writer.activated(call, tensor, self.activation(call))
+
+    def float_weights(self, layer):
+        return {layer.name: (layer.kernel, layer.bias if layer.use_bias else None)}
+
+    def integer_form(self, call, ranges):
+        integers = LinearIntegers.of(call.operation, ranges[id(call.inputs[1])])
+
+        def sums(inputs):
+            x, _ = inputs
+            return integers.sums(x)
+
+        return sums

@@ -1,0 +1,118 @@
+"""The base class of everything that is known about one kind of operation in int8.
+
+The modules of `keraslight.quantization.ops` hold one subclass for each kind. Quantizing,
+calibrating, correcting biases, reporting, exporting and computing with integers only walk the graph
+and ask the class.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import keras
+
+from keraslight.graph.graph import Call
+from keraslight.quantization.integers import Int8
+
+if TYPE_CHECKING:
+    from keraslight.quantization.writer import Value, Writer
+
+
+@dataclass(eq=False)
+class NamedCall(Call):
+    """A call with another name than that of its operation."""
+
+    own_name: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.own_name
+
+
+class Op:
+    """What int8 TFLite does with one kind of layer or operation.
+
+    A subclass that a module of `keraslight/quantization/ops` lists in its `__all__` is found
+    without further registration.
+
+    Attributes:
+        classes: the classes of the layers and bare operations of this kind, those that `rewrite`
+            writes included. They are compared by identity.
+        constant: bool, whether the outputs depend on the shapes of the inputs alone.
+        selecting: bool, whether every output value is one of the input values.
+        elementwise: bool, whether an output value depends only on input values at its position.
+            Bias correction looks at the means after such operations.
+    """
+
+    classes: tuple[type, ...] = ()
+    constant = False
+    selecting = False
+    elementwise = False
+
+    def matches(self, call: Call) -> bool:
+        """Tells whether a call is of this kind."""
+        return type(call.operation) in self.classes
+
+    def refusal(self, call: Call) -> str | None:
+        """Returns why int8 cannot express a call of this kind, or `None` if it can."""
+        return None
+
+    def activation(self, call: Call) -> Call | None:
+        """Returns the activation that a layer applies to its output, as a call of its own."""
+        return None
+
+    def ties(self, call: Call) -> list:
+        """Returns the input tensors that share one range with the outputs."""
+        return []
+
+    def rewrite(self, writer: "Writer", call: Call, *args, **kwargs) -> "Value":
+        """Writes the call into the quantized model.
+
+        By default a copy of the operation whose output is rounded.
+
+        Args:
+            writer: writes layers and roundings.
+            call: the call in the float model.
+            *args: the call's arguments, with a `Value` in place of every tensor.
+            **kwargs: the call's keyword arguments, likewise.
+        """
+        return writer.output(call, writer.copy(call, *args, **kwargs))
+
+    def float_weights(self, layer: keras.Layer) -> dict[str, tuple]:
+        """Returns the float kernel and bias of the linear layers that `rewrite` writes, by name."""
+        return {}
+
+    def integer_form(self, call: Call, ranges: dict[int, tuple[float, float]]) -> Callable:
+        """Returns the function that computes a call of the quantized model with integers.
+
+        Args:
+            call: the call in the quantized model.
+            ranges: the range of each tensor that holds a range, by the tensor's id.
+        """
+        return functools.partial(self.integer, call)
+
+    def integer(self, call: Call, *args, **kwargs):
+        """Computes a call of the quantized model with integers.
+
+        Returns:
+            An object of `keraslight.quantization.integers`, or another with a method `rounded`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `integer`.")
+
+
+class SelectingOp(Op):
+    """An operation whose output values are some of its input values: there is nothing to round."""
+
+    selecting = True
+
+    def ties(self, call):
+        return call.inputs[:1]
+
+    def rewrite(self, writer, call, x, *args, **kwargs):
+        outputs = writer.copy(call, x, *args, **kwargs)
+        return keras.tree.map_structure(x.with_tensor, outputs)
+
+    def integer(self, call, x, *args, **kwargs):
+        outputs = call.operation(x.steps, *args, **kwargs)
+        return keras.tree.map_structure(lambda steps: Int8(steps, x.grid), outputs)

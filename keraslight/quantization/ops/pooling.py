@@ -1,0 +1,51 @@
+"""Average pooling in int8."""
+
+import keras
+import numpy as np
+
+from keraslight.quantization.integers import Int8, Sums
+from keraslight.quantization.op import Op
+
+__all__ = ["AveragePooling2DOp", "GlobalAveragePooling2DOp"]
+
+L = keras.layers
+ops = keras.ops
+
+
+class AveragePooling2DOp(Op):
+    """AveragePooling2D: the output has the range of the input."""
+
+    classes = (L.AveragePooling2D,)
+
+    def ties(self, call):
+        return call.inputs
+
+    def rewrite(self, writer, call, x, **kwargs):
+        tensor = writer.copy(call, x, **kwargs)
+        if x.quantizer is writer.quantizer(call.outputs, call.name):
+            return writer.round_again(x.quantizer, tensor)
+        return writer.output(call, tensor)
+
+    def integer(self, call, x):
+        """Averages the codes, zero point included, and rounds halves away from zero."""
+        layer = call.operation
+        window = np.ones((*layer.pool_size, x.steps.shape[-1], 1), "float32")
+
+        def sums(values):
+            pooled = ops.depthwise_conv(values, window, layer.strides, layer.padding)
+            return ops.cast(pooled, "int32")
+
+        total, count = sums(x.steps + x.grid.zero_point), sums(ops.ones_like(x.steps))
+        codes = ops.sign(total) * ops.floor_divide(2 * ops.abs(total) + count, 2 * count)
+        return Int8(ops.cast(codes, "float32") - x.grid.zero_point, x.grid)
+
+
+class GlobalAveragePooling2DOp(Op):
+    """GlobalAveragePooling2D: the output has a range of its own."""
+
+    classes = (L.GlobalAveragePooling2D,)
+
+    def integer(self, call, x):
+        height, width = x.steps.shape[1:3]
+        sums = ops.sum(x.steps, axis=(1, 2), keepdims=call.operation.keepdims)
+        return Sums(sums, np.asarray(x.grid.scale), height * width)

@@ -1,0 +1,255 @@
+"""Writes the calls of a float model into a quantized model."""
+
+import collections
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from keraslight.compat import is_of_keras
+from keraslight.graph.graph import Call, Graph
+from keraslight.quantization.activation_op import ActivationOp
+from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.op import NamedCall
+from keraslight.quantization.ops import op_of, refusal_of
+from keraslight.quantization.rules import TiedRanges, constant_calls
+
+L = keras.layers
+# stands in for a side of unknown size where a layer is tried out
+ANY_SIZE = 16
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the quantized model.
+
+    Attributes:
+        tensor: the tensor.
+        range: tensor with the range it was rounded to, or `None` if it was not rounded.
+        quantizer: the layer that rounded it, or `None`.
+        is_float: whether a layer that is kept in float32 computed it.
+    """
+
+    tensor: object
+    range: object = None
+    quantizer: FakeQuantize | None = None
+    is_float: bool = False
+
+    def with_tensor(self, tensor) -> "Value":
+        """Returns the value with another tensor of the same range."""
+        return replace(self, tensor=tensor)
+
+
+class Writer:
+    """Writes one call after the other, as the `Op` of each call says.
+
+    Args:
+        graph: the graph of the float model.
+        ranges: what training does to the ranges, see `FakeQuantize`.
+        keep_float: names of the layers to keep in float32.
+        unknown: `"error"` or `"float"`: what to do with a call that has no int8 form.
+
+    Attributes:
+        float_layers: list of the names of the layers that were kept in float32.
+    """
+
+    def __init__(self, graph: Graph, ranges: str, keep_float: frozenset[str], unknown: str):
+        self.graph = graph
+        self.ranges = ranges
+        self.keep_float = keep_float
+        self.unknown = unknown
+        self.float_layers: list[str] = []
+        self._tied = TiedRanges(graph)
+        self._constants = constant_calls(graph)
+        self._covers = self._ranges_of_constants()
+        self._quantizers: dict[int, FakeQuantize] = {}
+        self._calls: dict[FakeQuantize, int] = {}
+        self._layers: dict = {}
+        self._seen: collections.Counter = collections.Counter()
+
+    def write(self, call: Call, *args, **kwargs):
+        """Writes one call. The arguments hold a `Value` in place of every tensor."""
+        if id(call) in self._constants:
+            return self._values(self.copy(call, *args, **kwargs))
+        op = op_of(call)
+        if op is None and call.name not in self.keep_float and self.unknown == "error":
+            raise ValueError(
+                f"The layer '{call.name}' of type {type(call.operation).__name__} has no int8 "
+                f"form: {refusal_of(call)}. Use layers that have one, or keep it in float32 with "
+                "unknown='float'. Received: unknown='error'"
+            )
+        if op is None or call.name in self.keep_float:
+            self.float_layers.append(call.name)
+            outputs = self.copy(call, *args, **kwargs)
+            if not is_of_keras(call.operation):
+                _check_copy(call, self._layers[id(call.operation)])
+            return self._values(outputs, is_float=True)
+        self._seen[id(call.operation)] += 1
+        if self._seen[id(call.operation)] > 1:  # a shared layer; what is written needs other names
+            name = f"{call.name}_{self._seen[id(call.operation)]}"
+            call = NamedCall(call.operation, call.args, call.kwargs, call.outputs, name)
+        if not args:  # a layer that was called by keyword
+            first, *others = kwargs
+            args, kwargs = (kwargs[first],), {name: kwargs[name] for name in others}
+        return op.rewrite(self, call, *self._int8_arguments(call, args), **kwargs)
+
+    def count_calls(self) -> None:
+        """Tells every quantizer how often a run of the model calls it. Call it at the end."""
+        for quantizer, calls in self._calls.items():
+            quantizer.calls = calls
+
+    def copy(self, call: Call, *args, **kwargs):
+        """Calls a copy of the operation and returns its output tensors."""
+        args, kwargs = keras.tree.map_structure(
+            lambda leaf: leaf.tensor if isinstance(leaf, Value) else leaf, (args, kwargs)
+        )
+        operation = call.operation
+        if id(operation) not in self._layers:
+            self._layers[id(operation)] = _copy_of(operation)
+        copy = self._layers[id(operation)]
+        outputs = copy(*args, **kwargs)
+        if isinstance(operation, L.Layer):
+            copy.set_weights(operation.get_weights())
+        return outputs
+
+    def linear(self, kind: type, config: dict, weights: list, x: Value):
+        """Calls a `QuantizedLinear` and returns its output tensor, not rounded.
+
+        Args:
+            kind: the class of the layer.
+            config: its configuration. Calls with the same name share one layer.
+            weights: list of arrays, its kernel and its bias if it has one.
+            x: the input.
+        """
+        name = config["name"]
+        if name not in self._layers:
+            self._layers[name] = kind.from_config(config)
+        tensor = self._layers[name]([x.tensor, x.range])
+        self._layers[name].set_weights(weights)
+        return tensor
+
+    def activated(self, call: Call, tensor, activation: Call | None) -> Value:
+        """Applies a layer's own activation to its output and rounds.
+
+        Args:
+            call: the call of the layer.
+            tensor: the output before the activation.
+            activation: what `Op.activation` returns for the call.
+        """
+        if activation is None:
+            return self.output(call, tensor)
+        op = op_of(activation)
+        value = Value(tensor)
+        if not op.fused:
+            value = self.new_range(tensor, f"{call.name}_before", clips=False)
+        return op.rewrite(self, activation, value)
+
+    def output(self, call: Call, tensor) -> Value:
+        """Rounds the output of a call, or leaves that to a fused activation that follows."""
+        user = self.graph.sole_user(call.outputs)
+        follows = None if user is None or user.name in self.keep_float else op_of(user)
+        if not isinstance(follows, ActivationOp):
+            return self.rounded(call.outputs, tensor, call.name)
+        if follows.fused:
+            return Value(tensor)
+        return self.rounded(call.outputs, tensor, call.name, clips=False)
+
+    def rounded(self, source, tensor, name: str, clips: bool = True) -> Value:
+        """Rounds a tensor that stands for the tensor `source` of the float model."""
+        clips = clips and not self.graph.is_output(source)
+        return self.round(self.quantizer(source, name, clips), tensor)
+
+    def new_range(self, tensor, name: str, **kwargs) -> Value:
+        """Rounds a tensor that has no counterpart in the float model."""
+        quantizer = FakeQuantize(ranges=self.ranges, name=f"{name}_range", **kwargs)
+        return self.round(quantizer, tensor)
+
+    def round_again(self, quantizer: FakeQuantize, tensor) -> Value:
+        """Rounds a tensor whose values come from tensors that the same quantizer rounded.
+
+        Moving averages do not see it, or rounding would widen the range step by step.
+        """
+        return Value(*quantizer(tensor, training=False), quantizer=quantizer)
+
+    def round(self, quantizer: FakeQuantize, tensor) -> Value:
+        """Rounds a tensor with the given quantizer."""
+        self._calls[quantizer] = self._calls.get(quantizer, 0) + 1
+        return Value(*quantizer(tensor), quantizer=quantizer)
+
+    def quantizer(self, source, name: str, clips: bool = True) -> FakeQuantize:
+        """Returns the one quantizer of all tensors that share a range with `source`."""
+        root = self._tied.root(source)
+        if root not in self._quantizers:
+            self._quantizers[root] = FakeQuantize(
+                ranges=self.ranges,
+                covers=self._covers.get(root, (0.0, 0.0)),
+                clips=clips,
+                name=f"{name}_range",
+            )
+        return self._quantizers[root]
+
+    def _values(self, outputs, **kwargs):
+        return keras.tree.map_structure(lambda tensor: Value(tensor, **kwargs), outputs)
+
+    def _int8_arguments(self, call, args):
+        """Rounds the arguments that a layer kept in float32 computed."""
+        sources = iter(call.inputs)
+
+        def rounded(leaf):
+            if not isinstance(leaf, Value):
+                return leaf
+            source = next(sources)
+            if not leaf.is_float:
+                return leaf
+            return self.rounded(source, leaf.tensor, f"{call.name}_input")
+
+        return keras.tree.map_structure(rounded, args)
+
+    def _ranges_of_constants(self):
+        """Makes ranges contain the constants that share them: the maps of `fuse` are 0 or 1."""
+        made = {
+            id(tensor)
+            for call in self.graph.calls
+            if id(call) in self._constants
+            for tensor in keras.tree.flatten(call.outputs)
+        }
+        covers = {}
+        for call in self.graph.calls:
+            op = op_of(call)
+            if op is None or id(call) in self._constants:
+                continue
+            if any(id(tensor) in made for tensor in op.ties(call)):
+                covers[self._tied.root(call.outputs)] = (0.0, 1.0)
+        return covers
+
+
+def _copy_of(operation):
+    copy = type(operation).from_config(operation.get_config())
+    function = getattr(operation, "activation", None)
+    if function is not None and not isinstance(function, L.Layer):
+        # the configuration has its name only, which a function of Keras may have, too
+        copy.activation = function
+    return copy
+
+
+def _check_copy(call, copy):
+    """Raises an error if the copy of a layer computes another function than the layer."""
+    random = np.random.default_rng(0)
+
+    def example(leaf):
+        if not isinstance(leaf, keras.KerasTensor):
+            return leaf
+        shape = [ANY_SIZE if side is None else side for side in leaf.shape]
+        return keras.ops.cast(random.normal(size=shape), leaf.dtype)
+
+    args, kwargs = keras.tree.map_structure(example, (call.args, call.kwargs))
+    expected = keras.tree.flatten(call.operation(*args, **kwargs))
+    received = keras.tree.flatten(copy(*args, **kwargs))
+    for x, y in zip(expected, received, strict=True):
+        x, y = keras.ops.convert_to_numpy(x), keras.ops.convert_to_numpy(y)
+        if x.shape != y.shape or not np.allclose(x, y, rtol=1e-3, atol=1e-5, equal_nan=True):
+            raise ValueError(
+                f"A copy of the layer '{call.name}', made from its configuration and its weights, "
+                "computes another function. Make get_config() return all arguments of the layer. "
+                f"Received: layer of type {type(call.operation).__name__}"
+            )

@@ -1,0 +1,91 @@
+"""Layers that quantize_model() keeps in float32."""
+
+import keras
+import numpy as np
+import pytest
+
+import keraslight
+from tests.helpers import images, outputs, signal_to_noise
+from tests.quantization.ops.checks import model_of, quantized_of
+from tflite.runner import TFLiteRunner
+
+L = keras.layers
+
+
+class Scaled(L.Layer):
+    """A layer whose configuration may leave out its argument."""
+
+    def __init__(self, scale=1.0, complete=True, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.complete = complete
+
+    def call(self, x):
+        return keras.ops.softplus(self.scale * x)
+
+    def get_config(self):
+        return {**super().get_config(), **({"scale": self.scale} if self.complete else {})}
+
+
+class Halves(L.Layer):
+    """A layer with two outputs."""
+
+    def call(self, x):
+        return x[..., :4] / 2, keras.ops.softplus(x[..., 4:])
+
+
+def snr_of_file(model, path):
+    quantized = quantized_of(model, unknown="float")
+    x = images(6, *model.input_shape[1:])
+    received = TFLiteRunner(keraslight.export_tflite(quantized, path)).predict(x)
+    return quantized.float_layers, signal_to_noise(outputs(model, x)[0], received)
+
+
+def test_layers_with_several_outputs(tmp_path):
+    def make(x):
+        first, second = Halves(name="odd_one")(x)
+        return L.Add()([L.Conv2D(4, 1)(first), second])
+
+    kept, snr = snr_of_file(model_of(make), tmp_path / "model.tflite")
+    assert kept == ["odd_one"]
+    assert snr > 25
+
+
+def test_a_layer_that_the_converter_could_quantize_keeps_its_values(tmp_path):
+    """The converter gives the inputs and the output of such a layer one range."""
+
+    def make(x):
+        x = L.UpSampling2D(2, interpolation="bilinear", name="odd_one")(L.ReLU()(x))
+        return L.Conv2D(4, 1)(x)
+
+    kept, snr = snr_of_file(model_of(make), tmp_path / "model.tflite")
+    assert kept == ["odd_one"]
+    assert snr > 25
+
+
+def test_custom_layers_are_copied():
+    model = model_of(lambda x: L.Conv2D(4, 1)(Scaled(3.0)(x)))
+    x = images(6, *model.input_shape[1:])
+    quantized = quantized_of(model, unknown="float")
+    assert signal_to_noise(outputs(model, x)[0], outputs(quantized, x)[0]) > 25
+
+
+def test_custom_layers_whose_configuration_is_not_complete_are_refused():
+    model = model_of(lambda x: L.Conv2D(4, 1)(Scaled(3.0, complete=False, name="odd_one")(x)))
+    with pytest.raises(ValueError, match=r"odd_one.*get_config"):
+        keraslight.quantize_model(model, unknown="float")
+
+
+def test_the_integers_of_float_layers_are_refused():
+    quantized = quantized_of(
+        model_of(lambda x: L.Dense(4, name="odd_one")(x)), keep_float=["odd_one"]
+    )
+    with pytest.raises(ValueError, match="odd_one"):
+        keraslight.exact_model(quantized)
+
+
+def test_the_bias_of_a_float_layer_is_not_corrected():
+    model = model_of(lambda x: L.Dense(4, activation="relu", name="odd_one")(x))
+    quantized = keraslight.quantize_model(model, keep_float=["odd_one"])
+    keraslight.calibrate(quantized, [images(6, *model.input_shape[1:])], verbose=0)
+    np.testing.assert_array_equal(np.asarray(quantized.get_layer("odd_one").bias), 0)
