@@ -1,9 +1,10 @@
-r"""Writes the tables of README.md from what is in results/.
+r"""Writes the tables of README.md from the files in results/.
 
     python -m docs.tables            # README.md, from the files
-    python -m docs.tables --measure  # results/models.csv first, in some minutes
+    python -m docs.tables --measure  # first results/models.csv, in some minutes
 
-A table stands between `<!-- table NAME -->` and `<!-- end -->`; a test compares.
+A table is between `<!-- table NAME -->` and `<!-- end -->`. A test compares README.md with the
+files.
 """
 
 import csv
@@ -13,7 +14,9 @@ import re
 
 from absl import app, flags
 
-_MEASURE = flags.DEFINE_bool("measure", False, "Count parameters and multiply-adds anew.")
+from keraslight.report import markdown_table
+
+_MEASURE = flags.DEFINE_bool("measure", False, "Count parameters and multiply-adds again.")
 
 ROOT = pathlib.Path(__file__).parent.parent
 MODELS = ROOT / "results" / "models.csv"
@@ -26,17 +29,17 @@ MODELS_IN_README = (
     *("vgnetg_1_0mp", "vgnetg_1_0mp_se", "vgnetg_1_5mp", "vgnetg_2_0mp", "vgnetg_2_5mp_se"),
     *("vgnetf_1_5mp", "repvgg_a0", "repvgg_b0", "igcv3_d_1_0"),
 )
-# those a desktop builds in seconds
+# larger networks take a desktop too long to build
 MOST_PARAMETERS = 20e6
 COMMENT = "# python -m docs.tables --measure\n"
 TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def measure(names: list[str] | None = None) -> list[dict]:
-    """Counts what networks with published weights cost, as built and fused.
+    """Counts the cost of the networks with published weights, as built and fused.
 
     Args:
-        names: optional names of the networks; by default all that are not large.
+        names: optional names of the networks. By default those that are not large.
     """
     import keraslight
     from keraslight.weights.registry import published_for
@@ -81,70 +84,81 @@ def write_models(rows: list[dict]) -> None:
 
 def models_table() -> str:
     """The networks and what they cost."""
-    rows = {row["model"]: row for row in read_csv(MODELS)}
-    lines = [
-        "| model | parameters (M) | fused (M) | multiply-adds (M) | top-1, published (%) |",
-        "| --- | ---: | ---: | ---: | ---: |",
+    found = {row["model"]: row for row in read_csv(MODELS)}
+    rows = [
+        {
+            "model": f"`{name}`",
+            "parameters (M)": int(found[name]["parameters"]) / 1e6,
+            "fused (M)": int(found[name]["fused_parameters"]) / 1e6,
+            "multiply-adds (M)": int(found[name]["fused_macs"]) / 1e6,
+            "top-1, published (%)": float(found[name]["top1"]),
+        }
+        for name in MODELS_IN_README
     ]
-    for name in MODELS_IN_README:
-        row = rows[name]
-        parameters, fused, macs = (
-            int(row[column]) / 1e6 for column in ("parameters", "fused_parameters", "fused_macs")
-        )
-        top1 = float(row["top1"])
-        lines.append(f"| `{name}` | {parameters:.2f} | {fused:.2f} | {macs:.0f} | {top1:.1f} |")
-    return "\n".join(lines)
+    formats = {
+        "parameters (M)": ".2f",
+        "fused (M)": ".2f",
+        "multiply-adds (M)": ".0f",
+        "top-1, published (%)": ".1f",
+    }
+    return markdown_table(rows, formats)
 
 
 def replacement_table() -> str:
     """What it costs to replace learned kernels by fixed ones."""
-    lines = [
-        "| cosine similarity of at least | kernels replaced (%) | top-1 (%) |",
-        "| --- | ---: | ---: |",
-    ]
-    lines += [
-        f"| {row['threshold'] or 'nothing replaced'} | {row['replaced']} | {row['accuracy']} |"
+    rows = [
+        {
+            "cosine similarity of at least": row["threshold"] or "nothing replaced",
+            "kernels replaced (%)": float(row["replaced"]),
+            "top-1 (%)": float(row["accuracy"]),
+        }
         for row in read_csv(REPLACEMENT)
     ]
-    return "\n".join(lines)
+    return markdown_table(rows, {"kernels replaced (%)": ".2f", "top-1 (%)": ".2f"})
 
 
 def latency_table() -> str:
-    """What our networks and those people use today take on one thread, in one run."""
-    lines = [
-        "| network | top-1, published (%) | float (ms) | int8 (ms) | float ratio | int8 ratio |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    """The latency of our networks and of those in common use, on one thread, in one run."""
     found = {}
     for entry in json.loads(LATENCY.read_text())["suite"]:
         found.setdefault(entry["name"], {})[entry["kind"]] = entry
+    rows = []
     for name, kinds in found.items():
-        figures = [kinds[kind]["threads"]["1"] for kind in ("float", "int8")]
-        top1 = kinds["float"]["top1"]
-        cells = [name, "" if top1 is None else f"{top1:.1f}"]
-        cells += [f"{figure['median_ms']:.2f}" for figure in figures]
-        cells += [f"{figure['ratio']:.2f}" for figure in figures]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        float_, int8 = (kinds[kind]["threads"]["1"] for kind in ("float", "int8"))
+        rows.append(
+            {
+                "network": name,
+                "top-1, published (%)": kinds["float"]["top1"],
+                "float (ms)": float_["median_ms"],
+                "int8 (ms)": int8["median_ms"],
+                "float ratio": float_["ratio"],
+                "int8 ratio": int8["ratio"],
+            }
+        )
+    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "top-1, published (%)": ".1f"}
+    return markdown_table(rows, formats, missing="")
 
 
 def imagenette_table() -> str:
-    """What our networks reach on Imagenette, trained alike."""
-    lines = [
-        "| recipe | epochs | top-1 (%) | parameters (M) | multiply-adds (M) | images/s |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    """The accuracy of our networks on Imagenette, trained alike."""
+    rows = [
+        {
+            "recipe": f"`{row['run']}`",
+            "epochs": int(row["epochs"]),
+            "top-1 (%)": 100 * float(row["accuracy"]),
+            "parameters (M)": int(row["parameters"]) / 1e6,
+            "multiply-adds (M)": int(row["macs"]) / 1e6,
+            "images/s": float(row["images_per_second"]),
+        }
+        for row in read_csv(IMAGENETTE)
     ]
-    for row in read_csv(IMAGENETTE):
-        cells = (
-            f"`{row['run']}`",
-            row["epochs"],
-            f"{100 * float(row['accuracy']):.1f}",
-            f"{int(row['parameters']) / 1e6:.2f}",
-            f"{int(row['macs']) / 1e6:.0f}",
-            f"{float(row['images_per_second']):.0f}",
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    formats = {
+        "top-1 (%)": ".1f",
+        "parameters (M)": ".2f",
+        "multiply-adds (M)": ".0f",
+        "images/s": ".0f",
+    }
+    return markdown_table(rows, formats)
 
 
 def int8_table() -> str:
@@ -156,19 +170,13 @@ def int8_table() -> str:
         "control": "float, trained on",
         "control_int8": "int8 of that",
         "qat_int8": "int8, trained on",
-        "file_db": "SNR (dB)",
     }
-    lines = [
-        "| recipe | " + " | ".join(columns.values()) + " |",
-        "| --- |" + " ---: |" * len(columns),
-    ]
+    rows = []
     for row in json.loads(INT8.read_text())["models"]:
-        cells = [
-            f"{row[key] * (1 if key == 'file_db' else 100):.1f}" if key in row else ""
-            for key in columns
-        ]
-        lines.append(f"| `{pathlib.Path(row['model']).name}` | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        percents = {title: 100 * row[key] if key in row else None for key, title in columns.items()}
+        name = pathlib.Path(row["model"]).name
+        rows.append({"recipe": f"`{name}`", **percents, "SNR (dB)": row.get("file_db")})
+    return markdown_table(rows, dict.fromkeys(rows[0], ".1f") | {"recipe": ""}, missing="")
 
 
 TABLES = {
@@ -181,7 +189,7 @@ TABLES = {
 
 
 def with_tables(text: str) -> str:
-    """Returns a page with its tables as the files in results/ have them."""
+    """Returns a page with its tables made from the files in results/."""
     return TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
 
 
