@@ -55,6 +55,21 @@ def tflite_schema():
     return schema_py_generated
 
 
+def tflite_converter(infer):
+    """Returns TensorFlow's converter of a concrete function, which keeps its inputs in order.
+
+    By default the converter goes through a SavedModel, which sorts inputs and outputs by name.
+
+    Args:
+        infer: a concrete TensorFlow function.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
+    converter.experimental_lower_to_saved_model = False
+    return converter
+
+
 def tflite_interpreter(content: bytes):
     """Returns an interpreter of a .tflite file: that of LiteRT, or else the one in TensorFlow.
 

@@ -1,36 +1,38 @@
-"""Writes files so that a reader never finds half of one, whenever the process is killed."""
+"""Writes files that are always complete, even if the process is killed while it writes."""
 
 import contextlib
 import os
 import pathlib
-import tempfile
+import secrets
 from collections.abc import Iterator
 
-# how the names of unfinished files begin; what follows cannot be guessed
+# how the names of unfinished files begin; the rest is random
 UNFINISHED = ".unfinished-"
 
 
 @contextlib.contextmanager
 def atomic_file(path: str | os.PathLike, suffix: str | None = None) -> Iterator[pathlib.Path]:
-    """Yields the path of a temporary file that becomes `path` when the block ends well.
+    """Yields the path of a temporary file, which replaces `path` when the block succeeds.
 
-    The temporary file lies in the same folder. No other file is touched: its name is drawn at
-    random and created by this call alone. If the block raises, the temporary file is removed and
-    `path` stays as it was.
+    The temporary file lies in the same folder under a new random name, so that no other file is
+    touched. If the block raises an error, the temporary file is removed and `path` stays as it was.
+    If `path` is a symbolic link, the link is replaced and its target stays as it was.
 
     Args:
-        path: path of the file to write. A file that exists is replaced in one step.
-        suffix: how the temporary name ends, for writers that look at it. Defaults to the suffixes
-            of `path`.
+        path: path of the file to write. An existing file is replaced in one step and keeps its
+            permissions.
+        suffix: the end of the temporary name, for writers that depend on it. Defaults to the last
+            two suffixes of `path`.
     """
     path = pathlib.Path(path)
-    suffix = "".join(path.suffixes) if suffix is None else suffix
-    descriptor, name = tempfile.mkstemp(suffix, UNFINISHED, path.parent)
-    os.close(descriptor)
-    temporary = pathlib.Path(name)
+    suffix = "".join(path.suffixes[-2:]) if suffix is None else suffix
+    temporary = path.parent / f"{UNFINISHED}{secrets.token_hex(8)}{suffix}"
+    # O_EXCL: never an existing file or link. The process's umask applies, as to all new files.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        temporary.chmod(_permissions(path))
+        if path.exists():
+            temporary.chmod(path.stat().st_mode & 0o777)
         _flush_to_disk(temporary)
         os.replace(temporary, path)
     finally:
@@ -38,23 +40,14 @@ def atomic_file(path: str | os.PathLike, suffix: str | None = None) -> Iterator[
 
 
 def write_whole(path: str | os.PathLike, content: bytes) -> None:
-    """Writes a file that appears complete or not at all.
+    """Writes a file completely or not at all.
 
     Args:
-        path: path of the file. A file that exists is replaced.
-        content: what to write.
+        path: path of the file. An existing file is replaced.
+        content: the content of the file.
     """
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
-
-
-def _permissions(path: pathlib.Path) -> int:
-    """Returns the permissions of the file to replace, or those that the process gives new files."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _flush_to_disk(path: pathlib.Path) -> None:

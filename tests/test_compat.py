@@ -100,3 +100,17 @@ def test_the_interpreter_is_that_of_litert_or_else_that_of_tensorflow(monkeypatc
     interpreter.invoke()
     (details,) = interpreter.get_output_details()
     np.testing.assert_array_equal(interpreter.get_tensor(details["index"]), [[2, 3]])
+
+
+def test_the_converter_keeps_inputs_and_outputs_in_order():
+    tf = pytest.importorskip("tensorflow")
+    shapes = [tf.TensorSpec((1, size), name=name) for size, name in ((1, "b"), (2, "a"))]
+    function = tf.function(lambda b, a: (b + 1, a + 1), input_signature=shapes)
+    infer = function.get_concrete_function()
+    converter = compat.tflite_converter(infer)
+    # an attribute of another name would be set without an error
+    default = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
+    assert set(vars(converter)) == set(vars(default))
+    interpreter = compat.tflite_interpreter(converter.convert())
+    for details in (interpreter.get_input_details(), interpreter.get_output_details()):
+        assert [tuple(entry["shape"]) for entry in details] == [(1, 1), (1, 2)]

@@ -51,3 +51,23 @@ def test_a_new_file_has_the_usual_permissions_and_an_old_one_keeps_its_own(tmp_p
     os.chmod(tmp_path / "new", 0o600)
     write_whole(tmp_path / "new", b"more")
     assert permissions(tmp_path / "new") == 0o600
+
+
+def test_a_link_is_replaced_and_its_target_stays_as_it_was(tmp_path):
+    (tmp_path / "target").write_text("a user's own")
+    (tmp_path / "model.tflite").symlink_to(tmp_path / "target")
+    write_whole(tmp_path / "model.tflite", b"content")
+    assert (tmp_path / "target").read_text() == "a user's own"
+    assert not (tmp_path / "model.tflite").is_symlink()
+
+
+def test_the_mask_of_the_process_is_left_alone(tmp_path, monkeypatch):
+    """It belongs to all threads: one that wrote in the meantime would make a file for everyone."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("os.umask was called"))
+    write_whole(tmp_path / "new", b"")
+
+
+def test_names_of_any_length_can_be_written(tmp_path):
+    path = tmp_path / ".".join(["model", *["x" * 20] * 11, "tflite"])
+    write_whole(path, b"content")
+    assert path.read_bytes() == b"content"

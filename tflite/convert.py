@@ -18,6 +18,7 @@ import numpy as np
 from absl import flags
 
 import keraslight
+from keraslight.export.metadata import image_metadata
 from keraslight.export.pixels import with_pixel_input
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.ranges import METHODS
@@ -94,6 +95,8 @@ def main():
         program.note("note: calibrated with noise, the file is good for timing only")
     settings = _settings(model, shape, recipe)
     normalization = (settings["mean"], settings["std"]) if "mean" in settings else None
+    # labels that do not fit are found before the work of calibration
+    image_metadata(model.name, model.output_shape[-1], shape[-1], labels, normalization)
     preprocessing = Preprocessing(*shape, **{**NOISE, **settings})
     pictures = choose_pictures(
         preprocessing, FLAGS.calibration_dir, FLAGS.calibration_images, FLAGS.check_images
@@ -235,7 +238,7 @@ def _convert(model, quantization, path, pictures, preprocessing, normalization, 
         check = compare(model, unchecked, as_the_model(pixels), as_the_file(pixels))
         limit = MAX_ERROR[quantization] if FLAGS.max_error is None else FLAGS.max_error
         agrees = not pictures.real or check.top1 >= FLAGS.min_agreement
-        kept = check.error <= limit and agrees
+        kept = check.is_within(limit) and agrees
         outside = LiteRTSession(unchecked).operators_outside_delegate()
         facts = {**ModelFile(unchecked).facts(), "name": path.stem, "file": path.name}
         if kept:

@@ -1,1 +1,1 @@
-"""From a Keras model to a .tflite file."""
+"""Writes Keras models as .tflite files."""

@@ -7,8 +7,8 @@ codes in an int32 accumulator:
 
 Therefore the scale of the bias is `input_scale * weight_scale`, and the bias and all products must
 fit in an int32 together. A channel whose weights are (almost) zero has a tiny `weight_scale`: its
-bias does not fit, the converter cuts it off without a word, and the channel is wrong. The last step
-multiplies by `input_scale * weight_scale / output_scale`, for which the runtimes have a limit.
+bias does not fit, the converter saturates it without a warning, and the channel is wrong. The last
+step multiplies by `input_scale * weight_scale / output_scale`, for which the runtimes have a limit.
 """
 
 from collections import defaultdict
@@ -73,7 +73,7 @@ LINEAR_OPERATORS = (
 
 
 def check_file(content: bytes, model: keras.Model | None = None) -> None:
-    """Raises an error if a .tflite file holds numbers that make it wrong.
+    """Raises an error if the numbers in a .tflite file make it wrong.
 
     Args:
         content: the file.
@@ -88,16 +88,14 @@ def check_file(content: bytes, model: keras.Model | None = None) -> None:
     for tensor in tensors:
         _check_constant(tensor)
         _check_scale(tensor)
-    layers = _layers_by_shape(model) if isinstance(model, QuantizedModel) else {}
+    linear = [found for found in linear if found.weights.is_quantized and found.input.is_quantized]
+    layers = _layers_of(linear, model) if isinstance(model, QuantizedModel) else {}
     for operation in linear:
-        if operation.weights.is_quantized and operation.input.is_quantized:
-            same = _layers_with_the_weights(operation, layers)
-            # of several layers with the same weights, the one with this bias
-            layer = min(same, key=lambda x: _bias_error(operation, x).max(), default=None)
-            of_tensor = f"the layer of the tensor '{operation.weights.name}'"
-            _check_accumulator(operation, f"the layer '{layer.name}'" if layer else of_tensor)
-            if layer is not None:
-                _check_bias(operation, layer)
+        layer = layers.get(id(operation))
+        of_tensor = f"the layer of the tensor '{operation.weights.name}'"
+        _check_accumulator(operation, f"the layer '{layer.name}'" if layer else of_tensor)
+        if layer is not None:
+            _check_bias(operation, layer)
 
 
 @dataclass(frozen=True)
@@ -208,7 +206,7 @@ def _check_scale(tensor: _Tensor) -> None:
         if (tensor.zero_point < limits.min).any() or (tensor.zero_point > limits.max).any():
             received = f"zero_point={tensor.zero_point}"
             _refuse(f"a zero point of {where} is not of type {tensor.dtype}", DEFECT, received)
-    elif tensor.zero_point.any():
+    elif tensor.dtype is not None and tensor.zero_point.any():
         received = f"zero_point={tensor.zero_point}"
         _refuse(f"{where} of type {tensor.dtype} must be symmetric", DEFECT, received)
 
@@ -251,40 +249,52 @@ def _largest_step(tensor: _Tensor) -> int:
     return int(max(limits.max - tensor.zero_point[0], tensor.zero_point[0] - limits.min))
 
 
-def _layers_by_shape(model: QuantizedModel) -> dict[tuple, list[L.Layer]]:
-    """Returns the linear layers that are int8 in the file, by operator and shape of weights."""
-    found = defaultdict(list)
-    for layer in inner_layers(model):
-        for operator in LINEAR_OPERATORS:
-            if isinstance(layer, operator.keras_layer) and layer.name not in model.float_layers:
-                kernel = operator.stored(keras.ops.convert_to_numpy(layer.kernel))
-                found[operator.name, kernel.shape].append((layer, kernel))
-    return found
+def _layers_of(linear: list[_Linear], model: QuantizedModel) -> dict[int, L.Layer]:
+    """Returns the layer of each operation that has the weights of one, by `id` of the operation.
 
-
-def _layers_with_the_weights(operation: _Linear, layers) -> list[L.Layer]:
-    """Returns the layers of the model with the weights of an operation.
-
-    They are empty if no layer of the model has weights of that shape: the converter may write a
-    layer in another form. If layers have the shape but not the weights, the file is refused.
+    The converter may write a layer in another form. Therefore the weights are only refused if an
+    operation is unknown, and a layer with weights of the same shape has no operation.
     """
-    candidates = layers.get((operation.operator.name, operation.weights.values.shape), [])
-    axes = np.ones(operation.weights.values.ndim, int)
-    axes[operation.operator.channel_axis] = -1
-    scale = operation.weights.scale.reshape(axes)
-    weights = scale * operation.weights.values.astype("float64")
-    found = [
-        layer
-        for layer, kernel in candidates
-        if (np.abs(weights - kernel) <= HALF_STEP * scale + FLOAT32_ROUNDING * np.abs(kernel)).all()
-    ]
-    if candidates and not found:
-        _refuse(
-            f"the weights in the tensor '{operation.weights.name}' are those of no layer",
-            DEFECT,
-            f"layers with weights of that shape: {[layer.name for layer, _ in candidates]}",
-        )
+    found = {}
+    groups = defaultdict(list)
+    for operation in linear:
+        groups[operation.operator, operation.weights.values.shape].append(operation)
+    for (operator, shape), operations in groups.items():
+        kernels = {
+            layer: operator.stored(keras.ops.convert_to_numpy(layer.kernel))
+            for layer in inner_layers(model)
+            if isinstance(layer, operator.keras_layer) and layer.name not in model.float_layers
+        }
+        kernels = {layer: kernel for layer, kernel in kernels.items() if kernel.shape == shape}
+        known = set()
+        for operation in operations:
+            same = [layer for layer, k in kernels.items() if _has_weights(operation, k)]
+            known.update(same)
+            if same:  # of several layers with the same weights, the one with this bias
+                found[id(operation)] = min(same, key=lambda x: _bias_error(operation, x).max())
+        missing = [layer.name for layer in kernels if layer not in known]
+        for operation in operations:
+            if id(operation) not in found and missing:
+                _refuse(
+                    f"the weights in the tensor '{operation.weights.name}' are those of no layer",
+                    DEFECT,
+                    f"layers with weights of that shape: {missing}",
+                )
     return found
+
+
+def _has_weights(operation: _Linear, kernel: np.ndarray) -> bool:
+    """Tells whether the weights of an operation are a kernel, rounded."""
+    axes = np.ones(kernel.ndim, int)
+    axes[operation.operator.channel_axis] = -1
+    scale = np.broadcast_to(operation.weights.scale.reshape(axes), kernel.shape)
+    some = slice(0, 64)  # rejects most other kernels without looking at all of them
+    for part in (some, slice(None)):
+        values, step, codes = (x.ravel()[part] for x in (kernel, scale, operation.weights.values))
+        error = np.abs(step * codes.astype("float64") - values)
+        if (error > HALF_STEP * step + FLOAT32_ROUNDING * np.abs(values)).any():
+            return False
+    return True
 
 
 def _check_bias(operation: _Linear, layer: L.Layer) -> None:

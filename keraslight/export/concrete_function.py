@@ -1,4 +1,4 @@
-"""A Keras model as a TensorFlow function that the TFLite converter takes."""
+"""Turns a Keras model into a TensorFlow function for the TFLite converter."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,13 +13,13 @@ from keraslight.quantization.rules import constant_calls, is_selecting
 def concrete_function(
     graph: Graph, shapes: Sequence[tuple[int, ...]], float_layers: Collection[str] = ()
 ):
-    """Returns a model as a TensorFlow function of fixed shapes, its weights constants.
+    """Returns a model as a concrete TensorFlow function of fixed input shapes.
 
-    What depends on nothing but the shapes becomes constant too.
+    The weights become constants, and so does every tensor that depends only on the shapes.
 
     Args:
-        graph: the model's `Graph`.
-        shapes: the shape of every input, with the batch.
+        graph: the `Graph` of the model.
+        shapes: the shape of each input, including the batch.
         float_layers: names of the layers of a quantized model that are kept in float32.
     """
     import tensorflow as tf
@@ -37,7 +37,7 @@ def concrete_function(
             args = (tf.cumsum(args[0], axis=0),)
         if id(call) not in constants:
             return call.operation(*args, **kwargs)
-        # with the size fixed these are constants, which the converter would compute at run time
+        # these are constants as the size is fixed, but the converter would not fold them
         with tf.init_scope(), keras.StatelessScope():
             args = keras.tree.map_structure(_value_or_ones, args)
             outputs = call.operation(*args, **kwargs)
@@ -51,7 +51,7 @@ def concrete_function(
         autograph=False,
     )
     def infer(*inputs):
-        # constants from the start: to freeze variables afterwards takes as long as all the rest
+        # freezing variables afterwards would double the time
         with keras.StatelessScope([(v, tf.constant(value)) for v, value in weights]):
             return keras.tree.flatten(graph.run(list(inputs), visit))
 
@@ -59,7 +59,7 @@ def concrete_function(
 
 
 def _float_tensors(graph, float_layers):
-    """Returns the ids of tensors that layers kept in float32 computed."""
+    """Returns the ids of the tensors that float32 layers compute."""
     tensors = set()
     for call in graph.calls:
         of_float = is_selecting(call) and id(call.inputs[0]) in tensors
@@ -69,7 +69,5 @@ def _float_tensors(graph, float_layers):
 
 
 def _value_or_ones(leaf):
-    """Stands in for a tensor that is not known yet, of which only the shape counts."""
-    if hasattr(leaf, "shape") and not isinstance(leaf, np.ndarray):
-        return np.ones(leaf.shape, "float32")
-    return leaf
+    """Returns ones in place of a tensor whose values are not known; only its shape is used."""
+    return np.ones(leaf.shape, "float32") if keras.ops.is_tensor(leaf) else leaf

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 import keras
 import numpy as np
 
+from keraslight.compat import tflite_converter
+
 
 def convert(
     infer,
@@ -26,9 +28,7 @@ def convert(
     """
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
-    # through a SavedModel the inputs and outputs would lose their order
-    converter.experimental_lower_to_saved_model = False
+    converter = tflite_converter(infer)
     if quantization is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "int8":

@@ -1,4 +1,4 @@
-"""Reads and writes what the converter leaves out of a .tflite file: names, metadata."""
+"""Reads .tflite files, and adds names and metadata, which the converter leaves out."""
 
 import numpy as np
 
@@ -22,12 +22,12 @@ def write(model) -> bytes:
 
 
 def with_signature(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
-    """Names the inputs and outputs of a .tflite file and gives it its one signature.
+    """Returns a .tflite file with named inputs and outputs and one signature for them.
 
     Args:
         content: the file.
-        inputs: a name for every input, in order.
-        outputs: a name for every output, in order.
+        inputs: a name for each input, in order.
+        outputs: a name for each output, in order.
     """
     model = read(content)
     graph = model.subgraphs[0]
@@ -41,9 +41,14 @@ def with_signature(content: bytes, inputs: list[str], outputs: list[str]) -> byt
 
 
 def with_entry(content: bytes, name: str, value: bytes) -> bytes:
-    """Returns a .tflite file with an entry among its metadata, in place of one of that name.
+    """Returns a .tflite file with a metadata entry, which replaces an entry of the same name.
 
-    What was appended to the file, as a zip archive, is left out.
+    A zip archive that was appended to the file is removed.
+
+    Args:
+        content: the file.
+        name: the name of the entry.
+        value: the content of the entry.
     """
     model = read(content)
     buffer = tflite_schema().BufferT()
@@ -57,7 +62,7 @@ def with_entry(content: bytes, name: str, value: bytes) -> bytes:
 
 
 def entry(content: bytes, name: str) -> bytes | None:
-    """Returns an entry among the metadata of a .tflite file, `None` if there is none."""
+    """Returns a metadata entry of a .tflite file, `None` if there is none of that name."""
     model = tflite_schema().Model.GetRootAs(content, 0)
     for index in range(model.MetadataLength()):
         if _text(model.Metadata(index).Name()) == name:

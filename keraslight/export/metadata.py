@@ -1,7 +1,7 @@
-"""What the numbers that go into and come out of a classifier's .tflite file mean.
+"""Reads and writes TFLite metadata of image classifiers: normalization and labels.
 
-Standard TFLite metadata, as the Android libraries read it: the normalization of the input, and the
-labels as a text file that is appended to the .tflite file as a zip archive.
+The metadata follow the public standard, which the Android libraries read. The labels are a text
+file in a zip archive that is appended to the .tflite file.
 """
 
 import io
@@ -16,13 +16,13 @@ from keraslight.export import flatbuffer
 from keraslight.export.metadata_schema import pack, unpack
 
 ENTRY = "TFLITE_METADATA"
-# the name that Google's LiteRT image classification sample for Android asks for
+# the name that Google's LiteRT sample for image classification on Android expects
 LABELS_FILE = "labels_without_background.txt"
 PREPROCESSING_FILE = "preprocessing.json"
 
 DESCRIPTIONS, TENSOR_AXIS_LABELS = 1, 2  # AssociatedFileType
 COLOR_SPACES = {1: 2, 3: 1}  # channels to ColorSpaceType: GRAYSCALE, RGB
-PARSER_VERSION = "1.0.0"  # that of the oldest parser that knows all fields written here
+PARSER_VERSION = "1.0.0"  # the oldest parser that knows all fields written here
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class ImageMetadata:
     """The metadata of an image classifier.
 
     Attributes:
-        name: str, the model's name.
+        name: str, the name of the model.
         description: str, for people.
-        mean: floats, one for all channels or one for each: `(pixel - mean) / std` of pixels from 0
-            to 255 is what the input takes. Empty if it is not known.
-        std: floats, as many.
-        labels: the names of the classes, in the order of the outputs. Empty if they have none.
-        preprocessing: dict that says how pictures were resized and cropped; it has no place in the
-            standard and goes into a file of its own, `preprocessing.json`.
+        mean: tuple of floats, one for all channels or one for each. The model takes
+            `(pixel - mean) / std` of pixels from 0 to 255. Empty if unknown.
+        std: tuple of floats, as many as `mean`.
+        labels: tuple of the names of the classes, in the order of the outputs. Empty if unknown.
+        preprocessing: dict that says how pictures were resized and cropped. The standard has no
+            field for it, so it is written as the file `preprocessing.json`.
     """
 
     name: str = ""
@@ -135,12 +135,12 @@ def checked_normalization(normalization, channels: int) -> tuple[tuple, tuple]:
 
 
 def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -> bytes:
-    """Returns a .tflite file with metadata; what it had before is replaced.
+    """Returns a .tflite file with metadata, which replace the metadata it had.
 
     Args:
         content: the file.
         metadata: `ImageMetadata`.
-        channels: int, of the input.
+        channels: int, the number of channels of the input.
     """
     files = {}
     if metadata.labels:
@@ -152,15 +152,15 @@ def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -
     if files:
         with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as zip_file:
             for name, text in files.items():
-                zip_file.writestr(zipfile.ZipInfo(name), text.encode())  # which bears no date
+                zip_file.writestr(zipfile.ZipInfo(name), text.encode())  # without a date
     return archive.getvalue()
 
 
 def read_metadata(content: bytes) -> ImageMetadata | None:
-    """Returns the metadata in a .tflite file, `None` if there is none.
+    """Returns the metadata of a .tflite file, `None` if it has none.
 
     Raises:
-        ValueError: if the metadata is broken or names files that are not there.
+        ValueError: if the metadata are broken or name a file that is not there.
     """
     packed = flatbuffer.entry(content, ENTRY)
     if packed is None:
@@ -205,7 +205,7 @@ def _associated_file(content, name):
             return archive.read(name).decode()
     except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"The metadata of the .tflite file names a file that cannot be read. Received: {name!r}"
+            f"The metadata of the .tflite file name a file that cannot be read. Received: {name!r}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Packs and unpacks TFLite metadata, a flatbuffer, by a table of its schema."""
+"""Packs and unpacks TFLite metadata, which are a flatbuffer, by a table of the schema."""
 
 import struct
 
@@ -9,7 +9,7 @@ from flatbuffers.table import Table
 
 FILE_IDENTIFIER = b"M001"
 
-# the tables of the public metadata_schema.fbs that describe an image classifier; fields in order
+# the tables of the public metadata_schema.fbs for image classifiers, with their fields in order
 TABLES = {
     "ModelMetadata": """name:string description:string version:string
         subgraph_metadata:[SubGraphMetadata] author:string license:string
@@ -26,7 +26,7 @@ TABLES = {
     "Stats": "max:[float] min:[float]",
     "AssociatedFile": "name:string description:string type:byte locale:string",
 }
-# a union takes two fields: which of these it is, counted from 1, and that table
+# a union has two fields: the number of its type in this list, from 1, and the table
 UNIONS = {
     "ContentProperties": ("FeatureProperties", "ImageProperties"),
     "ProcessUnitOptions": ("NormalizationOptions",),
@@ -37,8 +37,8 @@ def pack(values: dict) -> bytes:
     """Returns the flatbuffer of a `ModelMetadata`.
 
     Args:
-        values: dict from names of fields to their values: str, int, lists, and dicts for tables; a
-            union is a pair of a table's name and its dict.
+        values: dict from the names of fields to their values: str, int, lists, and dicts for
+            tables. A union is a pair of the name of a table and its dict.
     """
     builder = flatbuffers.Builder(1024)
     builder.Finish(_write_table(builder, "ModelMetadata", values), FILE_IDENTIFIER)
@@ -48,10 +48,10 @@ def pack(values: dict) -> bytes:
 def unpack(content: bytes) -> dict:
     """Returns the values of a `ModelMetadata`, as `pack` takes them.
 
-    Fields that are absent, or of tables not in the schema here, are left out.
+    Absent fields and tables that are not in `TABLES` are left out.
 
     Raises:
-        ValueError: if the content is no TFLite metadata.
+        ValueError: if the content is not TFLite metadata.
     """
     if content[4:8] != FILE_IDENTIFIER:
         raise ValueError(f"Not TFLite metadata. Received: {len(content)} bytes")
@@ -63,7 +63,7 @@ def unpack(content: bytes) -> dict:
 
 
 def _fields(table):
-    """Yields the number, the name and the type of every field."""
+    """Yields the number, the name and the type of each field."""
     number = 0
     for field in TABLES[table].split():
         name, kind = field.split(":")
@@ -77,7 +77,7 @@ def _write_table(builder, table, values):
     if unknown:
         raise ValueError(f"Unknown fields of {table}. Received: {sorted(unknown)}")
     fields = [(n, kind, values[name]) for n, name, kind in _fields(table) if name in values]
-    # whatever a table refers to must have been written before it
+    # a table can only refer to what was written before it
     written = [(n, kind, value, _write_value(builder, kind, value)) for n, kind, value in fields]
     builder.StartObject(2 * len(TABLES[table].split()))
     for number, kind, value, offset in written:
@@ -141,7 +141,7 @@ def _read_field(table, number, kind):
 
 
 def _read_at(table, position, kind):
-    """Reads what the offset at a position points to."""
+    """Returns the string or the table that the offset at a position points to."""
     if kind == "string":
         return table.String(position).decode()
     return _read_table(Table(table.Bytes, table.Indirect(position)), kind)

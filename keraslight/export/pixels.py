@@ -1,4 +1,10 @@
-"""A model that takes pixels in place of normalized pictures, exactly."""
+"""Folds the normalization of pictures into a model, exactly.
+
+With pixels `p` and white `w = 255` wherever there is a picture, a convolution with the kernel `k`
+of normalized pictures is, for each channel `c`,
+
+    k * (p - mean) / std = (k / std) * p + (-mean / std * k / w) * w
+"""
 
 from collections.abc import Sequence
 
@@ -16,27 +22,30 @@ WHITE = 255.0
 def with_pixel_input(
     model: keras.Model, mean: float | Sequence[float], std: float | Sequence[float]
 ) -> keras.Model:
-    """Returns a model that takes pixels from 0 to 255, its normalization folded into a convolution.
+    """Returns a model that takes pixels from 0 to 255 instead of normalized pictures.
 
-    The scale goes into the kernel of the first convolution. The shift cannot go into its bias: a
-    convolution that pads with zeros pads normalized pictures with the mean, but pixels with black,
-    and the border would come out wrong. So the pixels get one channel more, all white. Its kernel
-    carries the shift, and where the padding begins it ends, as the picture does.
+    The normalization is folded into the first convolution. The division by `std` goes into its
+    kernel. The subtraction of `mean` cannot go into its bias: zero padding stands for the mean
+    in normalized pictures, but for black in pixels, and the border would be wrong. Therefore a
+    channel is added to the pixels, which is white inside the picture and zero in the padding. The
+    kernel of this channel subtracts the mean.
 
-    A quantized model then has an input of scale 1: its values are the pixels, nothing is rounded.
+    The input of a quantized model then has the scale 1: its values are the pixels, not rounded.
 
     Args:
-        model: a functional model whose only input goes into one convolution, padded or not, as
-            `keraslight.fuse` returns. It is not changed; the two share all other layers.
-        mean: number, or one for each channel, that was subtracted from pixels.
-        std: number, or one for each channel, by which they were then divided.
+        model: a functional model whose only input is read by one convolution, with or without
+            padding before it, such as `keraslight.fuse` returns. It is not changed. The new model
+            shares all other layers with it.
+        mean: number, or one number for each channel, that was subtracted from the pixels.
+        std: positive number, or one for each channel, by which the difference was divided.
 
     Returns:
-        A functional `keras.Model`; its result for pixels is that of `model` for
+        A functional `keras.Model` whose outputs for pixels are those of `model` for
         `(pixels - mean) / std`.
 
     Raises:
-        ValueError: if the model begins otherwise; its input must then be normalized outside.
+        ValueError: if the first layer is not such a convolution, or if `mean` or `std` is not
+            finite, `std` is not positive, or they do not have one value or one for each channel.
 
     Example:
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3)])
@@ -50,7 +59,7 @@ def with_pixel_input(
     if call is None:
         raise ValueError(
             "The normalization can only be folded into a convolution that alone reads the only "
-            "input; fuse the model, or leave the normalization to whoever calls it. "
+            "input. Fuse the model first, or normalize the pictures outside the model. "
             f"Received: model={model!r}"
         )
     channels = sources[0].shape[-1]
@@ -68,17 +77,17 @@ def with_pixel_input(
 
 
 def _white(inputs):
-    """Returns an image of one white channel, of the size of the input."""
+    """Returns a white image of one channel in the size of the input."""
     white = keras.ops.multiply(keras.ops.ones_like(inputs[..., :1]), WHITE)
     for operation in keras.Model(inputs, white).operations:
         if not isinstance(operation, L.InputLayer):
-            # automatic names may be taken, in a model that was loaded
+            # a loaded model may have layers with the automatic names
             operation.name = f"white_{operation.name}"
     return white
 
 
 def _first_convolution(graph, tensor):
-    """Returns the call of the convolution that reads a tensor, zeros around it or not."""
+    """Returns the call of the convolution that reads a tensor, with or without zero padding."""
     call = graph.sole_user(tensor)
     while call is not None and type(call.operation) is L.ZeroPadding2D:
         call = graph.sole_user(call.outputs)
@@ -89,7 +98,7 @@ def _first_convolution(graph, tensor):
 
 
 def _folded(layer, pixels, mean, std):
-    """Calls a copy of a convolution that reads pixels and white."""
+    """Calls a copy of a convolution on pixels and white, with the normalization in its kernel."""
     kernel = np.asarray(layer.kernel, "float64") / std[:, None]
     white = -(kernel * mean[:, None]).sum(axis=2, keepdims=True) / WHITE
     copy = L.Conv2D.from_config(layer.get_config())

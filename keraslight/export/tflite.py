@@ -112,7 +112,7 @@ def export_tflite(
         graph = trace(fuse(model, target=target))
     check_weights(_variables(graph), quantization)
     content = convert(
-        concrete_function(graph, shapes, getattr(model, "float_layers", ())),
+        concrete_function(graph, shapes, model.float_layers if is_quantized else ()),
         "int8" if is_quantized else quantization,
         input_type or "int8",
         None if data is None else single_examples(data),

@@ -1,6 +1,6 @@
-"""Seeing what a network learned: its depthwise kernels, its features, what it looks at.
+"""Shows what a network learned: depthwise kernels, feature maps, Grad-CAM.
 
-Pictures need matplotlib: `pip install keraslight[visualize]`. It is imported when one is drawn.
+Figures need matplotlib: `pip install keraslight[visualize]`. It is imported at the first figure.
 """
 
 from keraslight.visualize.census import kernel_census

@@ -1,4 +1,4 @@
-"""How many kernels of each layer are near a fixed one."""
+"""Counts the depthwise kernels that are near a fixed kernel."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ COLORS = dict(zip(ALL_KINDS, ("#3a86c8", "#e69f00", "#2a9d6f", "#a0a0a0", "#6060
 
 @dataclass(frozen=True)
 class LayerCensus:
-    """The kernels of one layer.
+    """The depthwise kernels of one layer.
 
     Attributes:
         layer: str, the name of the layer.
         size: int, height and width of the kernels.
-        learned: bool, whether training changes them.
-        kinds: dict, how many kernels are of each kind.
-        patterns: dict, how many of those that are near a fixed kernel are near which.
+        learned: bool, whether training changes the kernels.
+        kinds: dict from kinds to the number of kernels.
+        patterns: dict from the names of fixed kernels to the number of kernels near them.
     """
 
     layer: str
@@ -35,11 +35,11 @@ class LayerCensus:
 
     @property
     def kernels(self) -> int:
-        """How many kernels the layer has."""
+        """The number of kernels."""
         return sum(self.kinds.values())
 
     def share(self, kind: str) -> float:
-        """Returns the share of kernels of a kind, between 0 and 1."""
+        """Returns the share of kernels of one kind, between 0 and 1."""
         return self.kinds[kind] / self.kernels
 
 
@@ -123,19 +123,19 @@ def _row(name, kernels, size, learned, share):
 
 
 def kernel_census(model: keras.Model, threshold: float = 0.9) -> KernelCensus:
-    """Counts the depthwise kernels of a model that are near a fixed one.
+    """Counts the depthwise kernels of a model that are near a fixed kernel.
 
-    A kernel is near the identity, a Gaussian (or a wider blur) or an edge detector (Sobel in four
-    directions, Laplace) if the cosine of the angle between the two, whatever the sign, is at least
-    `threshold`; of several the nearest counts. A kernel of 3x3 random numbers is near one by
-    accident in 0.4 % of cases at 0.9 and in 4 % at 0.8: compare with an untrained model.
-    Kernels of another size are compared with the same of their size. Kernels that are not square
-    are left out. `"zero"` are those that weight decay left nothing of: less than a thousandth of
-    the largest of their layer.
+    The fixed kernels are the identity, Gaussians of several widths, and edge detectors (Sobel in
+    four directions, Laplace), each in the size of the kernel. A kernel is near a fixed kernel if
+    the absolute cosine similarity of the two is at least `threshold`. If it is near several, the
+    nearest counts. Of 3x3 kernels of random numbers, 0.4 % are near one by chance at a threshold of
+    0.9, and 4 % at 0.8: compare with an untrained model. Kernels that are not square are left out.
+    A kernel is `"zero"` if its norm is less than a thousandth of the largest norm in its layer, as
+    weight decay may leave it.
 
     Args:
         model: any Keras model with depthwise convolutions, ours or another, fused or not.
-        threshold: float, the least cosine similarity.
+        threshold: float, the smallest cosine similarity that counts as near.
 
     Returns:
         A `KernelCensus`: print it, or call its methods `table`, `as_dicts` and `plot`.

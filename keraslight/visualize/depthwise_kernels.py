@@ -1,4 +1,4 @@
-"""Finds the depthwise kernels of a model, those inside blocks too."""
+"""Finds the depthwise kernels of a model, including those inside blocks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class DepthwiseKernels:
     Attributes:
         layer: str, the name of the layer.
         values: float32 array of shape `(height, width, kernels)`.
-        variable: the variable they are in, `None` for what several branches amount to.
+        variable: the variable that holds them, `None` if they are the sum of several branches.
     """
 
     layer: str
@@ -30,20 +30,20 @@ class DepthwiseKernels:
 
     @property
     def is_learned(self) -> bool:
-        """Whether training changes them."""
+        """Whether training changes the kernels."""
         return self.variable is None or self.variable.trainable
 
 
 def find_depthwise_kernels(model: keras.Model) -> list[DepthwiseKernels]:
-    """Returns the depthwise kernels of a model, layer by layer; 1x1 kernels are left out.
+    """Returns the depthwise kernels of a model, layer by layer, without 1x1 kernels.
 
-    Of RepSO, whose branches are one depthwise convolution at inference, those of that convolution.
+    RepSO is one depthwise convolution at inference: the kernels of that convolution are returned.
 
     Args:
         model: any Keras model that was built.
 
     Raises:
-        ValueError: if there are none.
+        ValueError: if there are none, or they are NaN or infinite.
     """
     found = [kernels for layer in _layers_of_kernels(model, set()) if (kernels := _kernels(layer))]
     if not found:
@@ -55,7 +55,7 @@ def find_depthwise_kernels(model: keras.Model) -> list[DepthwiseKernels]:
 
 
 def _layers_of_kernels(layer, seen: set[int]) -> Iterator[keras.layers.Layer]:
-    """Yields what may have depthwise kernels, in order, each once."""
+    """Yields the layers that may have depthwise kernels, in order, each once."""
     for inner in inner_layers(layer, recursive=False):
         if id(inner) in seen:
             continue
@@ -77,7 +77,7 @@ KINDS = (
 
 
 def _kernels(layer) -> DepthwiseKernels | None:
-    """Returns the depthwise kernels of a layer, `None` if it turns out to have none."""
+    """Returns the depthwise kernels of a layer, `None` if it has none."""
     if isinstance(layer, RepSO):
         variable, values = None, layer.fused_weights()[0]
     else:
@@ -89,4 +89,9 @@ def _kernels(layer) -> DepthwiseKernels | None:
     if is_dense or height * width == 1:
         return None
     values = values.reshape(height, width, depth * multiplier).astype("float32")
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "The model has kernels that are NaN or infinite: its training or its loading failed. "
+            f"Received: a model with the layer {layer.name}"
+        )
     return DepthwiseKernels(layer.name, values, variable)

@@ -1,4 +1,4 @@
-"""What every layer of a model computes, as symbolic tensors."""
+"""Returns the output of each layer of a model, as symbolic tensors."""
 
 from collections.abc import Callable
 
@@ -8,17 +8,17 @@ import keras
 def feature_maps(
     model: keras.Model, replace: Callable = lambda layer: layer
 ) -> tuple[keras.Model, dict[str, object]]:
-    """Calls the layers of a model anew and notes what each returns.
+    """Calls the layers of a model again and collects their outputs.
 
-    A layer's own `output` will not do: in a Sequential model that grew layer by layer, and of a
-    layer that several models share, it may belong to another graph.
+    The attribute `output` of a layer cannot be used: it may belong to another graph if several
+    models share the layer, or if a Sequential model was extended.
 
     Args:
         model: a functional or built Sequential model.
-        replace: callable that gets a layer and returns the one to call in its place.
+        replace: callable that takes a layer and returns the layer to call in its place.
 
     Returns:
-        A model of the same layers, and a dict from their names to the tensors in it.
+        A model of the same layers, and a dict from the names of the layers to their outputs.
 
     Raises:
         ValueError: if the model does not have one input.

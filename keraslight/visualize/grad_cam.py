@@ -1,4 +1,4 @@
-"""Where a classifier looks: gradient-weighted class activation maps."""
+"""Grad-CAM: the regions of an image that a classifier uses."""
 
 import functools
 from typing import TYPE_CHECKING
@@ -18,25 +18,26 @@ if TYPE_CHECKING:
 def grad_cam(
     model: keras.Model, image, class_index: int | None = None, layer: str | None = None
 ) -> np.ndarray:
-    """Returns where in an image a classifier sees a class.
+    """Returns a map of the regions of an image that speak for a class (Grad-CAM).
 
-    Channels of the last feature map are weighted by the mean gradient of the class's logit and
-    added up; what speaks against the class is cut off.
+    Each channel of the last feature map is weighted by the mean gradient of the logit of the class.
+    The map is the sum of the weighted channels. Negative values, which speak against the class, are
+    set to 0.
 
     Args:
         model: a functional or Sequential classifier with one output, ours or another.
         image: array of shape `(height, width, channels)` as the model takes.
-        class_index: optional int, the class; by default the one the model predicts.
-        layer: optional name of the layer whose feature map is taken; by default the last that
-            has one.
+        class_index: optional int, the class. Defaults to the class that the model predicts.
+        layer: optional name of the layer whose feature map is used. Defaults to the last layer with
+            a feature map.
 
     Returns:
         An array of shape `(height, width)` with values between 0 and 1.
 
     Raises:
-        ValueError: if the model is no such classifier, or has no feature map, or not the layer or
-            the class asked for.
-        RuntimeError: if the backend of Keras computes no gradients.
+        ValueError: if the model is not such a classifier, or has no feature map, no such layer or
+            no such class.
+        RuntimeError: if the Keras backend computes no gradients.
 
     Example:
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(64, 64, 3), classes=10)
@@ -84,13 +85,13 @@ def plot_grad_cam(
     class_index: int | None = None,
     layer: str | None = None,
 ) -> "Figure":
-    """Draws an image and, over it, where a classifier sees a class.
+    """Draws an image, and over a copy of it the regions that speak for a class.
 
     Args:
         model: see `keraslight.visualize.grad_cam`.
-        image: likewise.
-        class_index: likewise.
-        layer: likewise.
+        image: see there.
+        class_index: see there.
+        layer: see there.
 
     Returns:
         A matplotlib `Figure`; `figure.savefig(path)` saves it.
@@ -122,8 +123,19 @@ def _is_map(output):
     return len(shapes) == 1 and len(shapes[0]) == 4 and shapes[0][1:3] != (1, 1)
 
 
+class _Logits(keras.layers.Layer):
+    """Takes the place of an activation layer and returns its input."""
+
+    def call(self, inputs, mask=None):
+        return inputs
+
+
 def _without_activation(model, layer):
-    """Returns a layer, the classifier without its activation, whose gradient would vanish."""
-    if layer is not model.layers[-1] or not isinstance(layer, keras.layers.Dense):
+    """Returns a layer; of the last layer, a copy without activation, whose gradient may vanish."""
+    if layer is not model.layers[-1]:
         return layer
-    return clone_with_weights(layer, layer.input.shape, activation=None)
+    if isinstance(layer, keras.layers.Activation | keras.layers.Softmax):
+        return _Logits(name=layer.name)
+    if isinstance(layer, keras.layers.Dense):
+        return clone_with_weights(layer, layer.input.shape, activation=None)
+    return layer

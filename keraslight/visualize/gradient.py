@@ -1,4 +1,4 @@
-"""The gradient of a number, on every backend of Keras."""
+"""Computes gradients on every Keras backend that has them."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def gradient(function: Callable, value: np.ndarray) -> np.ndarray:
-    """Returns the gradient of `function` at `value`.
+    """Returns the gradient of a scalar function.
 
     Args:
         function: callable that takes a tensor and returns a scalar.

@@ -1,4 +1,4 @@
-"""All depthwise kernels of a model in one picture."""
+"""Draws all depthwise kernels of a model in one figure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 48
-INCHES = 0.17  # of a kernel
-TITLE = 0.26
+INCHES = 0.17  # height of a row of kernels
+TITLE = 0.26  # height of a title, in inches
 
 
 def plot_kernels(
@@ -23,19 +23,19 @@ def plot_kernels(
 ) -> "Figure":
     """Draws every depthwise kernel of a model, layer by layer.
 
-    Red is positive, blue negative, white zero. Every kernel is scaled to its own largest value.
+    Red is positive, blue is negative, white is zero. Each kernel is scaled by its largest value.
 
     Args:
         model: any Keras model with depthwise convolutions, ours or another, fused or not.
-        layers: optional names of the layers wanted, as `keraslight.visualize.kernel_census` lists
-            them; all by default.
+        layers: optional list of names of layers, which `keraslight.visualize.kernel_census`
+            lists. All layers by default.
 
     Returns:
         A matplotlib `Figure`; `figure.savefig(path)` saves it.
 
     Raises:
         ImportError: if matplotlib is not installed.
-        ValueError: if the model has no depthwise convolutions, or not those of `layers`.
+        ValueError: if the model has no depthwise convolutions, or does not have the `layers`.
 
     Example:
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3))
@@ -56,6 +56,8 @@ def plot_kernels(
                 f"Received: layers with {sorted(unknown)}"
             )
         found = [kernels for kernels in found if kernels.layer in layers]
+        if not found:
+            raise ValueError(f"`layers` must name at least one layer. Received: layers={layers!r}")
     rows = [-(-kernels.values.shape[-1] // COLUMNS) for kernels in found]
     heights = [count * INCHES + TITLE for count in rows]
     with canvas(COLUMNS * INCHES + 0.2, sum(heights) + 0.1) as figure:
@@ -76,14 +78,14 @@ def plot_kernels(
 
 
 def kernel_mosaic(kernels: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
-    """Puts kernels side by side, each scaled to a largest value of 1.
+    """Returns an image of kernels side by side, each scaled to a largest value of 1.
 
     Args:
         kernels: array of shape `(height, width, kernels)`.
-        columns: int, how many stand in a row.
+        columns: int, the number of kernels in a row.
 
     Returns:
-        An array of two dimensions: infinite around every kernel, NaN where there is none.
+        A 2D array. Frames around kernels are infinite, empty places are NaN.
     """
     height, width, count = kernels.shape
     largest = np.abs(kernels).max(axis=(0, 1))

@@ -1,4 +1,4 @@
-"""The fixed kernels that learned ones are compared with."""
+"""The fixed kernels that learned kernels are compared with."""
 
 import functools
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from keraslight.layers.edge_depthwise_conv2d import (
 from keraslight.layers.fixed_depthwise_conv2d import gaussian_kernel
 
 KINDS = ("identity", "gaussian", "edge")
-# what is like none of them, and what weight decay left nothing of
+# kernels that are like none of them, and kernels that weight decay made zero
 NONE, ZERO = "none", "zero"
 SIGMAS = (0.6, 0.8, 1.1, 1.5, 2.0, 3.0)
 EDGES = {
@@ -27,7 +27,7 @@ EDGES = {
     "diagonal": DIAGONAL,
     "antidiagonal": ANTIDIAGONAL,
 }
-# the norm of a kernel, relative to the largest in its layer, below which it is zero
+# a kernel counts as zero if its norm is below this share of the largest norm in its layer
 NEGLIGIBLE = 1e-3
 
 
@@ -48,10 +48,10 @@ class Pattern:
 
 @functools.cache
 def patterns(size: int) -> tuple[Pattern, ...]:
-    """Returns the fixed kernels of a size.
+    """Returns the fixed kernels of a size: the identity, Gaussians, and edge detectors.
 
-    The identity; Gaussians; the edge kernels of VGNetF, in the middle of a larger kernel, whose
-    smoothed forms (derivatives of a Gaussian) come with them from 5x5 on.
+    The edge detectors are those of VGNetF, padded with zeros to the size. From 5x5 on there are
+    smoothed ones too, the derivatives of a Gaussian.
 
     Args:
         size: odd int, at least 3.
@@ -84,15 +84,15 @@ def _smoothed_edges(size):
 
 @dataclass(frozen=True)
 class Match:
-    """The fixed kernels nearest to those of a layer.
+    """The fixed kernels that are nearest to the kernels of a layer.
 
     Attributes:
-        names: list of str, for every kernel the pattern's name.
-        kinds: list of str, for every kernel the pattern's kind; `"none"` where none is near enough,
-            `"zero"` where the kernel is.
+        names: list of str, the name of the nearest pattern of each kernel.
+        kinds: list of str, the kind of that pattern; `"none"` if it is not near enough, `"zero"` if
+            the kernel is zero.
         similarities: array, the absolute values of the cosines.
-        projections: array of shape `(height, width, kernels)`, for every kernel the multiple of the
-            pattern that is nearest to it.
+        projections: array of shape `(height, width, kernels)`: of each kernel, the nearest multiple
+            of its pattern.
     """
 
     names: list[str]
@@ -102,11 +102,11 @@ class Match:
 
 
 def match(kernels: np.ndarray, threshold: float) -> Match:
-    """Finds for every kernel the nearest fixed one, whatever its size and sign.
+    """Finds the nearest fixed kernel of each kernel, regardless of scale and sign.
 
     Args:
         kernels: array of shape `(size, size, kernels)`.
-        threshold: float, the least cosine similarity of what counts as near.
+        threshold: float, the smallest cosine similarity that counts as near.
 
     Raises:
         ValueError: if the threshold is not between 0 and 1.
@@ -135,6 +135,6 @@ def match(kernels: np.ndarray, threshold: float) -> Match:
 
 
 def can_match(kernels: np.ndarray) -> bool:
-    """Tells whether there are fixed kernels of the size of these: square, odd, at least 3x3."""
+    """Tells whether there are fixed kernels of this size: square, odd, at least 3x3."""
     height, width, _ = kernels.shape
     return height == width and height % 2 == 1 and height >= 3

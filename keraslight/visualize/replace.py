@@ -1,4 +1,4 @@
-"""The experiment that VGNetF rests on: learned kernels replaced by the fixed ones they resemble."""
+"""Replaces learned kernels by similar fixed ones, the experiment that VGNetF is based on."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -15,13 +15,13 @@ from keraslight.visualize.patterns import KINDS, can_match, match
 
 @dataclass(frozen=True)
 class ReplacedLayer:
-    """What was replaced in one layer.
+    """The kernels that were replaced in one layer.
 
     Attributes:
         layer: str, the name of the layer.
-        kernels: int, how many it has.
-        replaced: int, how many were replaced.
-        error: float, the norm of the change relative to that of all kernels of the layer.
+        kernels: int, the number of kernels.
+        replaced: int, the number of kernels that were replaced.
+        error: float, the norm of the change divided by the norm of all kernels of the layer.
     """
 
     layer: str
@@ -99,25 +99,26 @@ def replace_kernels(
 ) -> tuple[keras.Model, ReplacementReport]:
     """Replaces learned depthwise kernels by the fixed kernels that they resemble.
 
-    A kernel becomes that multiple of its nearest fixed kernel which is closest to it, so that
-    nothing else in the model need change.
+    A kernel is replaced by a multiple of its nearest fixed kernel. The factor is chosen so that the
+    change is as small as possible; no other layer has to change.
 
     Args:
         model: a Keras model with depthwise convolutions, ours or another. It is not changed.
-        rule: float, the least cosine similarity to a fixed kernel of those that are replaced; or a
-            callable that gets the name of a layer and its kernels, an array of shape `(height,
-            width, kernels)`, and returns an array of that shape.
-        kinds: the fixed kernels to replace by, some of `"identity"`, `"gaussian"` and `"edge"`.
-            They are those of `keraslight.visualize.kernel_census`.
-        data: optional iterable of `(images, labels)` to measure the accuracy on, before and after;
-            it is read twice. Labels are class numbers or one-hot.
+        rule: float, the smallest cosine similarity to a fixed kernel at which a kernel is replaced;
+            or a callable that takes the name of a layer and its kernels, an array of shape
+            `(height, width, kernels)`, and returns an array of that shape.
+        kinds: tuple of the kinds of fixed kernels to use, those of
+            `keraslight.visualize.kernel_census`: `"identity"`, `"gaussian"`, `"edge"`.
+        data: optional iterable of `(images, labels)` to measure the accuracy on, before and after.
+            It is read twice. Labels are class numbers or one-hot.
 
     Returns:
-        The new model, and a `ReplacementReport`: print it.
+        The new model, and a `ReplacementReport`: print it, or call its methods `table`, `as_dicts`
+        and `plot`.
 
     Raises:
-        ValueError: if the model has no learned depthwise kernels, or a layer (RepSO) has its kernel
-            only once it is fused; or if an argument is not one of the above.
+        ValueError: if the model has no learned depthwise kernels, if it has a layer whose kernel
+            exists only after fusing (RepSO), or if an argument is invalid.
 
     Example:
     >>> model = keraslight.VGNetC("1.0mp", input_shape=(32, 32, 3))
@@ -152,6 +153,11 @@ def replace_kernels(
                 f"`rule` must return kernels of the shape it got, {old.shape} for the layer "
                 f"{kernels.layer}. Received: shape {new.shape}"
             )
+        if not np.isfinite(new).all():
+            raise ValueError(
+                "`rule` must return finite kernels. "
+                f"Received: NaN or infinite values for the layer {kernels.layer}"
+            )
         changed = (new != old).any(axis=(0, 1))
         kernels.variable.assign(new.reshape(kernels.variable.shape))
         error = np.linalg.norm(new - old) / max(np.linalg.norm(old), 1e-30)
@@ -169,7 +175,7 @@ def _nearest(kernels, threshold, kinds):
 
 
 def accuracy(model: keras.Model, data: Iterable) -> float:
-    """Returns the share of pictures whose greatest output is that of their label.
+    """Returns the share of images whose largest output is that of their label.
 
     Args:
         model: a classifier.

@@ -1,5 +1,6 @@
-"""How much of a feature map was there already in the one before."""
+"""Measures how much a feature map repeats the one before it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar
@@ -12,23 +13,25 @@ from keraslight.report import Report, name_rows
 from keraslight.visualize.feature_maps import feature_maps
 
 L = keras.layers
-# a channel whose correlation with one of the map before is at least this repeats it
+# a channel repeats a channel of the map before if the correlation is at least this
 REPEATED = 0.9
 # the layers that end a block, of ours and of others
 ENDS = (ReparamLayer, L.Activation, L.ReLU, L.Add)
-MAX_PIXELS = 4096
+MAX_PIXELS = 4096  # drawn at random, the same for both maps
 
 
 @dataclass(frozen=True)
 class PairSimilarity:
-    """Two feature maps, one after the other.
+    """Two consecutive feature maps.
 
     Attributes:
         first: str, the name of the layer that computes the first.
         second: str, likewise.
-        similarity: float, the mean over the channels of the second of the largest correlation, in
-            absolute value, with a channel of the first.
-        repeated: float, the share of channels of the second for which that is at least 0.9.
+        similarity: float between 0 and 1. For each channel of the second map, take the largest
+            absolute correlation with a channel of the first; this is the mean over the channels.
+            A constant channel counts as 0.
+        repeated: float, the share of channels of the second map where that correlation is at least
+            0.9.
     """
 
     first: str
@@ -74,8 +77,8 @@ def feature_similarity(
 ) -> FeatureSimilarity:
     """Measures how much each feature map repeats the one before it.
 
-    Two maps are compared if one follows the other at the same height and width. A block that
-    returns several maps counts as one map of all their channels.
+    Two consecutive maps are compared if they have the same height and width. If a block returns
+    several maps, their channels are compared together.
 
     Args:
         model: a functional or Sequential Keras model with one input, ours or another.
@@ -87,8 +90,8 @@ def feature_similarity(
         A `FeatureSimilarity`: print it, or call its methods `table`, `as_dicts` and `plot`.
 
     Raises:
-        ValueError: if no two maps of the same size follow each other, or the model does not have
-            the `layers`.
+        ValueError: if no two consecutive maps have the same size, or the model does not have the
+            `layers`.
 
     Example:
     >>> model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3))
@@ -114,12 +117,12 @@ def feature_similarity(
     pairs = [
         _compare(first, second, before, after)
         for first, second, before, after in zip(chosen, chosen[1:], found, found[1:], strict=False)
-        if before.shape[:3] == after.shape[:3]
+        if before.shape[:3] == after.shape[:3] and math.prod(before.shape[:3]) > 1
     ]
     if not pairs:
         raise ValueError(
-            "No two feature maps of the same size follow each other. Received: layers "
-            f"{list(chosen)}"
+            "No two feature maps of the same size, larger than one pixel, follow each other. "
+            f"Received: layers {list(chosen)}"
         )
     return FeatureSimilarity(pairs)
 
@@ -149,7 +152,7 @@ def _compare(first, second, before, after):
 def _unit(maps):
     """Returns the channels of a map as columns of mean 0 and length 1, constant ones as zeros."""
     columns = maps.reshape(-1, maps.shape[-1])
-    columns = columns[:: -(-len(columns) // MAX_PIXELS)]
+    columns = columns[np.random.default_rng(0).permutation(len(columns))[:MAX_PIXELS]]
     columns = columns - columns.mean(axis=0)
     lengths = np.linalg.norm(columns, axis=0)
     return columns / np.where(lengths > 1e-9, lengths, np.inf)

@@ -1,5 +1,7 @@
 """No file that is wrong without an error: what export_tflite refuses."""
 
+import copy
+
 import keras
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ CONV, DEPTHWISE, DENSE = 0, 1, 3
 
 @pytest.fixture(scope="module")
 def float_model():
+    keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 3))
     x = L.Conv2D(4, 3, activation="relu", bias_initializer="normal", name="conv")(inputs)
     x = L.DepthwiseConv2D(3, bias_initializer="normal", name="depthwise")(x)
@@ -141,6 +144,20 @@ def test_weights_that_are_not_those_of_the_model_are_refused(int8_file, quantize
         check_file(editor.content(), quantized)
 
 
+def test_operations_that_are_no_layer_of_the_model_are_left_alone(int8_file, quantized):
+    """Such as those into which the converter splits a layer."""
+    editor = Editor(int8_file)
+    graph, model = editor.graph, editor.model
+    other, weights = copy.copy(graph.operators[DENSE]), copy.copy(editor.tensor(DENSE, 1))
+    model.buffers.append(copy.copy(model.buffers[weights.buffer]))
+    model.buffers[-1].data = model.buffers[-1].data[::-1].copy()
+    weights.buffer = len(model.buffers) - 1
+    graph.tensors.append(weights)
+    other.inputs = [other.inputs[0], len(graph.tensors) - 1, -1]
+    graph.operators.append(other)
+    check_file(editor.content(), quantized)
+
+
 def test_layers_with_the_same_weights_are_told_apart_by_their_biases(tmp_path):
     inputs = keras.Input((4,))
     layers = [L.Dense(4, "relu", kernel_initializer="ones", name=name) for name in "ab"]
@@ -232,8 +249,10 @@ def test_a_file_that_computes_something_else_is_refused(float_model, quantized, 
     check_outputs(int8_file, quantized, graph.inputs, "int8")
     check_outputs(int8_file, quantized, graph.inputs, "int8", data=[images(3, 8, 8, 3)])
     editor = Editor(int8_file)
-    step = editor.tensor(DENSE, 2).quantization.scale[0]
-    editor.values(DENSE, 2, "int32", lambda bias: bias + int(0.5 / step))
+    step, output_step = (editor.tensor(DENSE, k).quantization.scale[0] for k in (2, -1))
+    editor.values(
+        DENSE, 2, "int32", lambda bias: bias - np.sign(bias) * int(100 * output_step / step)
+    )
     with pytest.raises(ValueError, match=r"channel 0 of the output 'dense' differs.*check=False"):
         check_outputs(editor.content(), quantized, graph.inputs, "int8")
 

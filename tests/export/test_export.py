@@ -90,6 +90,44 @@ def test_unfused_model_exports_too(tmp_path):
     np.testing.assert_allclose(TFLiteRunner(path).predict(x), outputs(model, x)[0], atol=1e-5)
 
 
+def test_layers_of_keraslight_in_a_nested_model_are_fused_too(tmp_path):
+    """A backbone inside a classifier, as in transfer learning."""
+    start = keras.Input((16, 16, 3))
+    block = keraslight.layers.RepVGGBlock(8)
+    backbone = keras.Model(start, keras.layers.BatchNormalization()(block(start)), name="backbone")
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(backbone(inputs))
+    model = randomize_norms(keras.Model(inputs, keras.layers.Dense(5)(x)))
+    path = keraslight.export_tflite(model, tmp_path / "m.tflite")
+    assert operations(path).count("CONV_2D") == 1
+    assert not {"MUL", "ADD"} & set(operations(path))
+    x = images(2, 16, 16, 3)
+    np.testing.assert_allclose(TFLiteRunner(path).predict(x), outputs(model, x)[0], atol=1e-5)
+
+
+def test_an_output_keeps_the_name_of_its_layer(tmp_path):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="a_range")(inputs))
+    path = keraslight.export_tflite(model, tmp_path / "float.tflite")
+    assert TFLiteRunner(path).output["name"] == "a_range"
+    quantized = keraslight.quantize_model(model)
+    keraslight.calibrate(quantized, [images(8, 4)], verbose=0)
+    path = keraslight.export_tflite(quantized, tmp_path / "int8.tflite")
+    assert TFLiteRunner(path).output["name"] == "a_range"
+
+
+class TfKerasModel:
+    """Like the models that keraslight makes for tensorflow-model-optimization."""
+
+    def to_keras(self):
+        raise AssertionError("the caller must convert it")
+
+
+def test_only_keras_3_models_are_taken(tmp_path):
+    message = r"must be a Keras 3 model.*pass model.to_keras\(\)"
+    refused(tmp_path, message, TfKerasModel(), tmp_path / "m.tflite")
+
+
 def test_several_inputs_and_outputs(tmp_path):
     inputs = [keras.Input((size,), name=name) for size, name in enumerate("dbca", 1)]
     products = [keras.layers.Rescaling(2, name=f"twice_{x.name}")(x) for x in inputs]

@@ -164,11 +164,36 @@ def test_the_same_is_written_every_time(model, path, tmp_path):
         ({"normalization": ((0, 0), (1, 1))}, "one for each of 3 channels"),
         ({"normalization": (0, 0)}, "std positive"),
         ({"normalization": ((1, 2, 3), 1)}, "std positive"),
+        ({"normalization": (np.nan, 1)}, "both finite"),
+        ({"normalization": (1, np.inf)}, "both finite"),
+        ({"normalization": (np.array(MEAN), np.zeros(3))}, "std positive"),
+        ({"normalization": ("a", 1)}, r"must be \(mean, std\)"),
+        ({"normalization": 127.5}, r"must be \(mean, std\)"),
+        ({"labels": "abcd"}, "must be a list of names. Received: labels='abcd'"),
     ],
 )
 def test_metadata_that_does_not_fit(model, tmp_path, arguments, message):
     with pytest.raises(ValueError, match=message):
         keraslight.export_tflite(model, tmp_path / "x.tflite", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_normalization_may_be_arrays_or_tensors():
+    arrays = np.array(MEAN, "float32"), keras.ops.convert_to_tensor(STD)
+    for mean, std in (arrays, (list(MEAN), STD)):
+        metadata = image_metadata("arrays", 2, normalization=(mean, std))
+        np.testing.assert_allclose((metadata.mean, metadata.std), (MEAN, STD), rtol=1e-6)
+        assert {type(x) for x in metadata.mean + metadata.std} == {float}
+    assert image_metadata("one", 2, normalization=(np.float32(1), 2)).mean == (1.0,)
+
+
+def test_labels_may_be_an_array(path):
+    assert image_metadata("array", 2, labels=np.array(["a", "b"])).labels == ("a", "b")
+
+
+def test_unknown_metadata_are_refused_by_name(model, tmp_path):
+    with pytest.raises(TypeError, match="'author'"):
+        keraslight.export_tflite(model, tmp_path / "x.tflite", author="me")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -33,7 +33,7 @@ def test_files_of_a_float_model(model, tmp_path, quantization, tolerance):
 
 
 def test_int16_activations(model, tmp_path):
-    batches = [images(4, 16, 16, 3), (images(2, 16, 16, 3, seed=1),)]
+    batches = [images(4, 16, 16, 3), (images(2, 16, 16, 3, seed=1), np.zeros(2))]
     path = keraslight.export_tflite(
         model, tmp_path / "x.tflite", "int16x8", representative_data=batches
     )
@@ -51,6 +51,14 @@ def test_int16_activations(model, tmp_path):
         ({"quantization": "int16x8"}, "`representative_data` is needed"),
         ({"quantization": "int16x8", "representative_data": []}, "holds no batch"),
         ({"representative_data": [1]}, "used for nothing else"),
+        (
+            {"quantization": "int16x8", "representative_data": [np.ones((2, 8, 8, 3))]},
+            r"shapes \[\(16, 16, 3\)\]",
+        ),
+        (
+            {"quantization": "int16x8", "representative_data": [np.full((1, 16, 16, 3), np.nan)]},
+            "must be finite",
+        ),
         ({"input_type": "uint8"}, "and the model quantized"),
         ({"quantization": "int4"}, "`quantization` must be one of"),
     ],

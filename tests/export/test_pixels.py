@@ -69,6 +69,22 @@ def test_int8_takes_the_pixels_as_they_are(tmp_path):
     assert noise.std() < 0.1 * expected.std()
 
 
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        (0, 0, "std positive"),
+        (0, -1, "std positive"),
+        (np.nan, 1, "both finite"),
+        ([0, 0, 0], [1, np.inf, 1], "both finite"),
+        ([0, 0], 1, "one for each of 3 channels"),
+    ],
+)
+def test_a_normalization_that_cannot_be_folded(mean, std, message):
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1)])
+    with pytest.raises(ValueError, match=message):
+        with_pixel_input(model, mean, std)
+
+
 def test_models_that_begin_otherwise():
     two_readers = keras.Input((8, 8, 3))
     a, b = (keras.layers.Conv2D(2, 1)(two_readers) for _ in range(2))

@@ -5,8 +5,10 @@ import keras
 import numpy as np
 import pytest
 
+import keraslight
+from keraslight.export import flatbuffer
 from tests.tflite.conftest import CLASSES, MEAN, SIZE, STD
-from tflite.conversion_check import compare
+from tflite.conversion_check import MAX_ERROR, compare
 from tflite.conversion_pictures import choose_pictures, require_calibration
 from tflite.keras_model import image_shape, load_model
 from tflite.model_file import ModelFile
@@ -83,6 +85,23 @@ def test_a_file_that_differs_too_much_is_not_kept(program, run_folder, tmp_path)
     assert (metadata.mean, metadata.std, metadata.labels) == ((0.0,), (1.0,), ())
 
 
+@pytest.mark.slow
+def test_labels_that_do_not_fit_are_found_before_calibration(
+    program, run_folder, picture_folder, tmp_path
+):
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    done = program(
+        "convert",
+        f"--model={run_folder}",
+        "--quantization=int8",
+        f"--calibration_dir={picture_folder / 'not there'}",
+        f"--labels={tmp_path / 'labels.txt'}",
+        f"--output={tmp_path / 'colours.tflite'}",
+    )
+    assert done.returncode != 0
+    assert "2 labels for 3 outputs" in done.stderr
+
+
 def test_calibration_needs_pictures(tmp_path):
     require_calibration([], None, False)
     require_calibration(["int8"], None, True)
@@ -142,3 +161,32 @@ def test_the_check(model, float_file, int8_file):
     assert 1e-4 < rounded.error < 0.05
     assert compare(model, float_file, images, images + 1).error > 0.1
     assert compare(model, float_file, np.zeros_like(images)).signal_to_noise_db is None
+
+
+def test_the_check_compares_channel_by_channel(model, tmp_path):
+    """Weights that are 1.3 times too large are found, and one bias of three that is off."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(0, 1, (12, SIZE, SIZE, 3)) + rng.normal(0, 1, (12, 1, 1, 3))
+    images = images.astype("float32")
+    quantized = keraslight.calibrate(keraslight.quantize_model(model), [images], verbose=0)
+    path = keraslight.export_tflite(quantized, tmp_path / "sound.tflite")
+    assert compare(model, path, images).is_within(MAX_ERROR["int8"])
+    for defect in ("weights", "channel"):
+        changed = flatbuffer.read(path.read_bytes())
+        graph = changed.subgraphs[0]
+        dense = graph.operators[-1]
+        if defect == "weights":
+            weights = graph.tensors[dense.inputs[1]].quantization
+            weights.scale = 1.3 * weights.scale
+        else:  # the dense layer multiplies by 5
+            (conv,) = (op for op in graph.operators[:-1] if len(op.inputs) == 3)
+            bias = graph.tensors[conv.inputs[2]]
+            values = np.frombuffer(bytes(changed.buffers[bias.buffer].data), "int32").copy()
+            off = 0.07 * 255 * graph.tensors[dense.outputs[0]].quantization.scale[0] / 5
+            values[1] += int(off / bias.quantization.scale[1])
+            changed.buffers[bias.buffer].data = np.frombuffer(values.tobytes(), "uint8")
+        wrong = tmp_path / f"{defect}.tflite"
+        wrong.write_bytes(flatbuffer.write(changed))
+        check = compare(model, wrong, images)
+        assert not check.is_within(MAX_ERROR["int8"]), (defect, check)
+        assert check.top1 >= 0.7

@@ -117,6 +117,29 @@ def test_errors():
         kernel_census(model, threshold=1.5)
     with pytest.raises(ValueError, match=r"of \['one'\].*Received: layers with \['two'\]"):
         plot_kernels(model, layers=["one", "two"])
+    with pytest.raises(ValueError, match=r"at least one layer. Received: layers=\[\]"):
+        plot_kernels(model, layers=[])
+    with pytest.raises(ValueError, match="Received: kind='edges'"):
+        kernel_census(model).share("edges")
+
+
+def test_kernels_that_are_not_finite_are_refused():
+    model = keras.Sequential([L.Input((8, 8, 2)), L.DepthwiseConv2D(3, name="broken")])
+    model.layers[0].kernel.assign(np.full((3, 3, 2, 1), np.nan))
+    for function in (kernel_census, plot_kernels, keraslight.replace_kernels):
+        with pytest.raises(ValueError, match=r"NaN or infinite.*with the layer broken"):
+            function(model)
+
+
+def test_a_layer_of_zeros_is_counted_drawn_and_replaced_by_nothing():
+    model = keras.Sequential([L.Input((8, 8, 5)), depthwise(0 * EXAMPLES, name="zeros")])
+    census = kernel_census(model)
+    assert census.share("zero") == 1
+    census.plot()
+    plot_kernels(model)
+    _, report = keraslight.replace_kernels(model)
+    assert (report.share, report.layers[0].error) == (0, 0)
+    report.plot()
 
 
 def test_mosaic():
@@ -206,6 +229,8 @@ class TestReplaceKernels:
             replace(model, kinds=("blur",))
         with pytest.raises(ValueError, match=r"depthwise. Received: shape \(3, 3, 1\)"):
             replace(model, lambda name, kernels: kernels[..., :1])
+        with pytest.raises(ValueError, match=r"finite kernels.*for the layer depthwise"):
+            replace(model, lambda name, kernels: kernels * np.nan)
         with pytest.raises(ValueError, match="must hold batches"):
             replace(model, data=iter(()))
         model = keras.Sequential([L.Input((8, 8, 4)), keraslight.layers.EdgeDepthwiseConv2D()])
