@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from keraslight.export.metadata import checked_normalization
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.graph import tensors_in, trace
-from keraslight.graph.reparam_layer import call_with_weights
 
 L = keras.layers
 WHITE = 255.0

@@ -2,10 +2,7 @@
 
 import keras
 
-from keraslight.graph.copies import call_with_weights, clone_with_weights
 from keraslight.graph.policy import Form, Policy, declare
-
-__all__ = ["ReparamLayer", "call_with_weights", "clone_with_weights"]
 
 
 class ReparamLayer(keras.layers.Layer):

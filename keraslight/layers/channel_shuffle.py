@@ -1,4 +1,4 @@
-"""Channel shuffle: lets the groups of grouped convolutions exchange what they know."""
+"""Channel shuffle, which connects the groups of grouped convolutions."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ __all__ = ["ChannelShuffle"]
 
 
 def shuffled(channels: int, groups: int) -> np.ndarray:
-    """Returns the channel of the input that stands at each place of the output."""
+    """Returns, for each channel of the output, the index of its channel of the input."""
     return np.arange(channels).reshape(groups, channels // groups).T.ravel()
 
 
@@ -19,8 +19,8 @@ def shuffled(channels: int, groups: int) -> np.ndarray:
 class ChannelShuffle(ReparamLayer):
     """Interleaves the groups of channels: output `i * groups + g` is channel `i` of group `g`.
 
-    At inference it is a transpose of rank 4 where the size of the images is known (GPU delegates
-    refuse rank 5), else a 1x1 convolution with a permutation matrix.
+    At inference it is a transpose of rank 4 if the image size is known (GPU delegates refuse rank
+    5), else a 1x1 convolution with a permutation matrix.
 
     Args:
         groups: int.

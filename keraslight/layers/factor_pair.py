@@ -1,8 +1,8 @@
 """Two sparse factors of a 1x1 convolution: their sizes, their product, their forms at inference.
 
-The first factor mixes, within each of the `G` groups of `K` neighbouring channels, `K` inputs into
-`Q` hidden values; the second mixes, for each of the `Q`, the hidden values of all groups into `M`
-outputs. Every output depends on every input, along exactly one path.
+The channels form `G` windows of `K` neighbours each. The first factor maps the `K` channels of each
+window to `Q` hidden values. The second factor maps, for each of the `Q`, the hidden values of all
+windows to `M` outputs. So every output depends on every input, along exactly one path.
 """
 
 from typing import NamedTuple
@@ -20,10 +20,10 @@ class FactorSizes(NamedTuple):
     """The sizes of a pair of factors.
 
     Attributes:
-        window: `K`, neighbouring channels mixed by the first factor.
+        window: `K`, the number of neighbouring channels that the first factor mixes.
         groups: `G`, the number of windows.
-        hidden: `Q`, hidden values of each window.
-        outputs: `M`, outputs of each hidden place.
+        hidden: `Q`, the number of hidden values of each window.
+        outputs: `M`, the number of outputs of each of the `Q`.
     """
 
     window: int
@@ -50,10 +50,10 @@ class FactorSizes(NamedTuple):
 
 
 def best_window(channels: int, filters: int, reduction: int) -> int:
-    """Returns the window of the fewest weights, the smaller of two that are equal.
+    """Returns the window with the fewest weights; of two equal ones, the smaller.
 
-    With window `K` there are `channels * K / reduction + channels * filters / K` weights, least at
-    `K = sqrt(reduction * filters)` if that were a possible window.
+    A window of `K` has `channels * K / reduction + channels * filters / K` weights, fewest at
+    `K = sqrt(reduction * filters)`.
     """
     windows = [
         window
@@ -91,16 +91,16 @@ class FactorPair(NamedTuple):
         return kernel.reshape(1, 1, channels, -1), bias.ravel()
 
     def deploy(self, inputs, policy, name: str):
-        """Writes the pair in the form the policy chooses for its sizes.
+        """Writes the pair in the form that the policy chooses for its sizes.
 
-        The shuffle of the grouped form needs to know the size of the images; without it the first
-        factor is written dense.
+        The shuffle of the grouped form needs a known image size. Without it the first factor is
+        written as a dense convolution.
         """
         channels, filters = inputs.shape[-1], self.second_bias.size
         narrow = min(channels, filters) <= policy["narrow"]
         form = policy["narrow_pair"] if narrow else policy["wide_pair"]
         if form == "mixed" and filters < channels:
-            form = "dense"  # a dense first factor of a projection has half of all the weights
+            form = "dense"  # with a dense first factor, half of all weights are there already
         if form == "grouped" and None in inputs.shape[1:3]:
             form = "mixed"
         return WRITERS[form](self, inputs, name)
@@ -112,7 +112,7 @@ class FactorPair(NamedTuple):
         return call_with_weights(conv, inputs, kernel, bias)
 
     def as_mixed(self, inputs, name):
-        """Writes a dense first factor, which shuffles as it goes, and a grouped second one."""
+        """Writes a dense first factor, with the shuffle in its kernel, and a grouped second one."""
         groups, hidden = self.first_bias.shape
         order = shuffled(groups * hidden, groups)
         kernel, bias = as_dense(self._first_kernel(), groups), self.first_bias.ravel()

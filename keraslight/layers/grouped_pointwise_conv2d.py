@@ -1,4 +1,4 @@
-"""1x1 convolution in groups that trains fast."""
+"""A grouped 1x1 convolution that trains fast."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from keraslight.layers.parts import conv2d, strided_shape
 
 __all__ = ["GroupedPointwiseConv2D"]
 
-# up to so many groups one product with a block-diagonal matrix is faster than one per group
+# up to this many groups, one product with a block-diagonal matrix is faster than one per group
 MAX_GROUPS_AS_ONE = 4
 
 
@@ -37,11 +37,11 @@ def multiply_in_groups(x, kernel, groups: int):
 
 @keras.saving.register_keras_serializable("keraslight")
 class GroupedPointwiseConv2D(ReparamLayer):
-    """A `Conv2D` of size 1x1 with groups, without bias, that computes in a faster way.
+    """A 1x1 `Conv2D` with groups and without bias, computed faster.
 
-    Grouped convolutions are slow on the CPU of most backends. Few groups are computed as one dense
-    product whose matrix is zero outside its diagonal blocks, many groups as one product each. The
-    kernel is that of the grouped `Conv2D`, which this layer becomes at inference.
+    Grouped convolutions are slow on the CPU in most backends. This layer computes a few groups as
+    one product with a block-diagonal matrix, and many groups as one product for each. Its kernel is
+    that of the grouped `Conv2D`, which this layer becomes at inference.
 
     Args:
         filters: int, the number of output channels.
@@ -99,7 +99,7 @@ class GroupedPointwiseConv2D(ReparamLayer):
         return call_with_weights(conv, inputs, *self.get_weights())
 
     def inline(self, inputs):
-        # how this layer computes is no matter of what it is
+        # the same function, in whatever way training computes it
         return self.as_conv2d(inputs)
 
     def compute_output_shape(self, input_shape):

@@ -1,4 +1,4 @@
-"""The initial weights of the published implementations: uniform within 1 / sqrt(fan in)."""
+"""Initializers of the published implementations: uniform between -+ 1 / sqrt(fan in)."""
 
 import keras
 

@@ -27,17 +27,17 @@ class InterleavedGroupBlock(ReparamLayer):
     """Expands in groups, interleaves the groups, filters, and projects in groups.
 
     `norm(project(act(norm(depthwise(shuffle(norm(expand(x))))))))`, plus `x` if asked, with grouped
-    1x1 convolutions: the block of IGCV3-D as its released graph has it. There is no activation
-    after the expansion, and one permutation in a block. At inference no permutation is left, see
+    1x1 convolutions: the block of IGCV3-D as in its released graph. There is no activation after
+    the expansion, and one permutation in a block. At inference no permutation is left, see
     `deploy`.
 
     Args:
         filters: int, the number of output channels.
-        expansion: int, the channels of the depthwise convolution over those of the input.
+        expansion: int, the channels of the depthwise convolution divided by those of the input.
         strides: int, of the depthwise convolution.
         expand_groups: int, the groups of the expansion.
         project_groups: int, the groups of the projection.
-        residual: bool, whether to add the input; needs `strides` 1 and `filters` channels.
+        residual: bool, whether to add the input, which needs `strides` 1 and `filters` channels.
         activation: name of an activation or a callable, after the depthwise convolution.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
@@ -66,8 +66,8 @@ class InterleavedGroupBlock(ReparamLayer):
             float="branches",
             int8="dense",
             doc="An expansion in groups whose channels are then interleaved: `dense`, with the "
-            "permutation in its kernel; `duplicated`, in groups on an input that is repeated; or "
-            "`branches`, one block for each group of the projection.",
+            "permutation in its kernel; in groups on a `duplicated` input; or in `branches`, one "
+            "for each group of the projection.",
         ),
     )
 
@@ -108,7 +108,7 @@ class InterleavedGroupBlock(ReparamLayer):
         channels = input_shape[-1]
         if self.residual and (self.strides > 1 or channels != self.filters):
             raise ValueError(
-                "The input can be added only where stride is 1 and channels stay the same. "
+                "The input can be added only at `strides` 1 and if `filters` is its channels. "
                 f"Received: input_shape={input_shape}, filters={self.filters}, "
                 f"strides={self.strides}"
             )
@@ -141,16 +141,15 @@ class InterleavedGroupBlock(ReparamLayer):
         return self.add([inputs, x]) if self.residual else x
 
     def deploy(self, inputs, policy):
-        """Writes the block without its permutation, in the form the policy chooses.
+        """Writes the block without its permutation, in the form that the policy chooses.
 
-        `"dense"`: the expansion is a dense convolution whose outputs stand in the order that the
-        permutation would give them.
+        - `"dense"`: the expansion is a dense convolution, with its filters in the order of the
+          permutation.
+        - `"branches"`: one block for each group of the projection. A group of the projection reads
+          an equal share of every group of the expansion, so the groups can be computed separately.
+        - `"duplicated"`: all those blocks as one, on an input that is repeated for each.
 
-        The two other forms have the multiply-adds of the grouped block. A group of the projection
-        reads an equal share of every group of the expansion, in an order that its own kernel can
-        take in. So the block falls apart into one block for each group of the projection. These
-        stand side by side (`"branches"`), or are written as one on an input that is repeated for
-        each (`"duplicated"`).
+        The last two have the multiply-adds of the grouped block.
         """
         channels = self.expand.filters
         if policy["interleaved"] == "dense" or channels % (
@@ -181,17 +180,18 @@ class InterleavedGroupBlock(ReparamLayer):
         return self.finish(inputs, x)
 
     def _branches(self):
-        """Returns kernel and bias of the three convolutions that lead to each projection's group.
+        """Returns kernel and bias of the three convolutions for each group of the projection.
 
-        Depthwise kernels are `(height, width, 1, channels)` here, so that the channels of every
-        array stand last.
+        Depthwise kernels are `(height, width, 1, channels)` here, so that channels are the last
+        axis of every array.
         """
         expand = fold_norm(self.expand.kernel, self.expand_norm)
         depthwise = keras.ops.convert_to_numpy(self.depthwise.kernel)
         depthwise = fold_norm(np.swapaxes(depthwise, -1, -2), self.depthwise_norm)
         project = fold_norm(self.project.kernel, self.project_norm)
         channels, outer, inner = self.expand.filters, self.expand_groups, self.project_groups
-        # [branch, group of the expansion, channel]: place before the permutation, and after it
+        # indices of channels before and after the permutation, of the shape
+        # (branch, group of the expansion, channel)
         before = np.arange(channels).reshape(outer, inner, -1).swapaxes(0, 1)
         after = shuffled(channels, outer).argsort()[before]
         rows = channels // inner

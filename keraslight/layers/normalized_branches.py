@@ -1,7 +1,7 @@
-"""Many linear branches, each batch-normalized, summed, without computing any branch.
+"""The sum of many batch-normalized linear branches, without computing any branch.
 
-Branch `b` is `y_b = W_b^T x`. Batch normalization needs its mean and variance over the batch, and
-both follow from those of `x`, which all branches share:
+Branch `b` is `y_b = W_b^T x`. Batch normalization needs the mean and the variance of `y_b` over the
+batch. Both follow from the mean and the covariance of `x`, which all branches share:
 
     mean(y_b) = W_b^T mean(x)        var(y_b) = diag(W_b^T cov(x) W_b)
 
@@ -17,7 +17,7 @@ from keraslight.layers.parts import NORM_EPSILON, NORM_MOMENTUM
 
 @keras.saving.register_keras_serializable("keraslight")
 class NormalizedBranches(keras.layers.Layer):
-    """The sum of batch-normalized linear branches, each of them in groups.
+    """The sum of batch-normalized linear branches, each in groups.
 
     Args:
         branches: int, the number of branches.

@@ -1,4 +1,4 @@
-"""Built-in layers with the settings all published networks here share."""
+"""Built-in layers with the settings that the published networks share."""
 
 import keras
 

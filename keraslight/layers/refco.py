@@ -27,18 +27,19 @@ def joined(outputs):
 class RefCO(ReparamLayer):
     """A sparsely factorized 1x1 convolution whose two factors are sums of normalized branches.
 
-    As many branches stand side by side as give each factor the weights of the dense map it stands
-    for: `channels / window` for the first, `window` for the second, each with a batch normalization
-    of its own, and no activation between the two. Training computes no branch: the statistics of
-    all follow from the mean and the covariance of their input. At inference the layer is one pair
-    of factors with bias, or one dense 1x1 convolution where that is faster.
+    The first factor is a sum of `channels / window` branches, the second of `window` branches, so
+    that each has as many weights as the dense map it replaces. Every branch has its own batch
+    normalization. There is no activation between the factors. Training computes no branch: the
+    statistics of all branches follow from the mean and the covariance of their input. At inference
+    the layer is one pair of factors with bias, or one dense 1x1 convolution where that is faster.
 
     Args:
         filters: int, the number of output channels.
-        window: optional int, neighbouring channels that the first factor mixes. Defaults to the
-            window of the fewest weights.
-        reduction: int, the channels of a window over its hidden values.
-        branches: optional `(of the first factor, of the second)`, in place of the numbers above.
+        window: optional int, how many neighbouring channels the first factor mixes. Defaults to the
+            window with the fewest weights.
+        reduction: int, the channels of a window divided by its hidden values.
+        branches: optional pair of ints, the branches of the first and of the second factor.
+            Defaults to the numbers above.
         gamma_initializer: optional Keras initializer of the scales of the branches. Defaults to a
             constant, one over the square root of their number.
         **kwargs: the arguments of every Keras layer, such as `name`.
@@ -112,7 +113,7 @@ class RefCO(ReparamLayer):
         return self.pair().deploy(inputs, policy, self.name)
 
     def inline(self, inputs):
-        # what this layer is at inference, however it computes it
+        # the function at inference, in whatever way training computes it
         return self.pair().as_grouped(inputs, self.name)
 
     def compute_output_shape(self, input_shape):

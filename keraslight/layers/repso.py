@@ -21,7 +21,7 @@ class RepSO(LinearBranches):
 
     Input shape: `(batch, height, width, channels)`.
 
-    Output shape: that of the input.
+    Output shape: that of the input, at `strides` 1.
 
     Raises:
         ValueError: if `squares` is less than 1.

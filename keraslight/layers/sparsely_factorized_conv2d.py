@@ -13,14 +13,14 @@ __all__ = ["SparselyFactorizedConv2D"]
 class SparselyFactorizedConv2D(ReparamLayer):
     """A 1x1 convolution whose kernel is the product of two sparse factors, without bias.
 
-    Every output depends on every input, at the cost of `2 / sqrt(reduction * filters)` of the
-    weights of a dense 1x1 convolution, if the window is the best one.
+    Every output depends on every input. With the best window the layer has
+    `2 / sqrt(reduction * filters)` times the weights of a dense 1x1 convolution.
 
     Args:
         filters: int, the number of output channels.
-        window: optional int, neighbouring channels that the first factor mixes. Defaults to the
-            window of the fewest weights.
-        reduction: int, the channels of a window over its hidden values.
+        window: optional int, how many neighbouring channels the first factor mixes. Defaults to the
+            window with the fewest weights.
+        reduction: int, the channels of a window divided by its hidden values.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -83,7 +83,7 @@ class SparselyFactorizedConv2D(ReparamLayer):
         return self.pair().deploy(inputs, policy, self.name)
 
     def inline(self, inputs):
-        # what this layer is, however it computes it
+        # the same function, in whatever way training computes it
         return self.pair().as_grouped(inputs, self.name)
 
     def compute_output_shape(self, input_shape):

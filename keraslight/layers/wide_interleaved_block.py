@@ -114,7 +114,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
 
     Args:
         filters: int, the number of output channels.
-        expansion: int, the channels of the depthwise convolution over those of the input.
+        expansion: int, the channels of the depthwise convolution divided by those of the input.
         strides: int, of the projection.
         expand_groups: int, the groups of the expansion; the projection has 4.
         activation: name of an activation or a callable.

@@ -1,1 +1,1 @@
-"""The algebra of re-parameterization and the pass that writes the fused model."""
+"""Writes the fused model: `fuse`, its rules for each kind of layer, and its self-check."""

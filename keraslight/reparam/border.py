@@ -1,14 +1,14 @@
-"""A constant image after a zero-padded depthwise 3x3: exact at the border, at any size.
+"""The response of a depthwise 3x3 that pads with zeros to a constant image, at any size.
 
-Take an image of constant value `u` in a channel with kernel `k`. Where the kernel lies inside the
-image its response is `u * sum(k)`; where it sticks out, the taps outside see zeros instead:
+Take a channel of the constant value `u` and the kernel `k`. Where the kernel lies inside the image,
+the response is `u * sum(k)`. At the border some taps lie outside and read zeros instead:
 
     response = u * sum(k) - sum over taps of u * k[tap] * outside[tap]
 
-with `outside[tap]` the 0/1 image that tells where that tap lies outside. The centre tap never does,
-so eight images serve all channels and all kernels. They depend on nothing but the size, and are
-zero but for one line of pixels at each edge. One built-in convolution makes them from a tensor of
-ones: tap `(y, x)` of a zero-padded 3x3 over ones tells where that neighbour is *inside*.
+`outside[tap]` is a map that is 1 where that tap lies outside the image, and 0 elsewhere. The centre
+tap is never outside, so eight maps serve all channels and all kernels. They depend only on the size
+of the image. One built-in convolution computes them from a tensor of ones: tap `(y, x)` of a 3x3
+that pads with zeros is 1 where that neighbour is inside.
 """
 
 import keras
@@ -21,11 +21,11 @@ TAPS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
 
 def outside_maps(tensor, name: str, strides: int = 1):
-    """Builds the eight images for a depthwise 3x3 that pads `tensor` with one zero all around.
+    """Builds the eight maps for a depthwise 3x3 that pads a tensor with one zero on every side.
 
     Args:
-        tensor: symbolic tensor of shape `(batch, height, width, channels)`; only its size counts.
-        name: str, the name of the layer that makes the images.
+        tensor: symbolic tensor of shape `(batch, height, width, channels)`; only its size matters.
+        name: str, the name of the layer that computes the maps.
         strides: int, the stride of that depthwise convolution.
 
     Returns:
@@ -50,7 +50,7 @@ def outside_maps(tensor, name: str, strides: int = 1):
 
 
 def outside_response(kernel: np.ndarray, constant: np.ndarray) -> np.ndarray:
-    """Returns each channel's coefficients on the eight images.
+    """Returns the coefficients of the eight maps for every channel.
 
     Args:
         kernel: array of shape `(3, 3, channels, multiplier)`.
@@ -64,11 +64,11 @@ def outside_response(kernel: np.ndarray, constant: np.ndarray) -> np.ndarray:
 
 
 def at_output_size(coefficients: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Turns coefficients of a depthwise of stride 2 into those of stride 1 at its output's size.
+    """Turns coefficients for stride 2 into coefficients for maps of the output's size at stride 1.
 
-    At stride 2 the top and the left of an image stick out as at stride 1. The bottom and the right
-    do so too where the size is odd; where it is even they never do, so that there a tap below is
-    outside just where the tap beside it in the middle row is.
+    At stride 2 the taps above and left of an image are outside as at stride 1. So are the taps
+    below and right of it if the size is odd. If it is even they never are: then a tap below counts
+    as the tap in the middle row of the same column, and a tap on the right likewise.
 
     Args:
         coefficients: array of shape `(channels, 8)`, as `outside_response` returns.

@@ -42,7 +42,7 @@ def joins_channels(call) -> bool:
 
 
 def reaches_pointwise(graph, tensor, start: int = 0, stop: int | None = None) -> bool:
-    """Returns whether 1x1 convolutions are all that channels of a tensor get to, linearly.
+    """Returns whether channels of a tensor reach only 1x1 convolutions, without a nonlinearity.
 
     Args:
         graph: the `Graph` of the original model.

@@ -1,4 +1,8 @@
-"""How each kind of layer takes in what travels towards it, and what it passes on."""
+"""One rule for each kind of layer: what it does with a pending scale, shift, border and padding.
+
+A rule writes the layer in the fused model and returns its output as a `Signal`. It folds what is
+pending before the layer into its weights where it can, and leaves pending what it passes on.
+"""
 
 from dataclasses import replace
 
@@ -54,12 +58,12 @@ DOWNSAMPLE = declare(
     )
 )
 
-# part of a tensor enters a 1x1 convolution as the whole tensor, with zero weights, from this share
+# If a 1x1 convolution reads at least this share of a tensor, it reads all of it, with zero weights.
 MIN_SHARE = 0.5
 
 
 def convolution(writer, call, x):
-    """Rule of Conv2D: takes in scales, shifts where it does not pad, borders where it is 1x1."""
+    """Rule of Conv2D: folds scales, shifts if it does not pad, borders if it is 1x1."""
     layer = call.operation
     if layer.data_format != "channels_last":
         return None
@@ -78,7 +82,7 @@ def convolution(writer, call, x):
 
 
 def depthwise(writer, call, x):
-    """Rule of DepthwiseConv2D: takes in scales; a shift may travel on, border and all."""
+    """Rule of DepthwiseConv2D: folds scales; a shift may stay pending, with its border."""
     layer = call.operation
     if layer.data_format != "channels_last":
         return None
@@ -102,7 +106,7 @@ def depthwise(writer, call, x):
 
 
 def dense(writer, call, x):
-    """Rule of Dense: takes in scales and shifts."""
+    """Rule of Dense: folds scales and shifts."""
     if x.border or x.padding is not None:
         x = writer.plain(x)
     kernel, bias = _with_following_norm(writer, call)
@@ -110,7 +114,7 @@ def dense(writer, call, x):
 
 
 def norm(writer, call, x):
-    """Rule of BatchNormalization: it is a scale and a shift."""
+    """Rule of BatchNormalization: it becomes a pending scale and shift."""
     if call in writer.folded:
         return x
     if not is_last(call.operation.axis, call.outputs):
@@ -120,21 +124,21 @@ def norm(writer, call, x):
 
 
 def zero_padding(writer, call, x):
-    """Rule of ZeroPadding2D: the zeros travel on to the convolution."""
+    """Rule of ZeroPadding2D: the zeros stay pending until the convolution."""
     if call.operation.data_format != "channels_last" or x.padding is not None:
         return None
     return replace(x, padding=call.operation.padding)
 
 
 def concatenation(writer, call, xs):
-    """Rule of Concatenate: nothing is joined until a reader needs one tensor."""
+    """Rule of Concatenate: the tensors stay separate until a layer needs one tensor."""
     if not joins_channels(call) or any(x.padding is not None for x in xs):
         return None
     return concatenate(xs, call.name)
 
 
 def get_item(writer, call, x, key):
-    """Rule of slicing: of channels, nothing is cut until a reader needs the part."""
+    """Rule of slices of channels: nothing is cut until a layer needs the part."""
     if not joins_channels(call) or x.padding is not None:
         return None
     start, stop, _ = key[-1].indices(x.channels)
@@ -142,25 +146,25 @@ def get_item(writer, call, x, key):
 
 
 def through(writer, call, x):
-    """Rule of layers that scales and shifts per channel pass unchanged."""
+    """Rule of layers that commute with scales and shifts of channels."""
     if x.padding is not None or x.border or call.outputs.shape[-1] != x.channels:
         return None
     return writer.keep(call, x.bare()).affine(x.scale, x.shift)
 
 
 def average_pooling(writer, call, x):
-    """Rule of AveragePooling2D: scales and shifts pass, unless the pooling pads."""
+    """Rule of AveragePooling2D: it commutes with scales and shifts unless it pads."""
     return through(writer, call, x) if call.operation.padding == "valid" else None
 
 
 def reshape(writer, call, x):
-    """Rule of reshaping layers: scales and shifts pass from a map of one pixel to a vector."""
+    """Rule of reshaping layers: between images of one pixel and vectors they commute."""
     one_pixel = all(side == 1 for side in call.inputs[0].shape[1:-1])
     return through(writer, call, x) if one_pixel and len(call.outputs.shape) in (2, 4) else None
 
 
 def nothing(writer, call, x):
-    """Rule of layers that do nothing."""
+    """Rule of layers that do nothing at inference."""
     return x
 
 
@@ -193,7 +197,7 @@ def _linear(writer, call, x, kernel, bias):
 
 
 def _pointwise(writer, call, x, kernel, bias, borders):
-    """Writes a 1x1 convolution of parts and of border maps, in the form the policy chooses."""
+    """Writes a 1x1 convolution of parts and of maps of the border, as the policy chooses."""
     layer, policy = call.operation, writer.policy
     if policy["border"] == "channels" or not _is_linear(layer):
         maps = [Signal.of(writer.outside_maps(key)) for key in borders]
@@ -219,7 +223,7 @@ def _pointwise(writer, call, x, kernel, bias, borders):
 
 
 def _depthwise(writer, call, x, kernel, bias):
-    """Writes a depthwise convolution, part by part if the policy says so."""
+    """Writes a depthwise convolution, of each part on its own if the policy says so."""
     strided = call.operation.strides != (1, 1)
     if writer.policy["downsample"] == "joined" or len(x.parts) == 1 or not strided:
         return _linear(writer, call, x, kernel, bias)
@@ -235,7 +239,7 @@ def _depthwise(writer, call, x, kernel, bias):
 
 
 def _with_following_norm(writer, call):
-    """Returns kernel and bias of a linear layer, the normalization right after it folded in."""
+    """Returns kernel and bias of a linear layer with the normalization after it folded in."""
     layer = call.operation
     kernel = np.asarray(layer.kernel, "float64")
     bias = np.asarray(layer.bias, "float64") if layer.use_bias else 0.0
@@ -255,7 +259,7 @@ def _with_following_norm(writer, call):
 
 
 def _border(writer, x, layer, kernel, output):
-    """Returns the maps and the coefficients of what a padding depthwise makes of a shift."""
+    """Returns the key of the maps and the coefficients for a shift before a padding depthwise."""
     coefficients = outside_response(kernel, x.shift)
     source, strides = x.parts[0].tensor, layer.strides[0]
     key = (x.grid, strides)
@@ -267,7 +271,7 @@ def _border(writer, x, layer, kernel, output):
 
 
 def _widened(x, kernel):
-    """Replaces large parts of tensors by the whole tensors, with zero rows in a 1x1 kernel."""
+    """Replaces large parts of tensors by whole tensors, with zero rows in a 1x1 kernel."""
     parts, rows = [], []
     for part, block in zip(x.parts, x.split(kernel, axis=2), strict=True):
         total = part.tensor.shape[-1]
@@ -285,7 +289,7 @@ def _is_linear(layer) -> bool:
 
 
 def _pads_by_one(layer, x) -> bool:
-    """Tells whether a depthwise convolution is a 3x3 that pads one zero on all four sides."""
+    """Returns whether a depthwise convolution is a 3x3 that pads one zero on all four sides."""
     by_one = (
         x.padding == ((1, 1), (1, 1))
         if layer.padding == "valid"

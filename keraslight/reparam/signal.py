@@ -1,4 +1,4 @@
-"""What is known of a tensor while the fused model is written."""
+"""A tensor of the original model while the fused model is written."""
 
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -24,18 +24,19 @@ class Signal:
 
         signal = zero_pad(scale * concat(parts) + shift + border)
 
-    `scale` and `shift` are batch normalizations on their way into the next linear layer; nothing is
-    written until a reader needs the tensor itself. `border` is the part of a shift that a
-    zero-padded depthwise convolution made of it: coefficients on the images of `border.py`.
+    `scale` and `shift` are batch normalizations that are pending: the next linear layer takes them
+    in, or they are written once a layer needs the tensor itself. `border` is what a depthwise
+    convolution that pads with zeros makes of a shift at the border of the image: coefficients of
+    the maps of `border.py`.
 
     Attributes:
         parts: the tensors, joined along the channels.
         scale: array of shape `(channels,)`.
         shift: array of shape `(channels,)`.
         border: dict from keys of `outside_maps` to arrays of shape `(channels, 8)`.
-        padding: `((top, bottom), (left, right))` zeros around all this, or `None`.
-        grid: hashable that is equal for signals of equal height and width.
-        name: name for the layer that is written if parts are to be joined or values changed.
+        padding: `((top, bottom), (left, right))`, pending zeros around the image, or `None`.
+        grid: a hashable object, equal for signals of equal height and width.
+        name: str, the name of the layer that is written if parts are joined or values changed.
     """
 
     parts: tuple[Part, ...]
@@ -48,7 +49,7 @@ class Signal:
 
     @classmethod
     def of(cls, tensor, grid=None, name=None) -> "Signal":
-        """Returns the signal that is a tensor of the fused model."""
+        """Returns a tensor of the fused model as a signal."""
         channels = tensor.shape[-1] if len(tensor.shape) else 1
         channels = channels or 0
         return cls(
@@ -69,12 +70,12 @@ class Signal:
 
     @property
     def is_affine(self) -> bool:
-        """Whether a scale, a shift or a border is still to be written."""
+        """Whether a scale, a shift or a border is pending."""
         return bool((self.scale != 1).any() or self.shift.any() or self.border)
 
     @property
     def is_plain(self) -> bool:
-        """Whether the signal is one tensor of the fused model as it is."""
+        """Whether the signal is one tensor of the fused model, with nothing pending."""
         return (
             not self.is_affine
             and self.padding is None
@@ -98,7 +99,7 @@ class Signal:
         )
 
     def with_parts(self, parts: list[Part]) -> "Signal":
-        """Returns a signal of other tensors, as they are."""
+        """Returns a signal of other tensors, with nothing pending."""
         channels = sum(part.stop - part.start for part in parts)
         return replace(
             self,
@@ -109,7 +110,7 @@ class Signal:
         )
 
     def split(self, array: np.ndarray, axis: int = 0) -> list[np.ndarray]:
-        """Returns, for every part, the piece of an array that has an entry for every channel."""
+        """Splits an array with an entry for every channel into one array for every part."""
         ends = np.cumsum([part.stop - part.start for part in self.parts])
         return np.split(array, ends[:-1], axis)
 
@@ -153,7 +154,7 @@ def concatenate(signals: list[Signal], name: str) -> Signal:
 
 
 def _grid(tensor):
-    """Height and width of a tensor of images, where they are known."""
+    """Returns height and width of a tensor of images, or `None` if they are not known."""
     if len(tensor.shape) != 4 or None in tensor.shape[1:3]:
         return None
     return tuple(tensor.shape[1:3])

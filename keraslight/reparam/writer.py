@@ -1,4 +1,4 @@
-"""Writes the fused model call by call, normalizations travelling along as `Signal`s."""
+"""Writes the fused model call by call. Pending normalizations are kept in `Signal`s."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from keraslight.reparam.signal import Signal
 
 L = keras.layers
 
-# a shift is added before its scale up to this many times the scale
+# A shift that is added before its scale is divided by the scale. Above this quotient it stays.
 LARGEST_QUOTIENT = 1e4
 
 # layers whose output has the size of their input
@@ -24,10 +24,10 @@ class FusedWriter:
 
     Args:
         graph: the `Graph` of the original model.
-        policy: the `Policy` that chooses between equal forms.
-        rules: dict from types of layers, and names of classes of bare operations, to functions
-            that get this writer, a call and its arguments as signals, and return its output as a
-            signal, or `None` to have the layer kept as it is.
+        policy: the `Policy` that chooses among equal forms.
+        rules: dict from classes of layers and operations to functions. A function takes this
+            writer, a `Call` and the call's arguments with `Signal`s in place of tensors. It returns
+            the output as a `Signal`, or `None` to keep the layer unchanged.
     """
 
     def __init__(self, graph, policy, rules):
@@ -35,14 +35,14 @@ class FusedWriter:
         self.policy = policy
         self.rules = rules
         self.names = {x.name for x in keras.tree.flatten(graph.inputs)}
-        self.folded = set()  # calls of normalizations that went into the layer before them
-        self.kept = {}  # copies of layers that stay as they are
+        self.folded = set()  # calls of normalizations that are folded into the layer before them
+        self.kept = {}  # copies of layers that are kept
         self.map_sources = {}
-        # tensors already written; keys hold ids, values keep the objects behind these ids alive
+        # What is already written. The keys hold ids, so the values keep those objects alive.
         self.tensors, self.joins, self.pads, self.maps, self.sums = {}, {}, {}, {}, {}
 
     def write(self, call, *args, **kwargs):
-        """Writes one call; takes and returns signals."""
+        """Writes one call. Arguments and outputs are signals."""
         rule = self.rules.get(type(call.operation))
         result = rule(self, call, *args) if rule else None
         return self.keep(call, *args, **kwargs) if result is None else result
@@ -50,7 +50,7 @@ class FusedWriter:
     # tensors of the fused model
 
     def tensor(self, signal: Signal):
-        """Returns the tensor of the fused model that has a signal's very values."""
+        """Returns the tensor of the fused model that has the values of a signal."""
         if id(signal) not in self.tensors:
             self.tensors[id(signal)] = (signal, self._tensor(signal))
         return self.tensors[id(signal)][1]
@@ -78,7 +78,7 @@ class FusedWriter:
         return result
 
     def plain(self, signal: Signal) -> Signal:
-        """Returns a signal with everything pending written."""
+        """Returns a signal that is one tensor: what was pending is written."""
         if signal.is_plain:
             return signal
         return Signal.of(self.tensor(signal), signal.grid, signal.name)
@@ -104,9 +104,9 @@ class FusedWriter:
         return self.pads[id(tensor), padding][1]
 
     def with_shift_added(self, signal: Signal) -> Signal:
-        """Returns a signal whose shift its tensors hold: `scale * (tensor + shift / scale)`.
+        """Returns an equal signal `scale * (tensor + shift / scale)` without a pending shift.
 
-        In channels whose scale is next to nothing the shift stays as it is.
+        In channels whose scale is almost 0 the shift stays pending.
         """
         kept = np.abs(signal.shift) > LARGEST_QUOTIENT * np.abs(signal.scale)
         added = ~kept & (signal.shift != 0)
@@ -133,7 +133,7 @@ class FusedWriter:
         return self.sums[key][1]
 
     def outside_maps(self, key):
-        """Returns the eight images of the border for a grid and a stride."""
+        """Returns the eight maps of the border for a grid and a stride."""
         if key not in self.maps:
             tensor, strides = self.map_sources[key]
             self.maps[key] = outside_maps(tensor, self.unique("border"), strides)
@@ -152,10 +152,10 @@ class FusedWriter:
         self.names.add(candidate)
         return candidate
 
-    # layers and operations that stay
+    # layers and operations that are kept
 
     def keep(self, call, *args, **kwargs):
-        """Copies a layer or an operation that nothing can be folded into."""
+        """Calls a copy of a layer or an operation that nothing can be folded into."""
         signals = [x for x in keras.tree.flatten(args) if isinstance(x, Signal)]
         args, kwargs = keras.tree.map_structure(
             lambda leaf: self.tensor(leaf) if isinstance(leaf, Signal) else leaf, (args, kwargs)
@@ -171,7 +171,7 @@ class FusedWriter:
         return keras.tree.map_structure(lambda x: Signal.of(x, grid, call.name), outputs)
 
     def copy(self, operation, **config):
-        """Returns a new layer without weights, some entries of its configuration changed."""
+        """Returns a new layer of the same configuration, but for the given entries."""
         config = {**operation.get_config(), **config}
         if isinstance(operation, L.Layer):
             config.update(name=self.unique(operation.name), dtype="float32")

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keraslight.canvas import canvas
-from keraslight.graph.reparam_layer import clone_with_weights
+from keraslight.graph.copies import clone_with_weights
 from keraslight.visualize.feature_maps import feature_maps
 from keraslight.visualize.gradient import gradient
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import clone_with_weights
+from keraslight.graph.copies import clone_with_weights
 from keraslight.report import Report, markdown_table, name_rows
 from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
 from keraslight.visualize.patterns import KINDS, can_match, match

@@ -63,10 +63,10 @@ def test_a_batch_of_data_is_compared():
 
 
 def test_rounding_is_no_fault_where_large_terms_cancel():
-    """Both outputs are rounding errors of terms that cancel."""
+    """All outputs but one are rounding errors of terms that cancel."""
     x = images(1, 1000)
     right = kernel(5, 1000)
-    bias = -(x.astype("float64") @ right)[0]
+    bias = -(x.astype("float64") @ right)[0] * [1, 1, 1, 1, 0]
     shuffled = np.random.default_rng(1).permutation(1000)
     start = keras.Input((1000,))
     permuted = dense(right[shuffled], bias, channels=1000)
