@@ -4,6 +4,8 @@
 them, only this module changes.
 """
 
+import warnings
+
 import keras
 from keras.src.ops import core as core_ops
 from keras.src.ops import nn as nn_ops
@@ -46,3 +48,27 @@ def tflite_schema():
     from tensorflow.lite.python import schema_py_generated
 
     return schema_py_generated
+
+
+def tflite_interpreter(content: bytes):
+    """Returns an interpreter of a .tflite file: that of LiteRT, or else the one in TensorFlow.
+
+    Args:
+        content: the file.
+
+    Raises:
+        ValueError: if the runtime cannot run the file.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        from tensorflow.lite.python.interpreter import Interpreter
+    with warnings.catch_warnings():
+        # TensorFlow's asks for LiteRT
+        warnings.filterwarnings("ignore", category=UserWarning)
+        try:
+            interpreter = Interpreter(model_content=content)
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise ValueError(f"The runtime cannot run the .tflite file: {error}") from error
+    return interpreter
