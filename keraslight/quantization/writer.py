@@ -86,7 +86,7 @@ class Writer:
             return self._values(outputs, is_float=True)
         self._seen[id(call.operation)] += 1
         if self._seen[id(call.operation)] > 1:  # a shared layer; what is written needs other names
-            name = f"{call.name}_{self._seen[id(call.operation)]}"
+            name = f"{call.name}_call{self._seen[id(call.operation)]}"
             call = NamedCall(call.operation, call.args, call.kwargs, call.outputs, name)
         if not args:  # a layer that was called by keyword
             first, *others = kwargs
