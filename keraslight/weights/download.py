@@ -1,41 +1,27 @@
-"""Downloads published files into the cache: verified, and whole or not at all."""
+"""Downloads a file over HTTP: resumed if the connection breaks, with bounds on time and size."""
 
-import contextlib
-import dataclasses
 import functools
-import hashlib
 import http.client
 import io
-import os
-import pathlib
 import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 import keras
 
-from keraslight.files import UNFINISHED, atomic_file, write_whole
-from keraslight.weights.messages import printable, say
-from keraslight.weights.readers import budget_of, suffix_of
-from keraslight.weights.readers.bounds import MAX_BYTES, unzip
-from keraslight.weights.registry import Source
+from keraslight.weights.messages import printable
+from keraslight.weights.readers.bounds import MAX_BYTES
 
 __all__ = ["DownloadError"]
 
-OFFLINE = "KERASLIGHT_OFFLINE"
 ATTEMPTS = 3
 TIMEOUT = 30  # seconds without a byte
 # a download may take so many seconds, and more for what it brings at this rate
 GRACE = 60
 SLOWEST = 10_000  # bytes per second
 CHUNK = 1 << 18
-LONGEST_NAME = 100  # of a file from a url
-# a download writes all the time, so a temporary file this old is of a process that was killed
-STALE = 3600  # seconds
-# the SHA-256 of a file for which none was published, kept beside it from the first download on
-RECORD = ".sha256"
 # where the Hugging Face hub states the SHA-256 of the file that it redirects to
 STATED_HASH = "X-Linked-ETag"
 
@@ -54,196 +40,16 @@ class _Interrupted(Exception):
     """The connection broke before the file was whole."""
 
 
-def cache_folder() -> pathlib.Path:
-    """Returns the folder of downloaded weights, in that of Keras (`KERAS_HOME` or `~/.keras`)."""
-    return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keraslight"
+def download(url: str, file: BinaryIO) -> str | None:
+    """Downloads into a file that is open for writing.
 
-
-def is_offline() -> bool:
-    """Tells whether the environment variable `KERASLIGHT_OFFLINE` forbids any download."""
-    return os.environ.get(OFFLINE, "").lower() not in ("", "0", "false", "no")
-
-
-@contextlib.contextmanager
-def fetched(source: Source):
-    """Yields the path of a published file, and downloads it if the cache does not have it.
-
-    A downloaded file enters the cache whole, in one step, after the body of the `with` statement
-    ended well. If the body raises, nothing is left of the file. So several processes may download
-    the same file.
+    Returns:
+        The hash of the file that the server states, as `Source.hash` has it, or `None`.
 
     Raises:
-        DownloadError: if the file cannot be downloaded, or is not the one that was published.
+        DownloadError: if the server does not send a file, or not fast enough.
     """
-    path = cache_folder() / source.file
-    recorded = None if source.hash else _recorded(path)
-    if os.path.isfile(path):
-        try:
-            _verify(path, source.hash, recorded)
-        except DownloadError as error:
-            say(f"{path} is damaged, {error}; it is downloaded again.")
-        else:
-            if source.hash is None and recorded is None:
-                _record(path, path)
-            yield path
-            return
-    if is_offline():
-        raise DownloadError(f"{OFFLINE} is set and there is no file {path}")
-    with contextlib.ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_stale_files(path.parent)
-            partial = stack.enter_context(atomic_file(path, suffix_of(source.file)))
-        except OSError as error:
-            raise _not_writable(path.parent, error) from error
-        stated = _download(source.url, partial)
-        try:
-            _verify(partial, source.hash, recorded or stated)
-        except DownloadError as error:
-            if recorded is None:
-                raise
-            raise DownloadError(
-                f"{error}, as in the first download; if the file was meant to change, remove "
-                f"{_record_path(path)}"
-            ) from error
-        say(f"{source.file}: {_verdict(source, stated, partial)}.")
-        yield partial
-        # before the file itself, so that a file never has the record of another
-        if source.hash is None:
-            _record(path, partial)
-
-
-def _record_path(path):
-    return path.with_name(path.name + RECORD)
-
-
-def _recorded(path):
-    """Returns the hash that was recorded when a file was first downloaded, if any."""
-    try:
-        digits = _record_path(path).read_text(errors="replace").strip()
-    except OSError:
-        return None
-    return f"sha256:{digits}" if re.fullmatch("[0-9a-f]{64}", digits) else None
-
-
-def _record(path, content):
-    """Records the hash of a file, read at `content`, for the file `path` of the cache."""
-    # a cache that cannot be written to serves what it has
-    with contextlib.suppress(OSError):
-        write_whole(_record_path(path), f"{digest_of(content)}\n".encode())
-
-
-def _remove_stale_files(folder):
-    """Removes the unfinished files of processes that were killed."""
-    for path in folder.glob(f"{UNFINISHED}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE:
-                path.unlink()
-
-
-def _not_writable(folder, error):
-    return DownloadError(
-        f"{folder} cannot be written to ({error}); KERAS_HOME may name another folder"
-    )
-
-
-def first_usable(sources: Sequence[Source], use: Callable[[pathlib.Path], None]) -> Source:
-    """Uses the first of several sources that can be downloaded, and returns it.
-
-    Args:
-        sources: the files, the preferred one first.
-        use: called with the path of the file. If it raises, nothing is left of the file.
-
-    Raises:
-        DownloadError: if none could be downloaded. The message says why and what to do.
-    """
-    failures = []
-    for source in sources:
-        try:
-            with fetched(source) as path:
-                use(path)
-            return source
-        except DownloadError as error:
-            failures.append(f"{source.url}: {error}.")
-            if source is not sources[-1]:
-                say(f"{failures[-1]} The next source is tried.")
-    files = " or ".join(f"{source.file} ({source.verifiable})" for source in sources)
-    raise DownloadError(
-        "The weights could not be downloaded.\n"
-        + "\n".join(failures)
-        + f"\nIf you have the file {files}, pass its path as `weights`, or put it into "
-        f"{cache_folder()}."
-    )
-
-
-def is_url(weights: str | os.PathLike) -> bool:
-    """Tells whether weights are given by a url, not by a path."""
-    return str(weights).startswith(("http://", "https://"))
-
-
-def url_source(url: str) -> Source:
-    """Returns the source of a url, which may end in its hash: `https://...#sha256=<digits>`."""
-    url, _, fragment = url.partition("#")
-    name, _, digits = fragment.lower().partition("=")
-    if fragment and not (name == "sha256" and re.fullmatch("[0-9a-f]{8,64}", digits)):
-        raise ValueError(
-            "A url may end in #sha256= and 8 to 64 hexadecimal digits. "
-            f"Received: weights={f'{url}#{fragment}'!r}"
-        )
-    source = Source(url, hash=f"sha256:{digits}" if digits else None)
-    file = re.sub(r"[^\w.-]", "_", source.file, flags=re.ASCII)[-LONGEST_NAME:]
-    suffix_of(file)
-    # files of other urls may have the same name
-    unique = hashlib.sha256(url.encode()).hexdigest()[:12]
-    return dataclasses.replace(source, file=f"{unique}-{file}")
-
-
-def digest_of(path: pathlib.Path, algorithm: str = "sha256") -> str:
-    """Returns the hash of a file in hexadecimal digits."""
-    digest = hashlib.new(algorithm)
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _verify(path, published, stated=None):
-    """Raises a `DownloadError` if a file does not have the hash published or, without one, stated.
-
-    The published hash of a zipped file is that of its content.
-    """
-    if published is None and stated is None:
-        return
-    algorithm, _, digits = (published or stated).partition(":")
-    if published and path.suffix == ".zip":
-        try:
-            content = unzip(path.read_bytes(), budget_of(path))
-        except Exception as error:
-            raise DownloadError(f"it is no zip archive of one file: {printable(error)}") from error
-        digest = hashlib.new(algorithm, content).hexdigest()
-    else:
-        digest = digest_of(path, algorithm)
-    if not digest.startswith(digits):
-        raise DownloadError(f"its {algorithm} is {digest} and should be {digits}")
-
-
-def _verdict(source, stated_hash, path):
-    if source.hash is None and stated_hash is None:
-        return f"not verified, no hash was published; the file's SHA-256 is {digest_of(path)}"
-    if source.hash is None:
-        return "it has the SHA-256 that its server states; none was published elsewhere"
-    return f"verified, {source.verifiable}"
-
-
-def _download(url, path):
-    """Downloads into a file; returns the hash that the server states, if it does."""
-    try:
-        with open(path, "wb") as file:
-            return _Download(url, file).run()
-    except DownloadError:
-        raise
-    except OSError as error:
-        raise _not_writable(path.parent, error) from error
+    return _Download(url, file).run()
 
 
 class _Pace:

@@ -12,8 +12,10 @@ import keras
 import numpy as np
 import pytest
 
+from keraslight.weights import cache as cache_module
 from keraslight.weights import download
-from keraslight.weights.download import DownloadError, first_usable, url_source
+from keraslight.weights.cache import first_usable, url_source
+from keraslight.weights.download import DownloadError
 from keraslight.weights.registry import Source
 from tests.helpers import no_file_larger_than
 from tests.weights import write_files
@@ -250,7 +252,7 @@ def test_a_killed_download_leaves_what_the_next_removes(server, cache, monkeypat
     child.kill()
     child.communicate()
     assert len(files(cache)) == 1
-    monkeypatch.setattr(download, "STALE", -1)
+    monkeypatch.setattr(cache_module, "STALE", -1)
     server.serve("/w.npz", whole(DATA))
     fetch(source(url))
     assert files(cache) == ["w.npz"]
