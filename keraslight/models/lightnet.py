@@ -119,7 +119,7 @@ def LightNet(
             f"Received: block='igcv3', spatial={spatial!r}, channel={channel!r}"
         )
     identity = _name(block, spatial, channel)
-    # no one activation stands for the two of a network of IGCV3's blocks
+    # with blocks of IGCV3 the default is two activations, which no name of one can mean
     default = None if block == "igcv3" else ACTIVATION
     options = changed_options(
         {
@@ -138,11 +138,14 @@ def LightNet(
     start = image_input(
         input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
     )
-    x, layers = _stem(start, STAGES[0].channels, activation or ACTIVATION, stem_shortcut)
+    block_activation = activation or ("relu6" if block == "igcv3" else ACTIVATION)
+    activation = activation or ACTIVATION
+    x, layers = _stem(start, STAGES[0].channels, activation, stem_shortcut)
     stages = [Stage("stem", 4, layers, x)]
     for number, row in enumerate(STAGES, 1):
-        blocks = []
+        blocks, strides = [], stages[-1].strides
         if number > 1:
+            strides = 2 * strides
             x, layers = _downsample(x, f"stage{number}_downsample")
             blocks.extend(layers)
         for index in range(row.blocks):
@@ -152,18 +155,18 @@ def LightNet(
                     row.channels,
                     expansion,
                     residual=True,
-                    activation=activation or "relu6",
+                    activation=block_activation,
                     name=block_name,
                 )
             else:
                 layer = MetaBasicBlock(
-                    block, expansion, spatial, channel, activation or ACTIVATION, name=block_name
+                    block, expansion, spatial, channel, block_activation, name=block_name
                 )
             x = layer(x)
             blocks.append(layer)
-        stages.append(Stage(f"stage{number}", 4 * 2 ** (number - 1), tuple(blocks), x))
+        stages.append(Stage(f"stage{number}", strides, tuple(blocks), x))
     conv = conv2d(head_channels, name="stage4_head")
-    x, layers = _norm_act(conv(x), conv, activation or ACTIVATION)
+    x, layers = _norm_act(conv(x), conv, activation)
     stages.append(Stage("head", stages[-1].strides, layers, x, head=True))
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
     return image_model(
