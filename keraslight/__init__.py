@@ -1,6 +1,6 @@
 """keraslight: light-weight, re-parameterizable CNN backbones for mobile devices on Keras 3."""
 
-from keraslight import layers, visualize
+from keraslight import kernels, layers, visualize
 from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
 from keraslight.models.cost import count_macs, summary_table
@@ -39,6 +39,7 @@ __all__ = [
     "export_tflite",
     "feature_extractor",
     "fuse",
+    "kernels",
     "layers",
     "list_models",
     "load_checkpoint",

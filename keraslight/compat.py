@@ -5,6 +5,7 @@ them, only this module changes.
 """
 
 import functools
+import warnings
 from collections.abc import Callable
 
 import keras
@@ -87,3 +88,27 @@ def _tensorflow_compiles() -> bool:
 def standardized_inputs(model: keras.Model, inputs):
     """Returns inputs of a functional model in the order and the shapes that its graph expects."""
     return model._standardize_inputs(inputs)
+
+
+def tflite_interpreter(content: bytes):
+    """Returns an interpreter of a .tflite file: that of LiteRT, or else the one in TensorFlow.
+
+    Args:
+        content: the file.
+
+    Raises:
+        ValueError: if the runtime cannot run the file.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        from tensorflow.lite.python.interpreter import Interpreter
+    with warnings.catch_warnings():
+        # TensorFlow's asks for LiteRT
+        warnings.filterwarnings("ignore", category=UserWarning)
+        try:
+            interpreter = Interpreter(model_content=content)
+            interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise ValueError(f"The runtime cannot run the .tflite file: {error}") from error
+    return interpreter

@@ -45,6 +45,17 @@ def randomize_norms(model, seed=0):
     return model
 
 
+def randomize(model):
+    """Gives normalizations, those inside RefCO too, statistics far from their initial ones."""
+    if norms_in(model):
+        randomize_norms(model)
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        if len(weight.shape) == 3 and weight.path.endswith(("mean", "variance", "gamma", "beta")):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+    return model
+
+
 def images(*shape, seed=0):
     return np.random.default_rng(seed).normal(0, 1, shape).astype("float32")
 

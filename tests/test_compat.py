@@ -1,6 +1,8 @@
 """What keraslight uses of Keras's and TensorFlow's private interfaces, tested with Keras 3.15 and
 TensorFlow 2.21; a failure here says what a new version has changed."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -21,6 +23,18 @@ from keraslight import compat
         ("Transpose", lambda x: keras.ops.transpose(x)),
         ("OnesLike", lambda x: keras.ops.ones_like(x)),
         ("Split", lambda x: keras.ops.split(x, 2, axis=-1)[0]),
+        ("Squeeze", lambda x: keras.ops.squeeze(x, 0)),
+        ("Swapaxes", lambda x: keras.ops.swapaxes(x, 1, 2)),
+        ("ZerosLike", lambda x: keras.ops.zeros_like(x)),
+        ("Relu", lambda x: keras.ops.relu(x)),
+        ("Relu6", lambda x: keras.ops.relu6(x)),
+        ("Sigmoid", lambda x: keras.ops.sigmoid(x)),
+        ("HardSigmoid", lambda x: keras.ops.hard_sigmoid(x)),
+        ("Silu", lambda x: keras.ops.silu(x)),
+        ("HardSilu", lambda x: keras.ops.hard_silu(x)),
+        ("Tanh", lambda x: keras.ops.tanh(x)),
+        ("Gelu", lambda x: keras.ops.gelu(x)),
+        ("Softmax", lambda x: keras.ops.softmax(x)),
         ("ConvertToTensor", lambda x: keras.ops.convert_to_tensor(x)),
     ],
 )
@@ -64,3 +78,20 @@ def test_the_schema_reads_a_file_of_the_converter():
     ).convert()
     model = compat.tflite_schema().ModelT.InitFromPackedBuf(content, 0)
     assert tuple(np.asarray(model.subgraphs[0].tensors[0].shape)) == (1, 2)
+
+
+@pytest.mark.parametrize("missing", [(), ("ai_edge_litert.interpreter",)])
+def test_the_interpreter_is_that_of_litert_or_else_that_of_tensorflow(monkeypatch, missing):
+    tf = pytest.importorskip("tensorflow")
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)
+    function = tf.function(lambda x: x + 1, input_signature=[tf.TensorSpec((1, 2), tf.float32)])
+    content = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], tf.Module()
+    ).convert()
+    interpreter = compat.tflite_interpreter(content)
+    (details,) = interpreter.get_input_details()
+    interpreter.set_tensor(details["index"], np.array([[1, 2]], "float32"))
+    interpreter.invoke()
+    (details,) = interpreter.get_output_details()
+    np.testing.assert_array_equal(interpreter.get_tensor(details["index"]), [[2, 3]])

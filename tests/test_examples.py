@@ -11,7 +11,7 @@ import keraslight
 
 PUBLIC = {
     f"{module.__name__}.{name}": getattr(module, name)
-    for module in (keraslight, keraslight.layers, keraslight.visualize)
+    for module in (keraslight, keraslight.kernels, keraslight.layers, keraslight.visualize)
     for name in module.__all__
     if not inspect.ismodule(getattr(module, name))
 }

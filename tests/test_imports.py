@@ -16,6 +16,7 @@ ARROWS = {
     "canvas": set(),
     "report": {"canvas"},
     "graph": {"files", "compat"},
+    "kernels": {"graph"},
     "layers": {"graph", "compat", "discover"},
     "reparam": {"layers", "graph", "compat"},
     "quantization": {"layers", "graph", "compat", "files", "report", "discover"},

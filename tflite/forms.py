@@ -170,7 +170,7 @@ def forms_table(result: dict) -> str:
     if any(_met(figure) == "no" for figure in result["figures"]):
         lines += [
             "",
-            "For what misses its goal, `keraslight/graph/policy.py` has what was tried.",
+            "For what misses its goal, `results/forms_by_choice.md` has what was tried.",
         ]
     return "\n".join(lines)
 

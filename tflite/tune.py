@@ -11,13 +11,12 @@ policy of all that was kept is timed against the first. It is written with the f
 the flags of tflite.benchmark say how phones are reached.
 """
 
-import dataclasses
 import pathlib
 import tempfile
 
 from absl import flags
 
-from keraslight.graph.policy import CHOICES, POLICIES
+from keraslight.graph.policy import FORMS, Policy
 from tflite import benchmark, desktop, machine, program
 from tflite.keras_model import image_shape, load_model
 from tflite.model_file import ModelFile
@@ -48,24 +47,24 @@ def main():
     model, _, _ = load_model(FLAGS.model, size=size)
     image_shape(model)
     model = settle(model)
-    start = POLICIES[TARGETS[FLAGS.quantization]]
+    start = Policy(TARGETS[FLAGS.quantization])
     with tempfile.TemporaryDirectory() as folder:
         files = PolicyFiles(model, FLAGS.quantization, pathlib.Path(folder))
         trials = [
-            (field, choice, dataclasses.replace(start, **{field: choice}))
-            for field, choices in CHOICES.items()
-            for choice in choices
-            if choice != getattr(start, field)
+            (form.name, choice, start.replace(**{form.name: choice}))
+            for form in FORMS.values()
+            for choice in form.choices
+            if choice != start[form.name]
         ]
         run = time_files([files.write(policy) for policy in (start, *(t[2] for t in trials))])
         ratios = {result["model"]: result["ratio"] for result in run["results"]}
         figures = [
-            {"choice": field, "form": choice, "ratio": ratios[files.write(policy).name]}
-            for field, choice, policy in trials
+            {"choice": name, "form": choice, "ratio": ratios[files.write(policy).name]}
+            for name, choice, policy in trials
         ]
         for figure in figures:
             program.note(f"{figure['choice']}={figure['form']}: {figure['ratio']:.3f}")
-        best = dataclasses.replace(start, **gains(figures, FLAGS.gain))
+        best = start.replace(**gains(figures, FLAGS.gain))
         check = time_files([files.write(start), files.write(best)])
         ratio = check["results"][-1]["ratio"]
         if ratio > 1 - FLAGS.gain:
@@ -73,7 +72,7 @@ def main():
         write_json(
             FLAGS.output,
             {
-                "policy": dataclasses.asdict(best),
+                "policy": dict(best),
                 "ratio_to_default": ratio,
                 "figures": figures,
                 "model": FLAGS.model,
@@ -82,11 +81,7 @@ def main():
                 "command": program.command(),
             },
         )
-    changed = {
-        field: getattr(best, field)
-        for field in CHOICES
-        if getattr(best, field) != getattr(start, field)
-    }
+    changed = {name: choice for name, choice in best.items() if choice != start[name]}
     print(f"{FLAGS.output}: {changed or 'nothing to change'}, {ratio:.3f} of the time")
 
 

@@ -10,6 +10,8 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from keraslight.export import flatbuffer
 from keraslight.export.metadata_schema import pack, unpack
 
@@ -52,23 +54,28 @@ def image_metadata(
     channels: int = 3,
     labels: Sequence[str] | None = None,
     normalization: tuple | None = None,
-    **others,
+    description: str = "",
+    preprocessing: dict | None = None,
 ) -> ImageMetadata:
-    """Returns metadata that was checked against the model it is for.
+    """Returns metadata that fit the model.
 
     Args:
-        name: str, the model's name.
+        name: str, the name of the model.
         outputs: int, the number of classes.
-        channels: int, of the input.
-        labels: optional names of the classes, in the order of the outputs.
-        normalization: optional `(mean, std)`, each a number or one for each channel.
-        **others: further attributes of `ImageMetadata`.
+        channels: int, the number of channels of the input.
+        labels: optional list of the names of the classes, in the order of the outputs.
+        normalization: optional `(mean, std)`, each a number or one number for each channel.
+        description: str, for people.
+        preprocessing: optional dict that says how pictures are resized and cropped.
 
     Raises:
-        ValueError: if the labels are not as many as the outputs or cannot be lines of a file, or
-            the normalization is not one of such an input.
+        ValueError: if the number of labels differs from that of the outputs, a label cannot be a
+            line of a file, or the normalization does not fit the input.
     """
-    labels = () if labels is None else tuple(labels)
+    labels = () if labels is None else labels
+    if isinstance(labels, str | bytes):
+        raise ValueError(f"`labels` must be a list of names. Received: labels={labels!r}")
+    labels = tuple(labels)
     if labels and len(labels) != outputs:
         raise ValueError(
             "`labels` must be as many as the model has outputs. "
@@ -79,23 +86,52 @@ def image_metadata(
             raise ValueError(f"Every label must be one line of text. Received: {label!r}")
     mean, std = (), ()
     if normalization is not None:
-        mean, std = (_per_channel(values, channels) for values in normalization)
-        if len(mean) != len(std) or min(std) <= 0:
+        mean, std = checked_normalization(normalization, channels)
+        if len(mean) != len(std):
             raise ValueError(
-                "`normalization` must be (mean, std), std positive. "
-                f"Received: normalization={normalization}"
+                "`normalization` must be (mean, std) of as many numbers, std positive. "
+                f"Received: normalization={normalization!r}"
             )
-    return ImageMetadata(name=name, labels=labels, mean=mean, std=std, **others)
+    return ImageMetadata(
+        name=name,
+        description=description,
+        mean=mean,
+        std=std,
+        labels=labels,
+        preprocessing=dict(preprocessing or {}),
+    )
 
 
-def _per_channel(values, channels):
-    values = tuple(float(v) for v in (values if isinstance(values, Sequence) else [values]))
-    if len(values) not in (1, channels):
+def checked_normalization(normalization, channels: int) -> tuple[tuple, tuple]:
+    """Returns the mean and the standard deviation as tuples of one float or one for each channel.
+
+    Args:
+        normalization: `(mean, std)`, each a number or a sequence or an array of numbers.
+        channels: int, the number of channels of the input.
+
+    Raises:
+        ValueError: if there are more or fewer numbers, if they are not finite, or if a standard
+            deviation is not positive.
+    """
+    try:
+        mean, std = (np.asarray(x, "float64") for x in normalization)
+    except (TypeError, ValueError) as error:
         raise ValueError(
-            f"A normalization has one value, or one for each of {channels} channels. "
-            f"Received: {values}"
+            "`normalization` must be (mean, std), each a number or one number for each channel. "
+            f"Received: normalization={normalization!r}"
+        ) from error
+    for values in (mean, std):
+        if values.ndim > 1 or values.size not in (1, channels):
+            raise ValueError(
+                f"A normalization has one value, or one for each of {channels} channels. "
+                f"Received: {values.tolist()}"
+            )
+    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
+        raise ValueError(
+            "`normalization` must be (mean, std), both finite and std positive. "
+            f"Received: normalization={normalization!r}"
         )
-    return values
+    return tuple(mean.ravel().tolist()), tuple(std.ravel().tolist())
 
 
 def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -> bytes:

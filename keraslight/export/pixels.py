@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keraslight.export.metadata import checked_normalization
 from keraslight.graph.graph import tensors_in, trace
 from keraslight.graph.reparam_layer import call_with_weights
 
@@ -53,7 +54,7 @@ def with_pixel_input(
             f"Received: model={model!r}"
         )
     channels = sources[0].shape[-1]
-    mean, std = (np.broadcast_to(np.asarray(v, "float64"), channels) for v in (mean, std))
+    mean, std = (np.broadcast_to(x, channels) for x in checked_normalization((mean, std), channels))
     inputs = keras.Input(sources[0].shape[1:], name=sources[0].name)
     pixels = L.Concatenate(name="pixels_and_white")([inputs, _white(inputs)])
 

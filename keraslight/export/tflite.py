@@ -2,16 +2,19 @@
 
 import os
 import pathlib
-import warnings
 from collections.abc import Iterable, Sequence
 
 import keras
 
+from keraslight.export.check import check_file, check_weights
+from keraslight.export.check_outputs import check_outputs
 from keraslight.export.concrete_function import concrete_function
+from keraslight.export.convert import convert, representative_batches, single_examples
 from keraslight.export.flatbuffer import with_signature
+from keraslight.export.metadata import image_metadata, write_metadata
 from keraslight.files import write_whole
 from keraslight.graph.graph import trace
-from keraslight.graph.reparam_layer import ReparamLayer
+from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.reparam.fuse import fuse
 
@@ -28,38 +31,51 @@ def export_tflite(
     normalization: tuple | None = None,
     representative_data: Iterable | None = None,
     input_type: str | None = None,
-    **metadata,
+    name: str | None = None,
+    description: str = "",
+    preprocessing: dict | None = None,
+    check: bool = True,
 ) -> pathlib.Path:
-    """Writes a model as a .tflite file: batch 1, named input and output, builtin operations only.
+    """Writes a model as a .tflite file: batch 1, named inputs and outputs, builtin operations only.
+
+    The file is checked before it is written. Every scale, zero point, weight and bias of an int8
+    file must be representable, and the weights and biases must be those of the model. Then the file
+    is run, and its outputs are compared with those of the model.
 
     Args:
-        model: a functional Keras model, as `keraslight.fuse` returns (one that still holds layers
-            of keraslight is fused first, for the target that suits the quantization); or, for int8,
-            a calibrated one of `keraslight.quantize_model`.
-        path: path of the file, which ends in .tflite. It appears complete or not at all.
-        quantization: `None` writes what the model is: float32, or int8 for a quantized model;
-            `"float16"` stores the weights of a float model in 16 bits; `"dynamic"` stores them in 8
-            and computes with activations rounded on the way; `"int8"` takes a quantized model: int8
-            weights, activations, inputs and outputs; `"int16x8"` takes a float model: int8 weights,
+        model: a functional Keras model, such as `keraslight.fuse` returns; or, for int8, a
+            calibrated model of `keraslight.quantize_model`. A model that still holds layers of
+            keraslight, at any depth, is fused first, in the form that suits the quantization.
+        path: path of the file. It must end in .tflite. The file appears complete or not at all.
+        quantization: `None` writes the model as it is: float32, or int8 for a quantized model.
+            `"float16"` stores the weights of a float model in 16 bits. `"dynamic"` stores them in 8
+            bits and rounds activations at run time. `"int8"` takes a quantized model: int8
+            weights, activations, inputs and outputs. `"int16x8"` takes a float model: int8 weights,
             int16 activations, float inputs and outputs.
-        input_shape: `(height, width, channels)`, needed where the model takes any size.
-        labels: optional names of the classes, in the order of the outputs; written as the standard
-            metadata of TFLite, for the Android libraries to read.
-        normalization: optional `(mean, std)`, each a number or one for each channel:
-            `(pixel - mean) / std` is what the model takes, of pixels from 0 to 255. Written as
-            metadata too; it does not change the model.
-        representative_data: for `"int16x8"`: iterable of batches of inputs, from which the ranges
-            of the activations are taken.
+        input_shape: `(height, width, channels)`. It is needed if the model takes any size.
+        labels: optional list of the names of the classes, in the order of the outputs. They are
+            written as standard TFLite metadata, which the Android libraries read.
+        normalization: optional `(mean, std)`, each a number or one number for each channel: the
+            model takes `(pixel - mean) / std` of pixels from 0 to 255. Written as metadata; it does
+            not change the model.
+        representative_data: for `"int16x8"`: iterable of batches of inputs, or of tuples that begin
+            with them. The ranges of the activations are taken from it.
         input_type: for a quantized model: `"int8"`, which is the default, or `"uint8"`.
-        **metadata: further attributes of `keraslight.export.metadata.ImageMetadata`, such as
-            `description`.
+        name: optional name of the model in the metadata. Defaults to `model.name`.
+        description: optional description in the metadata, for people.
+        preprocessing: optional dict that says how pictures are resized and cropped, written as the
+            file `preprocessing.json` in the metadata.
+        check: whether to run the file and to compare its outputs with those of the model. This
+            takes some ten percent of the time of the export. The numbers in the file are checked in
+            any case.
 
     Returns:
         The path of the file.
 
     Raises:
-        ValueError: if an argument does not fit, the model is to be int8 and was not quantized and
-            calibrated, or it holds an operation TFLite has no builtin for. Nothing is written then.
+        ValueError: if an argument does not fit; if the model is not finite; if int8 is asked for
+            and the model was not quantized and calibrated; if TFLite has no builtin for an
+            operation; or if the file fails a check. Nothing is written then.
         RuntimeError: if the Keras backend is not TensorFlow, whose converter does the work.
 
     Example:
@@ -72,29 +88,48 @@ def export_tflite(
     """
     path = pathlib.Path(path)
     _refuse_unfit(model, path, quantization, representative_data, input_type)
-    graph = trace(_fused(model, quantization))
+    graph = trace(model)
     sources = keras.tree.flatten(graph.inputs)
     shapes = [_static_shape(source, input_shape) for source in sources]
     about = None
-    if labels is not None or normalization is not None or metadata:
-        from keraslight.export.metadata import image_metadata, write_metadata
-
+    if any(x is not None for x in (labels, normalization, name, preprocessing)) or description:
         about = image_metadata(
-            **{"name": model.name, "labels": labels, "normalization": normalization, **metadata},
-            outputs=model.outputs[0].shape[-1],
+            name=model.name if name is None else name,
+            outputs=keras.tree.flatten(graph.outputs)[0].shape[-1],
             channels=shapes[0][-1],
+            labels=labels,
+            normalization=normalization,
+            description=description,
+            preprocessing=preprocessing or {},
         )
-    infer = concrete_function(graph, shapes, getattr(model, "float_layers", ()))
-    settings = _settings(quantization, isinstance(model, QuantizedModel), input_type)
-    if representative_data is not None:
-        settings["representative_dataset"] = _single_examples(representative_data)
-    content = _convert(infer, settings)
-    names = [source.name for source in sources]
-    content = with_signature(content, names, _output_names(model))
+    check_weights(model.variables)
+    data = (
+        None if representative_data is None else representative_batches(representative_data, shapes)
+    )
+    is_quantized = isinstance(model, QuantizedModel)
+    if graph.written_out:
+        target = "float" if quantization in (None, "float16") else "int8"
+        graph = trace(fuse(model, target=target))
+    check_weights(_variables(graph), quantization)
+    content = convert(
+        concrete_function(graph, shapes, getattr(model, "float_layers", ())),
+        "int8" if is_quantized else quantization,
+        input_type or "int8",
+        None if data is None else single_examples(data),
+    )
+    content = with_signature(content, [x.name for x in sources], _output_names(model))
+    check_file(content, model)
+    if check:
+        kind = "int8" if is_quantized else quantization
+        check_outputs(content, model, graph.inputs, kind, data and data[0])
     if about is not None:
         content = write_metadata(content, about, channels=shapes[0][-1])
     write_whole(path, content)
     return path
+
+
+def _variables(graph):
+    return [v for call in graph.calls for v in getattr(call.operation, "variables", ())]
 
 
 def _refuse_unfit(model, path, quantization, representative_data, input_type):
@@ -102,6 +137,12 @@ def _refuse_unfit(model, path, quantization, representative_data, input_type):
         raise RuntimeError(
             "Export needs TensorFlow: save the model as .keras and export it in a process with "
             f"KERAS_BACKEND=tensorflow. Received: backend={keras.config.backend()!r}"
+        )
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            "`model` must be a Keras 3 model. A tf_keras model that keraslight made for "
+            "tensorflow-model-optimization has the method to_keras(): pass model.to_keras(). "
+            f"Received: model={model!r}"
         )
     if quantization not in QUANTIZATIONS:
         raise ValueError(
@@ -136,15 +177,8 @@ def _refuse_unfit(model, path, quantization, representative_data, input_type):
         )
 
 
-def _fused(model, quantization):
-    """Returns the model in the form of inference that is fastest in the file, if it is not yet."""
-    if not any(isinstance(layer, ReparamLayer) for layer in model.layers):
-        return model
-    return fuse(model, target="float" if quantization in (None, "float16") else "int8")
-
-
 def _static_shape(source, input_shape):
-    """Returns the shape of an input with batch 1 and no unknown side."""
+    """Returns the shape of an input with batch 1 and no unknown sides."""
     shape = tuple(source.shape[1:] if input_shape is None else input_shape)
     if None in shape:
         raise ValueError(
@@ -162,60 +196,10 @@ def _static_shape(source, input_shape):
     return (1, *shape)
 
 
-def _settings(quantization, int8, input_type):
-    """Returns what to set on the converter."""
-    import tensorflow as tf
-
-    settings = {"optimizations": [tf.lite.Optimize.DEFAULT]} if int8 or quantization else {}
-    if int8:
-        settings["inference_input_type"] = tf.as_dtype(input_type or "int8")
-        settings["inference_output_type"] = tf.int8
-    if quantization == "float16":
-        settings["target_spec.supported_types"] = [tf.float16]
-    if quantization == "int16x8":
-        int16x8 = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
-        settings["target_spec.supported_ops"] = [tf.lite.OpsSet[int16x8]]
-    return settings
-
-
-def _single_examples(batches):
-    """Returns what the converter calls for lists of inputs with batch 1."""
-    batches = [
-        [keras.ops.convert_to_numpy(x).astype("float32") for x in keras.tree.flatten(batch)]
-        for batch in batches
-    ]
-    if not batches:
-        raise ValueError(
-            f"`representative_data` holds no batch. Received: representative_data={batches}"
-        )
-
-    def examples():
-        for inputs in batches:
-            for index in range(len(inputs[0])):
-                yield [x[index : index + 1] for x in inputs]
-
-    return examples
-
-
-def _convert(infer, settings):
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
-    # through a SavedModel the inputs and outputs would lose their order
-    converter.experimental_lower_to_saved_model = False
-    for name, value in settings.items():
-        *path, attribute = name.split(".")
-        setattr(converter.target_spec if path else converter, attribute, value)
-    try:
-        with warnings.catch_warnings():
-            # a quantized model brings them along
-            warnings.filterwarnings("ignore", "Statistics for quantized inputs")
-            return converter.convert()
-    except Exception as error:
-        raise ValueError(f"TFLite cannot express the model: {error}") from error
-
-
-def _output_names(model):
+def _output_names(model) -> list[str]:
+    """Returns a name for each output: that of the layer that computes it."""
     names = getattr(model, "output_names", None) or [model.layers[-1].name]  # of a Sequential
-    names = [name.removesuffix("_range") for name in names]
+    if isinstance(model, QuantizedModel):
+        rounding = {layer.name for layer in model.layers if isinstance(layer, FakeQuantize)}
+        names = [name.removesuffix("_range") if name in rounding else name for name in names]
     return names if len(set(names)) == len(names) else [f"{n}_{i}" for i, n in enumerate(names)]

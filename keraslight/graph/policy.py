@@ -1,111 +1,156 @@
-"""Which of several equal forms the fused model takes, by what was measured to be fastest.
+"""Which of several equal forms a fused model takes.
 
-Every choice here is between exact forms of the same function. Which is faster depends on whether
-the file computes in float32 or in int8. Time over that of the choice below, one thread of an x86
-server processor with XNNPACK, at 224x224:
-
-| choice | float | int8 |
-| --- | --- | --- |
-| border: channels | 1.02 (VGNetG-1.0MP), 1.02 (2.0MP) | 1 |
-| border: sum | 1.01, 1.02 | 1.02, 1.03 |
-| border: added | 1 | 1.19, 1.09 |
-| join and downsample: concat, joined | 1.02, 1.00 | 1 |
-| join and downsample: split, parts | 1 | with sum 1.12, 1.16; with added 1.27, 1.19 |
-| interleaved: dense | 1.12 (IGCV3-D) | 1 |
-| interleaved: duplicated | 1.08 | 1.00 |
-| interleaved: branches | 1 | 1.03 |
-| narrow_pair: dense, grouped | 1.05, 1.17 (FalconNet) | 1.01, 1.31 |
-| wide_pair: mixed, dense | 1.43, 1.76 | 1.08, 1.20 |
-| narrow: 32, 128 | 0.98 to 1.02, 1.20 | 1.04 to 1.06, 1.06 |
-
-In float, `channels` is with concat and joined, `sum` with split and parts; of five runs of
-VGNetG-1.0MP `added` was first in three, and `sum`, whose maps double the file, in two, by 1 %.
-
-Also tried: FalconNet without its shuffles, which is another function and bounds what a better
-shuffle could gain, 0.98 and 0.96; its groups merged, with zeros, until each has 16 outputs, 0.98
-and 0.98, 32 outputs, 1.07 and 1.02.
-
-`python -m tflite.tune` measures them anew on another machine or on a phone and writes a table that
-`keraslight.fuse` takes in place of this one. `results/` has the fused models beside the plain ones.
+Some layers can be written at inference in several forms that compute the same function. Which form
+is fastest depends on the machine and on whether the file computes in float32 or in int8. A layer
+declares its forms, a `Policy` chooses among them. `python -m tflite.tune` measures the choices on
+another machine; `results/forms_by_choice.md` has what was measured here.
 """
 
-import dataclasses
+import collections.abc
 import json
 import os
 import pathlib
-
-CHOICES = {
-    "border": ("channels", "sum", "added"),
-    "join": ("concat", "split"),
-    "downsample": ("joined", "parts"),
-    "interleaved": ("dense", "duplicated", "branches"),
-    "narrow_pair": ("mixed", "dense", "grouped"),
-    "wide_pair": ("mixed", "dense", "grouped"),
-    "narrow": (16, 32, 64, 128),
-}
+import warnings
+from dataclasses import dataclass
 
 
-@dataclasses.dataclass(frozen=True)
-class Policy:
-    """One choice of forms.
+@dataclass(frozen=True)
+class Form:
+    """One choice among equal forms.
 
     Attributes:
-        border: what becomes of a shift before a depthwise convolution that pads with zeros. It may
-            travel to the next 1x1 convolution, where it varies at the border of the image: as
-            further input `"channels"`, or as a `"sum"` with its output, a constant once the size of
-            the images is fixed. Or it is `"added"` before the padding.
-        join: how a 1x1 convolution reads several tensors: their `"concat"`, or `"split"` into one
-            convolution for each and a sum.
-        downsample: whether a strided depthwise convolution reads several tensors `"joined"` or in
-            `"parts"`, joined at the smaller size.
-        interleaved: the expansion of IGCV3's block: `"dense"`, the permutation in its kernel;
-            `"duplicated"`, four groups on twice the narrow input; or `"branches"`, the block in two
-            halves.
-        narrow_pair: the factors of an expansion or a projection of at most `narrow` channels
-            outside: one `"dense"` convolution, a `"mixed"` pair (first dense, second grouped), or a
-            `"grouped"` pair with a shuffle between.
-        wide_pair: those of wider ones.
-        narrow: int, see `narrow_pair`.
+        name: str, the name of the choice in a `Policy`.
+        choices: tuple of the possible values.
+        float: the value that is fastest in float32.
+        int8: the value that is fastest in int8.
+        doc: str, what the values mean.
+
+    Raises:
+        ValueError: if a default is none of the choices.
     """
 
-    border: str = "channels"
-    join: str = "concat"
-    downsample: str = "joined"
-    interleaved: str = "dense"
-    narrow_pair: str = "mixed"
-    wide_pair: str = "grouped"
-    narrow: int = 64
+    name: str
+    choices: tuple
+    float: object
+    int8: object
+    doc: str = ""
 
     def __post_init__(self):
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"`{name}` of a policy must be one of {choices}. "
-                    f"Received: {name}={getattr(self, name)!r}"
-                )
+        self.check(self.float)
+        self.check(self.int8)
+
+    def check(self, value):
+        """Raises a `ValueError` if a value is none of the choices."""
+        if value not in self.choices:
+            raise ValueError(
+                f"`{self.name}` of a policy must be one of {self.choices}. "
+                f"Received: {self.name}={value!r}"
+            )
 
 
-POLICIES = {
-    "float": Policy(border="added", join="split", downsample="parts", interleaved="branches"),
-    "int8": Policy(),
-}
+# every form that was declared, by its name
+FORMS: dict[str, Form] = {}
+TARGETS = ("float", "int8")
+
+
+def declare(form: Form) -> Form:
+    """Makes a form known to every policy, and returns it.
+
+    Raises:
+        ValueError: if another form of that name was declared.
+    """
+    known = FORMS.setdefault(form.name, form)
+    if known != form:
+        raise ValueError(
+            f"Another form of the name '{form.name}' is declared: {known}. Choose another name. "
+            f"Received: form={form}"
+        )
+    return form
+
+
+class Policy(collections.abc.Mapping):
+    """A mapping from the names of forms to the choices that `keraslight.fuse` makes.
+
+    A form that is not mentioned takes its default for the target. A policy may mention forms of
+    layers that are not imported: they are kept, with a warning, and checked once they are known.
+
+    Args:
+        target: `"float"` or `"int8"`, whose defaults to start from.
+        **choices: the choices that differ from the defaults.
+
+    Raises:
+        ValueError: if `target` is unknown, or if a choice is none that its form declares.
+
+    Example:
+    >>> policy = keraslight.graph.policy.Policy("float", join="concat")
+    >>> policy["join"], policy["border"]
+    ('concat', 'added')
+    """
+
+    def __init__(self, target: str = "int8", /, **choices):
+        if target not in TARGETS:
+            raise ValueError(f"`target` must be one of {TARGETS}. Received: target={target!r}")
+        for name, choice in choices.items():
+            if name in FORMS:
+                FORMS[name].check(choice)
+        unknown = sorted(set(choices) - set(FORMS))
+        if unknown:
+            warnings.warn(
+                f"No imported layer has a form of that name: {', '.join(unknown)}. Correct the "
+                f"name, or import the layer. Received: choices={choices}",
+                stacklevel=2,
+            )
+        self.target = target
+        self.choices = choices
+
+    def __getitem__(self, name: str):
+        form = FORMS.get(name)
+        if name in self.choices:
+            if form is not None:
+                form.check(self.choices[name])
+            return self.choices[name]
+        return getattr(FORMS[name], self.target)
+
+    def __iter__(self):
+        return iter({**FORMS, **self.choices})
+
+    def __len__(self):
+        return len({**FORMS, **self.choices})
+
+    def __hash__(self):
+        return hash(frozenset(self.items()))
+
+    def __repr__(self):
+        choices = "".join(f", {name}={choice!r}" for name, choice in self.choices.items())
+        return f"Policy({self.target!r}{choices})"
+
+    def replace(self, **choices) -> "Policy":
+        """Returns a policy in which some choices differ."""
+        return Policy(self.target, **{**self.choices, **choices})
 
 
 def policy_for(target: str | os.PathLike | Policy) -> Policy:
-    """Returns the policy for `"float"` or `"int8"`, of a file `tflite.tune` wrote, or itself."""
+    """Returns the policy for a target.
+
+    Args:
+        target: `"float"`, `"int8"`, a `Policy`, or the path of a .json file that `tflite.tune`
+            wrote.
+
+    Raises:
+        ValueError: if `target` is none of these.
+    """
     if isinstance(target, Policy):
         return target
-    if target in POLICIES:
-        return POLICIES[target]
+    if target in TARGETS:
+        return Policy(target)
     path = pathlib.Path(target)
     if path.suffix != ".json" or not path.is_file():
         raise ValueError(
-            f"`target` must be one of {list(POLICIES)} or the path of a .json file with a policy. "
-            f"Received: target={target!r}"
+            f"`target` must be one of {list(TARGETS)}, a Policy, or the path of a .json file with "
+            f"a policy. Received: target={target!r}"
         )
     try:
-        choices = json.loads(path.read_text())["policy"]
-        return Policy(**choices)
+        return Policy(**json.loads(path.read_text())["policy"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"The file holds no policy of this version of keraslight: {error}. "

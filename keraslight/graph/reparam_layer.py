@@ -2,13 +2,24 @@
 
 import keras
 
+from keraslight.graph.copies import call_with_weights, clone_with_weights
+from keraslight.graph.policy import Form, Policy, declare
+
+__all__ = ["ReparamLayer", "call_with_weights", "clone_with_weights"]
+
 
 class ReparamLayer(keras.layers.Layer):
     """Base of every layer that `keraslight.fuse` replaces by built-in layers.
 
-    A subclass whose `call` is made of other layers needs nothing more: `deploy` then writes those
-    layers out one by one. A subclass that has a simpler form at inference (several branches that
-    collapse into one convolution, say) overrides `deploy`.
+    A subclass whose `call` uses only other layers needs nothing more: `deploy` writes out those
+    layers one by one. A subclass with a simpler form at inference, for example one convolution in
+    place of several branches, overrides `deploy`. A subclass with several equal forms lists them
+    in `forms` and writes the one that the policy chooses.
+
+    The layer takes one argument, a tensor or a list of tensors. `training` may follow.
+
+    Attributes:
+        forms: tuple of `keraslight.graph.policy.Form`, the choices that `deploy` reads.
 
     Example:
     >>> class Half(keraslight.layers.ReparamLayer):
@@ -22,11 +33,18 @@ class ReparamLayer(keras.layers.Layer):
     'Rescaling'
     """
 
+    forms: tuple[Form, ...] = ()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for form in cls.forms:
+            declare(form)
+
     def inline(self, inputs):
         """Writes out what this layer calls in training, on symbolic inputs.
 
-        Graphs are read from a copy of the layer, see `keraslight.graph.graph.trace`, so that this
-        method and `deploy` are free to call the layer's own parts.
+        The graph is read from a copy of the layer, see `keraslight.graph.graph.trace`. So this
+        method and `deploy` may call the layer's own parts.
 
         Args:
             inputs: `KerasTensor` or list of them, as `call` takes.
@@ -36,33 +54,14 @@ class ReparamLayer(keras.layers.Layer):
         """
         return self.call(inputs)
 
-    def deploy(self, inputs, policy):
+    def deploy(self, inputs, policy: Policy):
         """Writes out this layer's function at inference, on symbolic inputs.
 
         Args:
             inputs: `KerasTensor` or list of them, as `call` takes.
-            policy: the `Policy` that chooses where there are several forms.
+            policy: the `Policy` that chooses among the forms of this layer.
 
         Returns:
             What `call` returns, made by built-in layers or by other `ReparamLayer`s.
         """
         return self.inline(inputs)
-
-
-def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> keras.layers.Layer:
-    """Returns a built copy of `layer` that shares nothing with it but the values of its weights.
-
-    Entries of `config` replace those of the layer's own.
-    """
-    copy = type(layer).from_config({**layer.get_config(), **config})
-    if not copy.built:
-        copy.build(input_shape)
-    copy.set_weights(layer.get_weights())
-    return copy
-
-
-def call_with_weights(layer: keras.layers.Layer, inputs, *weights):
-    """Calls `layer` on symbolic inputs, which builds it, and then sets its weights."""
-    outputs = layer(inputs)
-    layer.set_weights(weights)
-    return outputs

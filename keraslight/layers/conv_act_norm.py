@@ -3,8 +3,13 @@
 import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
-from keraslight.layers.initializers import conv_initializer
-from keraslight.layers.parts import batch_normalization
+from keraslight.layers.parts import (
+    batch_normalization,
+    conv2d,
+    padded,
+    padded_shape,
+    padding_before,
+)
 
 __all__ = ["ConvActNorm"]
 
@@ -13,17 +18,17 @@ __all__ = ["ConvActNorm"]
 class ConvActNorm(ReparamLayer):
     """Convolution without bias, then activation, then batch normalization.
 
-    VGNet's unit: its normalization stands after the activation. The input is padded with
-    `kernel_size // 2` zeros on all four sides, at any stride (Keras's `"same"` pads only the
-    bottom and the right at stride 2 and even sizes, which is another function).
+    The unit of VGNet, whose normalization stands after the activation. The input is padded with
+    `kernel_size // 2` zeros on all four sides, at any stride. (At stride 2 and even sizes Keras's
+    `"same"` pads only the bottom and the right, which is another function.)
 
     Args:
         filters: int, the number of output channels.
         kernel_size: odd int.
         strides: int, the stride in both directions.
         activation: name of an activation or a callable.
-        norm_first: bool, whether the normalization stands before the activation, as in most other
-            networks, so that it folds into the convolution. VGNet's stands after it.
+        norm_first: bool, whether the normalization stands before the activation. Then it folds into
+            the convolution, as in most other networks.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -56,19 +61,12 @@ class ConvActNorm(ReparamLayer):
         self.activation = keras.activations.get(activation)
         self.norm_first = norm_first
         dtype = self.dtype_policy
-        self.pad = None
-        if strides > 1 and kernel_size > 1:
-            self.pad = keras.layers.ZeroPadding2D(
-                kernel_size // 2, data_format="channels_last", dtype=dtype, name=f"{self.name}_pad"
-            )
-        self.conv = keras.layers.Conv2D(
+        self.pad = padding_before(kernel_size, strides, dtype=dtype, name=f"{self.name}_pad")
+        self.conv = conv2d(
             filters,
             kernel_size,
             strides,
             padding="valid" if strides > 1 else "same",
-            use_bias=False,
-            kernel_initializer=conv_initializer(),
-            data_format="channels_last",
             dtype=dtype,
             name=f"{self.name}_conv",
         )
@@ -76,21 +74,18 @@ class ConvActNorm(ReparamLayer):
         self.norm = batch_normalization(dtype=dtype, name=f"{self.name}_norm")
 
     def build(self, input_shape):
-        if self.pad is not None:
-            input_shape = self.pad.compute_output_shape(input_shape)
+        input_shape = padded_shape(self.pad, input_shape)
         self.conv.build(input_shape)
         self.norm.build(self.conv.compute_output_shape(input_shape))
 
     def call(self, inputs, training=None):
-        x = inputs if self.pad is None else self.pad(inputs)
-        x = self.conv(x)
+        x = self.conv(padded(self.pad, inputs))
         if self.norm_first:
             return self.act(self.norm(x, training=training))
         return self.norm(self.act(x), training=training)
 
     def compute_output_shape(self, input_shape):
-        if self.pad is not None:
-            input_shape = self.pad.compute_output_shape(input_shape)
+        input_shape = padded_shape(self.pad, input_shape)
         return self.conv.compute_output_shape(input_shape)
 
     def get_config(self):

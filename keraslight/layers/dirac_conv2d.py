@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
+from keraslight.graph.kernels import centred, identity_kernel
+from keraslight.layers.branch import Branch, Path
 from keraslight.layers.initializers import conv_initializer
+from keraslight.layers.linear_branches import LinearBranches
 
 __all__ = ["DiracConv2D"]
 
@@ -12,28 +14,28 @@ TINY = 1e-12
 
 
 @keras.saving.register_keras_serializable("keraslight")
-class DiracConv2D(ReparamLayer):
+class DiracConv2D(LinearBranches):
     """Convolution whose kernel is a scaled identity plus a scaled, normalized kernel.
 
     `conv(x, a * identity + b * kernel / norm(kernel))` with `a` and `b` per output channel and the
-    norm over the whole filter of an output channel. A drop-in layer for a `Conv2D` without bias;
-    at inference it is one.
+    norm over the whole filter of an output channel. A drop-in layer for a `Conv2D` without bias. At
+    inference it is one convolution. The two branches are summed as kernels in training too.
 
     Args:
-        filters: int, the number of output channels; it may differ from that of the input, whose
-            further channels, or further output channels, then have no identity.
+        filters: int, the number of output channels. If it differs from the number of input
+            channels, those that only one side has get no identity.
         kernel_size: odd int.
-        strides: int; the paper's networks use 1 alone and pool instead.
+        strides: int; the paper's networks use only 1, and pool instead.
         padding: `"same"` or `"valid"`; at `strides` above 1 `"same"` is Keras's.
-        **kwargs: the arguments of every Keras layer, such as `name`. Weight decay should leave `a`
-            and `b` out.
+        **kwargs: the arguments of `LinearBranches` but `groups`, and of every Keras layer, such as
+            `name`. Weight decay should leave `a` and `b` out.
 
     Input shape: `(batch, height, width, channels)`.
 
     Output shape: that of a convolution, `(batch, new height, new width, filters)`.
 
     Raises:
-        ValueError: if `kernel_size` is even.
+        ValueError: if `kernel_size` is even, or if `padding` or `groups` is anything else.
 
     Example:
     >>> tuple(keraslight.layers.DiracConv2D(16)(np.random.rand(1, 9, 9, 8)).shape)
@@ -52,19 +54,23 @@ class DiracConv2D(ReparamLayer):
         padding: str = "same",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(filters, strides, padding, **kwargs)
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size!r}")
-        self.filters = filters
+        if self.groups != 1 or isinstance(padding, int):
+            raise ValueError(
+                "DiracConv2D takes no `groups`, and 'same' or 'valid' as `padding`. "
+                f"Received: groups={self.groups!r}, padding={padding!r}"
+            )
         self.kernel_size = kernel_size
-        self.strides = strides
-        self.padding = padding
 
-    def build(self, input_shape):
-        size, channels = self.kernel_size, input_shape[-1]
+    def branches_of(self, channels):
+        return [Branch("kernel", self.kernel_size, norm=False)]
+
+    def build_branches(self, input_shape):
         self.kernel = self.add_weight(
             name="kernel",
-            shape=(size, size, channels, self.filters),
+            shape=(self.kernel_size, self.kernel_size, self.channels, self.filters),
             initializer=conv_initializer(),
         )
         self.identity_scale = self.add_weight(
@@ -75,9 +81,10 @@ class DiracConv2D(ReparamLayer):
             shape=(self.filters,),
             initializer=keras.initializers.Constant(0.1),
         )
-        self.identity = np.zeros((size, size, channels, self.filters), "float32")
-        shared = np.arange(min(channels, self.filters))
-        self.identity[size // 2, size // 2, shared, shared] = 1
+        identity = identity_kernel(max(self.channels, self.filters))
+        identity = identity[:, :, : self.channels, : self.filters]
+        self.identity = centred(identity, self.kernel_size, self.kernel_size)
+        return {}
 
     def dirac_kernel(self):
         """Returns the kernel that the convolution uses."""
@@ -87,38 +94,25 @@ class DiracConv2D(ReparamLayer):
         identity = ops.convert_to_tensor(self.identity, normalized.dtype)
         return self.identity_scale * identity + self.kernel_scale * normalized
 
-    def call(self, inputs):
+    def sum_branches(self, inputs, training=None):
         return keras.ops.conv(
             inputs,
             self.dirac_kernel(),
             self.strides,
             self.padding,
             data_format="channels_last",
+            dilation_rate=self.dilation_rate,
         )
 
-    def deploy(self, inputs, policy):
-        conv = self._conv()
-        return call_with_weights(conv, inputs, keras.ops.convert_to_numpy(self.dirac_kernel()))
+    def fold_branches(self):
+        return keras.ops.convert_to_numpy(self.dirac_kernel()), np.zeros(self.filters)
 
-    def _conv(self):
-        return keras.layers.Conv2D(
-            self.filters,
-            self.kernel_size,
-            self.strides,
-            self.padding,
-            use_bias=False,
-            data_format="channels_last",
-            name=f"{self.name}_conv",
+    def path_of(self, branch, use_bias=False):
+        # the convolution itself pads, as Keras does
+        conv = self.convolution(
+            branch, strides=self.strides, padding=self.padding, use_bias=use_bias
         )
-
-    def compute_output_shape(self, input_shape):
-        return self._conv().compute_output_shape(input_shape)
+        return Path(branch.name, [], 1, conv, None)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-        }
+        return {**super().get_config(), "kernel_size": self.kernel_size}

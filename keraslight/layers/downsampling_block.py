@@ -4,7 +4,7 @@ import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.gaussian_depthwise_conv2d import GaussianDepthwiseConv2D
-from keraslight.layers.initializers import depthwise_initializer
+from keraslight.layers.parts import depthwise_conv2d, padded, padded_shape, padding_before
 from keraslight.layers.pointwise import Pointwise
 
 __all__ = ["DownsamplingBlock"]
@@ -16,10 +16,10 @@ DOWNSAMPLINGS = ("gaussian", "signed_gaussian", "learned")
 class DownsamplingBlock(ReparamLayer):
     """Halves the resolution, widens to `filters` channels and splits them in two halves.
 
-    The input is downsampled by a depthwise 3x3. Half of the output is that very result (its last
-    channels), the other half a `Pointwise` of it. Where the input is too narrow (`filters` more
-    than twice its channels) or too wide (more channels than `filters`) the two parts are joined and
-    split anew into equal halves.
+    A depthwise 3x3 reduces the input. One half of the output consists of its last channels, the
+    other half is a `Pointwise` of it. If the input is too narrow (`filters` more than twice its
+    channels) or too wide (more channels than `filters`), the two parts are joined and split again
+    into equal halves.
 
     Args:
         filters: even int, the number of channels of both halves together.
@@ -27,7 +27,8 @@ class DownsamplingBlock(ReparamLayer):
         downsampling: `"gaussian"`, a fixed blur (VGNetG); `"signed_gaussian"`, the paper's blur,
             negated in odd channels; `"learned"` (VGNetC).
         activation: name of an activation or a callable.
-        se_ratio: optional float, channels kept by squeeze-and-excitation; `None` leaves it out.
+        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps; `None`
+            leaves it out.
         norm_first: bool, see `ConvActNorm`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
@@ -72,22 +73,11 @@ class DownsamplingBlock(ReparamLayer):
         self.activation = keras.activations.get(activation)
         self.norm_first = norm_first
         self.se_ratio = se_ratio
+        dtype = self.dtype_policy
         self.pad = None
         if downsampling == "learned":
-            if strides > 1:
-                self.pad = keras.layers.ZeroPadding2D(
-                    1, data_format="channels_last", dtype=self.dtype_policy, name=f"{self.name}_pad"
-                )
-            self.downsample = keras.layers.DepthwiseConv2D(
-                3,
-                strides,
-                padding="valid" if strides > 1 else "same",
-                use_bias=False,
-                depthwise_initializer=depthwise_initializer(3),
-                data_format="channels_last",
-                dtype=self.dtype_policy,
-                name=f"{self.name}_downsample",
-            )
+            self.pad = padding_before(3, strides, dtype=dtype, name=f"{self.name}_pad")
+            self.downsample = depthwise_conv2d(strides, dtype=dtype, name=f"{self.name}_downsample")
         else:
             paper = downsampling == "signed_gaussian"
             self.downsample = GaussianDepthwiseConv2D(
@@ -95,7 +85,7 @@ class DownsamplingBlock(ReparamLayer):
                 sigma=1.1 if paper else 1.0,
                 alternate_sign=paper,
                 decimals=4 if paper else None,
-                dtype=self.dtype_policy,
+                dtype=dtype,
                 name=f"{self.name}_downsample",
             )
 
@@ -111,13 +101,12 @@ class DownsamplingBlock(ReparamLayer):
             dtype=self.dtype_policy,
             name=f"{self.name}_pointwise",
         )
-        if self.pad is not None:
-            input_shape = self.pad.compute_output_shape(input_shape)
+        input_shape = padded_shape(self.pad, input_shape)
         self.downsample.build(input_shape)
         self.pointwise.build(self.downsample.compute_output_shape(input_shape))
 
     def call(self, inputs, training=None):
-        x = self.downsample(inputs if self.pad is None else self.pad(inputs))
+        x = self.downsample(padded(self.pad, inputs))
         left, right = last_channels(x, self.kept), self.pointwise(x, training=training)
         if self.resplit:
             both = right if left is None else keras.ops.concatenate([left, right], axis=-1)
@@ -126,8 +115,7 @@ class DownsamplingBlock(ReparamLayer):
         return left, right
 
     def compute_output_shape(self, input_shape):
-        if self.pad is not None:
-            input_shape = self.pad.compute_output_shape(input_shape)
+        input_shape = padded_shape(self.pad, input_shape)
         shape = (*self.downsample.compute_output_shape(input_shape)[:-1], self.filters // 2)
         return shape, shape
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import as_dense
-from keraslight.graph.reparam_layer import call_with_weights
+from keraslight.graph.policy import Form
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.parts import conv2d
 
@@ -96,13 +97,13 @@ class FactorPair(NamedTuple):
         factor is written dense.
         """
         channels, filters = inputs.shape[-1], self.second_bias.size
-        narrow = min(channels, filters) <= policy.narrow
-        form = policy.narrow_pair if narrow else policy.wide_pair
+        narrow = min(channels, filters) <= policy["narrow"]
+        form = policy["narrow_pair"] if narrow else policy["wide_pair"]
         if form == "mixed" and filters < channels:
             form = "dense"  # a dense first factor of a projection has half of all the weights
         if form == "grouped" and None in inputs.shape[1:3]:
             form = "mixed"
-        return FORMS[form](self, inputs, name)
+        return WRITERS[form](self, inputs, name)
 
     def as_dense(self, inputs, name):
         """Writes one dense 1x1 convolution."""
@@ -137,8 +138,28 @@ class FactorPair(NamedTuple):
         return call_with_weights(conv, x, kernel, self.second_bias.ravel())
 
 
-FORMS = {
+WRITERS = {
     "dense": FactorPair.as_dense,
     "mixed": FactorPair.as_mixed,
     "grouped": FactorPair.as_grouped,
 }
+# the forms that every layer made of a pair of factors declares
+FACTOR_FORMS = (
+    Form(
+        "narrow_pair",
+        tuple(WRITERS),
+        float="mixed",
+        int8="mixed",
+        doc="Two sparse factors of a 1x1 convolution with at most `narrow` input or output "
+        "channels: one `dense` convolution; a `mixed` pair, the first dense, the second grouped; "
+        "or a `grouped` pair with a shuffle between.",
+    ),
+    Form(
+        "wide_pair",
+        tuple(WRITERS),
+        float="grouped",
+        int8="grouped",
+        doc="The same for wider ones.",
+    ),
+    Form("narrow", (16, 32, 64, 128), float=64, int8=64, doc="See `narrow_pair`."),
+)

@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
-from keraslight.layers.parts import strided_shape
+from keraslight.graph.copies import call_with_weights
+from keraslight.graph.reparam_layer import ReparamLayer
+from keraslight.layers.parts import depthwise_conv2d, padded, padding_before, strided_shape
 
 
 def gaussian_kernel(sigma: float, size: int = 3) -> np.ndarray:
@@ -36,6 +37,7 @@ class FixedDepthwiseConv2D(ReparamLayer):
         if not isinstance(strides, int) or strides < 1:
             raise ValueError(f"`strides` must be a positive int. Received: strides={strides!r}")
         self.strides = strides
+        self.pad = None
 
     def bank(self) -> np.ndarray:
         """Returns the kernels, an array of shape `(n, kernel_size, kernel_size)`."""
@@ -54,6 +56,9 @@ class FixedDepthwiseConv2D(ReparamLayer):
                 f"with a known number of channels. Received: input_shape={input_shape}"
             )
         kernel = self.given_kernel(channels)
+        self.pad = padding_before(
+            len(kernel), self.strides, dtype=self.dtype_policy, name=f"{self.name}_pad"
+        )
         self.kernel = self.add_weight(
             name="kernel",
             shape=kernel.shape,
@@ -63,10 +68,10 @@ class FixedDepthwiseConv2D(ReparamLayer):
 
     def call(self, inputs):
         return keras.ops.depthwise_conv(
-            pad_symmetric(inputs, self.kernel.shape[0] // 2),
+            padded(self.pad, inputs),
             self.kernel,
             strides=self.strides,
-            padding="valid",
+            padding="same" if self.strides == 1 else "valid",
             data_format="channels_last",
         )
 
@@ -74,23 +79,8 @@ class FixedDepthwiseConv2D(ReparamLayer):
         return strided_shape(input_shape, self.strides, input_shape[-1])
 
     def deploy(self, inputs, policy):
-        size = self.kernel.shape[0]
-        layer = keras.layers.DepthwiseConv2D(
-            size,
-            self.strides,
-            "same" if self.strides == 1 else "valid",
-            use_bias=False,
-            data_format="channels_last",
-            name=f"{self.name}_conv",
-        )
-        if self.strides > 1:
-            inputs = keras.layers.ZeroPadding2D(size // 2, data_format="channels_last")(inputs)
-        return call_with_weights(layer, inputs, *self.get_weights())
+        conv = depthwise_conv2d(self.strides, self.kernel.shape[0], name=f"{self.name}_conv")
+        return call_with_weights(conv, padded(self.pad, inputs), *self.get_weights())
 
     def get_config(self):
         return {**super().get_config(), "strides": self.strides}
-
-
-def pad_symmetric(images, pixels: int):
-    """Pads images of shape `(batch, height, width, channels)` with zeros on all four sides."""
-    return keras.ops.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))

@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
+from keraslight.graph.copies import call_with_weights
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.initializers import conv_initializer
 from keraslight.layers.parts import conv2d, strided_shape
 

@@ -4,8 +4,7 @@ import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.edge_depthwise_conv2d import BANKS, EdgeDepthwiseConv2D
-from keraslight.layers.initializers import depthwise_initializer
-from keraslight.layers.parts import batch_normalization
+from keraslight.layers.parts import batch_normalization, depthwise_conv2d
 from keraslight.layers.pointwise import Pointwise
 
 __all__ = ["HalfIdentityBlock"]
@@ -13,16 +12,17 @@ __all__ = ["HalfIdentityBlock"]
 
 @keras.saving.register_keras_serializable("keraslight")
 class HalfIdentityBlock(ReparamLayer):
-    """Passes one half of the channels on as it is and computes the other half anew.
+    """Passes one half of the channels on unchanged and computes the other half.
 
-    `(left, right) -> (right, pointwise(concat(left, depthwise(right))))`: the old right half
-    becomes the new left half, unfiltered.
+    `(left, right) -> (right, pointwise(concat(left, depthwise(right))))`: the right half of the
+    input is the left half of the output.
 
     Args:
         kernels: `"learned"` (VGNetC, VGNetG), or the fixed kernels of VGNetF: `"edge"` or
             `"edge_gaussian"`. Fixed kernels are followed by a batch normalization.
         activation: name of an activation or a callable.
-        se_ratio: optional float, channels kept by squeeze-and-excitation; `None` leaves it out.
+        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps; `None`
+            leaves it out.
         norm_first: bool, see `ConvActNorm`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
@@ -110,15 +110,6 @@ def spatial_layers(kernels: str, dtype=None, prefix: str = ""):
     """Returns the depthwise 3x3 layer for `kernels` and the normalization after it, or `None`."""
     name = prefix + "depthwise"
     if kernels == "learned":
-        depthwise = keras.layers.DepthwiseConv2D(
-            3,
-            padding="same",
-            use_bias=False,
-            depthwise_initializer=depthwise_initializer(3),
-            data_format="channels_last",
-            dtype=dtype,
-            name=name,
-        )
-        return depthwise, None
+        return depthwise_conv2d(dtype=dtype, name=name), None
     depthwise = EdgeDepthwiseConv2D(kernels=kernels, dtype=dtype, name=name)
     return depthwise, batch_normalization(dtype=dtype, name=prefix + "norm")

@@ -3,16 +3,20 @@
 import keras
 import numpy as np
 
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import as_dense, fold_norm
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
+from keraslight.graph.policy import Form
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import (
     batch_normalization,
     conv2d,
     depthwise_conv2d,
+    padded,
+    padded_shape,
+    padding_before,
     strided_shape,
-    zero_padding,
 )
 
 __all__ = ["InterleavedGroupBlock"]
@@ -31,7 +35,8 @@ class InterleavedGroupBlock(ReparamLayer):
         filters: int, the number of output channels.
         expansion: int, the channels of the depthwise convolution over those of the input.
         strides: int, of the depthwise convolution.
-        groups: `(of the expansion, of the projection)`.
+        expand_groups: int, the groups of the expansion.
+        project_groups: int, the groups of the projection.
         residual: bool, whether to add the input; needs `strides` 1 and `filters` channels.
         activation: name of an activation or a callable, after the depthwise convolution.
         **kwargs: the arguments of every Keras layer, such as `name`.
@@ -54,12 +59,25 @@ class InterleavedGroupBlock(ReparamLayer):
         2018, section 3 (https://arxiv.org/abs/1806.00178), as the authors' released graph has it.
     """
 
+    forms = (
+        Form(
+            "interleaved",
+            ("dense", "duplicated", "branches"),
+            float="branches",
+            int8="dense",
+            doc="An expansion in groups whose channels are then interleaved: `dense`, with the "
+            "permutation in its kernel; `duplicated`, in groups on an input that is repeated; or "
+            "`branches`, one block for each group of the projection.",
+        ),
+    )
+
     def __init__(
         self,
         filters: int,
         expansion: int = 6,
         strides: int = 1,
-        groups: tuple[int, int] = (2, 2),
+        expand_groups: int = 2,
+        project_groups: int = 2,
         residual: bool = False,
         activation="relu6",
         **kwargs,
@@ -68,16 +86,17 @@ class InterleavedGroupBlock(ReparamLayer):
         self.filters = filters
         self.expansion = expansion
         self.strides = strides
-        self.groups = tuple(groups)
+        self.expand_groups = expand_groups
+        self.project_groups = project_groups
         self.residual = residual
         self.activation = keras.activations.get(activation)
         dtype = self.dtype_policy
-        self.shuffle = ChannelShuffle(self.groups[0], dtype=dtype, name=f"{self.name}_shuffle")
-        self.pad = None if strides == 1 else zero_padding(1, dtype=dtype, name=f"{self.name}_pad")
+        self.shuffle = ChannelShuffle(expand_groups, dtype=dtype, name=f"{self.name}_shuffle")
+        self.pad = padding_before(3, strides, dtype=dtype, name=f"{self.name}_pad")
         self.depthwise = depthwise_conv2d(strides, dtype=dtype, name=f"{self.name}_depthwise")
         self.act = keras.layers.Activation(self.activation, dtype=dtype, name=f"{self.name}_act")
         self.project = GroupedPointwiseConv2D(
-            filters, self.groups[1], dtype=dtype, name=f"{self.name}_project"
+            filters, project_groups, dtype=dtype, name=f"{self.name}_project"
         )
         self.expand_norm, self.depthwise_norm, self.project_norm = (
             batch_normalization(dtype=dtype, name=f"{self.name}_{part}_norm")
@@ -95,7 +114,7 @@ class InterleavedGroupBlock(ReparamLayer):
             )
         self.expand = GroupedPointwiseConv2D(
             self.expansion * channels,
-            self.groups[0],
+            self.expand_groups,
             dtype=self.dtype_policy,
             name=f"{self.name}_expand",
         )
@@ -103,9 +122,9 @@ class InterleavedGroupBlock(ReparamLayer):
         shape = self.expand.compute_output_shape(input_shape)
         self.expand_norm.build(shape)
         self.shuffle.build(shape)
-        padded = shape if self.pad is None else self.pad.compute_output_shape(shape)
-        self.depthwise.build(padded)
-        shape = self.depthwise.compute_output_shape(padded)
+        shape = padded_shape(self.pad, shape)
+        self.depthwise.build(shape)
+        shape = self.depthwise.compute_output_shape(shape)
         self.depthwise_norm.build(shape)
         self.project.build(shape)
         self.project_norm.build(self.project.compute_output_shape(shape))
@@ -116,8 +135,8 @@ class InterleavedGroupBlock(ReparamLayer):
 
     def finish(self, inputs, x, **kwargs):
         """Returns the block's output from its expanded, interleaved channels."""
-        x = x if self.pad is None else self.pad(x)
-        x = self.act(self.depthwise_norm(self.depthwise(x), **kwargs))
+        x = self.depthwise(padded(self.pad, x))
+        x = self.act(self.depthwise_norm(x, **kwargs))
         x = self.project_norm(self.project(x), **kwargs)
         return self.add([inputs, x]) if self.residual else x
 
@@ -133,26 +152,30 @@ class InterleavedGroupBlock(ReparamLayer):
         stand side by side (`"branches"`), or are written as one on an input that is repeated for
         each (`"duplicated"`).
         """
-        groups, channels = self.groups, self.expand.filters
-        if policy.interleaved == "dense" or channels % (groups[0] * groups[1]):
+        channels = self.expand.filters
+        if policy["interleaved"] == "dense" or channels % (
+            self.expand_groups * self.project_groups
+        ):
             return self._dense(inputs)
         branches = self._branches()
-        if policy.interleaved == "branches":
+        if policy["interleaved"] == "branches":
             outputs = [
                 self._branch(inputs, branch, 1, f"{self.name}_{index}")
                 for index, branch in enumerate(branches)
             ]
             x = keras.layers.Concatenate(name=f"{self.name}_concat")(outputs)
         else:
-            repeated = keras.layers.Concatenate(name=f"{self.name}_repeat")([inputs] * groups[1])
+            repeated = keras.layers.Concatenate(name=f"{self.name}_repeat")(
+                [inputs] * self.project_groups
+            )
             joined = [np.concatenate(parts, axis=-1) for parts in zip(*branches, strict=True)]
-            x = self._branch(repeated, joined, groups[1], self.name)
+            x = self._branch(repeated, joined, self.project_groups, self.name)
         return self.add([inputs, x]) if self.residual else x
 
     def _dense(self, inputs):
-        order = shuffled(self.expand.filters, self.groups[0])
+        order = shuffled(self.expand.filters, self.expand_groups)
         kernel, bias = fold_norm(self.expand.kernel, self.expand_norm)
-        kernel = as_dense(kernel, self.groups[0])
+        kernel = as_dense(kernel, self.expand_groups)
         conv = conv2d(self.expand.filters, use_bias=True, name=f"{self.name}_expand_conv")
         x = call_with_weights(conv, inputs, kernel[..., order], bias[order])
         return self.finish(inputs, x)
@@ -167,12 +190,12 @@ class InterleavedGroupBlock(ReparamLayer):
         depthwise = keras.ops.convert_to_numpy(self.depthwise.kernel)
         depthwise = fold_norm(np.swapaxes(depthwise, -1, -2), self.depthwise_norm)
         project = fold_norm(self.project.kernel, self.project_norm)
-        channels, groups = self.expand.filters, self.groups
+        channels, outer, inner = self.expand.filters, self.expand_groups, self.project_groups
         # [branch, group of the expansion, channel]: place before the permutation, and after it
-        before = np.arange(channels).reshape(*groups, -1).swapaxes(0, 1)
-        after = shuffled(channels, groups[0]).argsort()[before]
-        rows = channels // groups[1]
-        columns = np.arange(self.filters).reshape(groups[1], -1)
+        before = np.arange(channels).reshape(outer, inner, -1).swapaxes(0, 1)
+        after = shuffled(channels, outer).argsort()[before]
+        rows = channels // inner
+        columns = np.arange(self.filters).reshape(inner, -1)
         return [
             [
                 *(array[..., before[branch].ravel()] for array in expand),
@@ -180,7 +203,7 @@ class InterleavedGroupBlock(ReparamLayer):
                 project[0][:, :, after[branch].ravel() - branch * rows][..., columns[branch]],
                 project[1][columns[branch]],
             ]
-            for branch in range(groups[1])
+            for branch in range(inner)
         ]
 
     def _branch(self, inputs, arrays, groups, name):
@@ -188,13 +211,12 @@ class InterleavedGroupBlock(ReparamLayer):
         expand, expand_bias, depthwise, depthwise_bias, project, project_bias = arrays
         conv = conv2d(
             len(expand_bias),
-            groups=groups * self.groups[0],
+            groups=groups * self.expand_groups,
             use_bias=True,
             name=f"{name}_expand_conv",
         )
         x = call_with_weights(conv, inputs, expand, expand_bias)
-        if self.pad is not None:
-            x = zero_padding(1, name=f"{name}_pad")(x)
+        x = padded(padding_before(3, self.strides, name=f"{name}_pad"), x)
         conv = depthwise_conv2d(self.strides, use_bias=True, name=f"{name}_depthwise")
         x = call_with_weights(conv, x, np.swapaxes(depthwise, -1, -2), depthwise_bias)
         x = keras.layers.Activation(self.activation, name=f"{name}_act")(x)
@@ -204,13 +226,21 @@ class InterleavedGroupBlock(ReparamLayer):
     def compute_output_shape(self, input_shape):
         return strided_shape(input_shape, self.strides, self.filters)
 
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        if "groups" in config:  # of an earlier version
+            config["expand_groups"], config["project_groups"] = config.pop("groups")
+        return super().from_config(config)
+
     def get_config(self):
         return {
             **super().get_config(),
             "filters": self.filters,
             "expansion": self.expansion,
             "strides": self.strides,
-            "groups": self.groups,
+            "expand_groups": self.expand_groups,
+            "project_groups": self.project_groups,
             "residual": self.residual,
             "activation": keras.activations.serialize(self.activation),
         }

@@ -5,12 +5,20 @@ import math
 import keras
 import numpy as np
 
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import as_dense
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.initializers import grouped_initializer
-from keraslight.layers.parts import conv2d, depthwise_conv2d, strided_shape, zero_padding
+from keraslight.layers.parts import (
+    conv2d,
+    depthwise_conv2d,
+    padded,
+    padded_shape,
+    padding_before,
+    strided_shape,
+)
 
 __all__ = ["IGCV1Conv2D", "IGCV2Conv2D"]
 
@@ -51,7 +59,7 @@ class IGCV1Conv2D(ReparamLayer):
         self.partitions = partitions
         self.strides = strides
         dtype = self.dtype_policy
-        self.pad = None if strides == 1 else zero_padding(1, dtype=dtype, name=f"{self.name}_pad")
+        self.pad = padding_before(3, strides, dtype=dtype, name=f"{self.name}_pad")
         self.shuffle = ChannelShuffle(partitions, dtype=dtype, name=f"{self.name}_shuffle")
 
     def build(self, input_shape):
@@ -71,17 +79,16 @@ class IGCV1Conv2D(ReparamLayer):
             channels, groups, dtype=dtype, name=f"{self.name}_secondary"
         )
         self.back = ChannelShuffle(groups, dtype=dtype, name=f"{self.name}_back")
-        padded = input_shape if self.pad is None else self.pad.compute_output_shape(input_shape)
-        self.primary.build(padded)
+        self.primary.build(padded_shape(self.pad, input_shape))
         for layer in (self.secondary, self.back):
             layer.build(input_shape)
 
     def call(self, inputs):
-        x = inputs if self.pad is None else self.pad(inputs)
-        return self.back(self.secondary(self.shuffle(self.primary(x))))
+        x = self.primary(padded(self.pad, inputs))
+        return self.back(self.secondary(self.shuffle(x)))
 
     def deploy(self, inputs, policy):
-        x = self.primary(inputs if self.pad is None else self.pad(inputs))
+        x = self.primary(padded(self.pad, inputs))
         channels = self.secondary.filters
         kernel = as_dense(self.secondary.get_weights()[0], self.secondary.groups)
         rows = shuffled(channels, self.partitions).argsort()
@@ -138,7 +145,7 @@ class IGCV2Conv2D(ReparamLayer):
         self.branch_channels = tuple(branch_channels)
         self.strides = strides
         dtype = self.dtype_policy
-        self.pad = None if strides == 1 else zero_padding(1, dtype=dtype, name=f"{self.name}_pad")
+        self.pad = padding_before(3, strides, dtype=dtype, name=f"{self.name}_pad")
         self.depthwise = depthwise_conv2d(strides, dtype=dtype, name=f"{self.name}_depthwise")
 
     def build(self, input_shape):
@@ -148,8 +155,7 @@ class IGCV2Conv2D(ReparamLayer):
                 "The product of `branch_channels` must be the number of channels. Received: "
                 f"branch_channels={self.branch_channels}, input_shape={input_shape}"
             )
-        padded = input_shape if self.pad is None else self.pad.compute_output_shape(input_shape)
-        self.depthwise.build(padded)
+        self.depthwise.build(padded_shape(self.pad, input_shape))
         self.factors = []
         for axis, size in enumerate(self.branch_channels):
             before = math.prod(self.branch_channels[:axis])
@@ -163,7 +169,7 @@ class IGCV2Conv2D(ReparamLayer):
             )
 
     def call(self, inputs):
-        x = self.depthwise(inputs if self.pad is None else self.pad(inputs))
+        x = self.depthwise(padded(self.pad, inputs))
         *shape, channels = keras.ops.shape(x)
         for factor in self.factors:
             before, after, size, _ = factor.shape
@@ -172,7 +178,7 @@ class IGCV2Conv2D(ReparamLayer):
         return keras.ops.reshape(x, (*shape, channels))
 
     def deploy(self, inputs, policy):
-        x = self.depthwise(inputs if self.pad is None else self.pad(inputs))
+        x = self.depthwise(padded(self.pad, inputs))
         channels = x.shape[-1]
         product = np.eye(channels)
         for factor in self.factors:

@@ -14,17 +14,17 @@ __all__ = ["MetaBasicBlock", "MetaLightBlock", "PartialConv2D"]
 
 
 class Layout(NamedTuple):
-    """One row of the table of layouts; each step is followed by an activation where it says so.
+    """One row of the table of layouts.
 
     Attributes:
-        before: spatial operation before the first channel operation, `None` for none.
-        between: spatial operation between the two channel operations.
-        after: spatial operation after the second channel operation.
-        activations: steps followed by an activation.
-        hidden: channels between the two channel operations over those outside, given the
-            expansion.
+        before: spatial operation before the first channel operation, or `None`.
+        between: spatial operation between the two channel operations, or `None`.
+        after: spatial operation after the second channel operation, or `None`.
+        activations: steps that an activation follows.
+        hidden: whether there are `"more"`, `"fewer"` or the `"same"` number of channels between the
+            two channel operations as outside.
         residual: whether the input is added to the output.
-        half: whether the block works on half of the channels, which are then shuffled.
+        half: whether the block computes only half of the channels, and shuffles all.
         last_norm: whether the second channel operation is normalized.
     """
 
@@ -32,10 +32,21 @@ class Layout(NamedTuple):
     between: str | None = None
     after: str | None = None
     activations: tuple[str, ...] = ()
-    hidden: object = staticmethod(lambda expansion: expansion)
+    hidden: str = "more"
     residual: bool = True
     half: bool = False
     last_norm: bool = True
+
+    def hidden_channels(self, channels: int, expansion: int) -> int:
+        """Returns the number of channels between the two channel operations."""
+        if self.hidden == "more":
+            return channels * expansion
+        return channels // expansion if self.hidden == "fewer" else channels
+
+    def unused(self) -> set[str]:
+        """Returns the names of the arguments of `MetaBasicBlock` that this layout does not use."""
+        unused = set() if "spatial" in (self.before, self.between, self.after) else {"spatial"}
+        return unused | ({"expansion"} if self.hidden == "same" else set())
 
 
 LAYOUTS = {
@@ -48,14 +59,14 @@ LAYOUTS = {
         before="depthwise",
         after="depthwise",
         activations=("before", "project"),
-        hidden=lambda expansion: 1 / expansion,
+        hidden="fewer",
     ),
     # FasterNet: a 3x3 convolution of a quarter of the channels
     "fasternet": Layout(before="partial", activations=("expand",), last_norm=False),
     "shufflenetv2": Layout(
         between="depthwise",
         activations=("expand", "project"),
-        hidden=lambda expansion: 1,
+        hidden="same",
         residual=False,
         half=True,
     ),
@@ -64,12 +75,14 @@ LAYOUTS = {
         before="depthwise",
         between="depthwise",
         activations=("before", "expand", "between", "project"),
-        hidden=lambda expansion: 1,
+        hidden="same",
         residual=False,
     ),
 }
 SPATIAL = ("dw3x3", "repso")
 CHANNEL = ("pointwise", "refco")
+# what an argument must be where the layout does not use it
+DEFAULTS = {"expansion": 4, "spatial": "dw3x3"}
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -125,9 +138,10 @@ class MetaBasicBlock(ReparamLayer):
     Args:
         layout: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
             `"shufflenetv2"` or `"mobilenetv1"`.
-        expansion: int, the hidden channels over those outside (in `"sandglass"` the other way
-            round); `"shufflenetv2"` and `"mobilenetv1"` have none.
-        spatial: the spatial operation of `"meta_light"`: `"dw3x3"` or `"repso"`.
+        expansion: int, the hidden channels divided by those outside, or in `"sandglass"` those
+            outside divided by the hidden ones. `"shufflenetv2"` and `"mobilenetv1"` have none.
+        spatial: the spatial operation of `"meta_light"`, `"dw3x3"` or `"repso"`. The other layouts
+            have their own.
         channel: both channel operations: `"pointwise"`, a 1x1 convolution, or `"refco"`.
         activation: name of an activation or a callable.
         **kwargs: the arguments of every Keras layer, such as `name`.
@@ -137,7 +151,8 @@ class MetaBasicBlock(ReparamLayer):
     Output shape: that of the input.
 
     Raises:
-        ValueError: if `layout`, `spatial` or `channel` is none of the choices.
+        ValueError: if `layout`, `spatial` or `channel` is none of the choices, or if `expansion` or
+            `spatial` is given for a layout that does not use it.
 
     Example:
     >>> layer = keraslight.layers.MetaBasicBlock("sandglass")
@@ -169,6 +184,13 @@ class MetaBasicBlock(ReparamLayer):
                 raise ValueError(
                     f"`{argument}` must be one of {choices}. Received: {argument}={value!r}"
                 )
+        for argument in LAYOUTS[layout].unused():
+            value = {"expansion": expansion, "spatial": spatial}[argument]
+            if value != DEFAULTS[argument]:
+                raise ValueError(
+                    f"The layout '{layout}' does not use `{argument}`: leave it out. "
+                    f"Received: {argument}={value!r}"
+                )
         self.layout = layout
         self.expansion = expansion
         self.spatial = spatial
@@ -179,7 +201,7 @@ class MetaBasicBlock(ReparamLayer):
         row, dtype = LAYOUTS[self.layout], self.dtype_policy
         *grid, channels = input_shape
         self.working = channels // 2 if row.half else channels
-        hidden = int(self.working * row.hidden(self.expansion))
+        hidden = row.hidden_channels(self.working, self.expansion)
         steps = {
             "before": self._spatial(row.before, "before"),
             "expand": self._channel(hidden, "expand"),
@@ -236,6 +258,12 @@ class MetaBasicBlock(ReparamLayer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    @classmethod
+    def from_config(cls, config):
+        # earlier versions accepted and saved options that the layout does not use
+        unused = LAYOUTS[config.get("layout", "meta_light")].unused()
+        return super().from_config({k: v for k, v in config.items() if k not in unused})
+
     def get_config(self):
         return {
             **super().get_config(),
@@ -255,7 +283,7 @@ class MetaLightBlock(MetaBasicBlock):
     `"meta_light"` of `MetaBasicBlock`, by default with FalconNet's own operations.
 
     Args:
-        expansion: int, the hidden channels over those outside.
+        expansion: int, the hidden channels divided by those outside.
         spatial: `"repso"` or `"dw3x3"`.
         channel: `"refco"` or `"pointwise"`.
         activation: name of an activation or a callable.
@@ -264,6 +292,9 @@ class MetaLightBlock(MetaBasicBlock):
     Input shape: `(batch, height, width, channels)`.
 
     Output shape: that of the input.
+
+    Raises:
+        ValueError: if `spatial` or `channel` is none of the choices, or if a layout is given.
 
     Example:
     >>> tuple(keraslight.layers.MetaLightBlock()(np.random.rand(1, 8, 8, 16)).shape)
@@ -283,5 +314,18 @@ class MetaLightBlock(MetaBasicBlock):
         activation="relu",
         **kwargs,
     ):
-        kwargs.pop("layout", None)
+        if "layout" in kwargs:
+            raise ValueError(
+                "MetaLightBlock has the layout 'meta_light': use MetaBasicBlock for another. "
+                f"Received: layout={kwargs['layout']!r}"
+            )
         super().__init__("meta_light", expansion, spatial, channel, activation, **kwargs)
+
+    @classmethod
+    def from_config(cls, config):
+        return super().from_config({k: v for k, v in config.items() if k != "layout"})
+
+    def get_config(self):
+        config = super().get_config()
+        del config["layout"]
+        return config

@@ -22,8 +22,8 @@ class NormalizedBranches(keras.layers.Layer):
     Args:
         branches: int, the number of branches.
         units: int, the outputs of each group.
-        gamma_initializer: optional float, the initial scale of every branch. Defaults to
-            `branches ** -0.5`, with which the sum starts with variance 1.
+        gamma_initializer: optional Keras initializer of the scales of the branches. Defaults to
+            the constant `branches ** -0.5`, with which the sum starts with variance 1.
         momentum: float, of the moving statistics.
         epsilon: float, added to variances.
         **kwargs: the arguments of every Keras layer, such as `name`.
@@ -37,7 +37,7 @@ class NormalizedBranches(keras.layers.Layer):
         self,
         branches: int,
         units: int,
-        gamma_initializer: float | None = None,
+        gamma_initializer=None,
         momentum: float = NORM_MOMENTUM,
         epsilon: float = NORM_EPSILON,
         **kwargs,
@@ -45,22 +45,22 @@ class NormalizedBranches(keras.layers.Layer):
         super().__init__(**kwargs)
         self.branches = branches
         self.units = units
-        self.gamma_initializer = gamma_initializer
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
         self.momentum = momentum
         self.epsilon = epsilon
 
     def build(self, input_shape):
         *_, groups, inputs = input_shape
         shape = (self.branches, groups, self.units)
-        gamma = self.branches**-0.5 if self.gamma_initializer is None else self.gamma_initializer
+        gamma_initializer = self.gamma_initializer
+        if gamma_initializer is None:
+            gamma_initializer = keras.initializers.Constant(self.branches**-0.5)
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.branches, groups, inputs, self.units),
             initializer=grouped_initializer(inputs),
         )
-        self.gamma = self.add_weight(
-            name="gamma", shape=shape, initializer=keras.initializers.Constant(gamma)
-        )
+        self.gamma = self.add_weight(name="gamma", shape=shape, initializer=gamma_initializer)
         self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros")
         self.moving_mean, self.moving_variance = (
             self.add_weight(
@@ -116,7 +116,7 @@ class NormalizedBranches(keras.layers.Layer):
             **super().get_config(),
             "branches": self.branches,
             "units": self.units,
-            "gamma_initializer": self.gamma_initializer,
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
             "momentum": self.momentum,
             "epsilon": self.epsilon,
         }

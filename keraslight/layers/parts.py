@@ -32,27 +32,57 @@ def conv2d(filters: int, kernel_size=1, strides: int = 1, **kwargs) -> keras.lay
 
 
 def zero_padding(pixels, **kwargs) -> keras.layers.ZeroPadding2D:
-    """Returns a layer that puts zeros around images."""
+    """Returns a layer that puts zeros around images: `pixels`, or `(rows, columns)`, a side."""
     return keras.layers.ZeroPadding2D(pixels, data_format="channels_last", **kwargs)
 
 
-def depthwise_conv2d(strides: int = 1, **kwargs) -> keras.layers.DepthwiseConv2D:
-    """Returns a depthwise 3x3 convolution, without bias unless said otherwise.
+def cropping(pixels, **kwargs) -> keras.layers.Cropping2D:
+    """Returns a layer that cuts `pixels`, or `(rows, columns)`, off every side of images."""
+    return keras.layers.Cropping2D(pixels, data_format="channels_last", **kwargs)
 
-    At stride 1 it pads with zeros to `"same"`; above, its input is to be padded by one.
+
+def padding_before(kernel_size: int, strides: int, **kwargs) -> keras.layers.ZeroPadding2D | None:
+    """Returns the padding on all four sides before a strided convolution.
+
+    At stride 1, and for a 1x1 convolution, it is `None`: there Keras's `"same"` pads the same way.
     """
+    if strides == 1 or kernel_size == 1:
+        return None
+    return zero_padding(kernel_size // 2, **kwargs)
+
+
+def padded(pad: keras.layers.ZeroPadding2D | None, images):
+    """Returns images after the layer that `padding_before` returned."""
+    return images if pad is None else pad(images)
+
+
+def padded_shape(pad: keras.layers.ZeroPadding2D | None, shape):
+    """Returns the shape of images after the layer that `padding_before` returned."""
+    return shape if pad is None else pad.compute_output_shape(shape)
+
+
+def depthwise_conv2d(strides: int = 1, kernel_size=3, **kwargs) -> keras.layers.DepthwiseConv2D:
+    """Returns a depthwise convolution, without bias unless said otherwise.
+
+    At stride 1 it pads with zeros to `"same"`. Above, its input must be padded, see
+    `padding_before`.
+    """
+    sides = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
     return keras.layers.DepthwiseConv2D(
-        3,
+        kernel_size,
         strides,
-        padding="same" if strides == 1 else "valid",
-        depthwise_initializer=depthwise_initializer(3),
-        data_format="channels_last",
-        **{"use_bias": False, **kwargs},
+        **{
+            "padding": "same" if strides == 1 else "valid",
+            "use_bias": False,
+            "depthwise_initializer": depthwise_initializer(*sides),
+            "data_format": "channels_last",
+            **kwargs,
+        },
     )
 
 
 def strided_shape(input_shape, strides: int, channels: int):
-    """Returns the output shape of a layer that pads as much as its kernel sticks out."""
+    """Returns the output shape of a strided convolution that pads half its kernel on every side."""
     batch, *sides, _ = input_shape
     sides = [None if side is None else -(-side // strides) for side in sides]
     return (batch, *sides, channels)

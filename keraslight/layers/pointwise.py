@@ -10,7 +10,7 @@ __all__ = ["Pointwise"]
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
-    """Rounds to the nearest multiple of `divisor`, never more than 10 % down."""
+    """Rounds to the nearest multiple of a divisor, or up if that is more than 10 % less."""
     rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * value else rounded
 
@@ -22,7 +22,8 @@ class Pointwise(ReparamLayer):
     Args:
         filters: int, the number of output channels.
         activation: name of an activation or a callable.
-        se_ratio: optional float, channels kept by the squeeze; `None` leaves the attention out.
+        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps, rounded
+            to a multiple of 8; `None` leaves it out.
         norm_first: bool, see `ConvActNorm`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 

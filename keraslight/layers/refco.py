@@ -3,7 +3,8 @@
 import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
-from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
+from keraslight.layers.earlier_configs import current_config
+from keraslight.layers.factor_pair import FACTOR_FORMS, FactorPair, FactorSizes, best_window
 from keraslight.layers.normalized_branches import NormalizedBranches
 
 __all__ = ["RefCO"]
@@ -38,8 +39,8 @@ class RefCO(ReparamLayer):
             window of the fewest weights.
         reduction: int, the channels of a window over its hidden values.
         branches: optional `(of the first factor, of the second)`, in place of the numbers above.
-        gamma_initializer: optional float, the initial scale of every branch. Defaults to one over
-            the square root of their number.
+        gamma_initializer: optional Keras initializer of the scales of the branches. Defaults to a
+            constant, one over the square root of their number.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -61,13 +62,15 @@ class RefCO(ReparamLayer):
         and no activation between the factors are our reading.
     """
 
+    forms = FACTOR_FORMS
+
     def __init__(
         self,
         filters: int,
         window: int | None = None,
         reduction: int = 2,
         branches: tuple[int, int] | None = None,
-        gamma_initializer: float | None = None,
+        gamma_initializer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -75,7 +78,7 @@ class RefCO(ReparamLayer):
         self.window = window
         self.reduction = reduction
         self.branches = None if branches is None else tuple(branches)
-        self.gamma_initializer = gamma_initializer
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -115,6 +118,10 @@ class RefCO(ReparamLayer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
 
+    @classmethod
+    def from_config(cls, config):
+        return super().from_config(current_config(config))
+
     def get_config(self):
         return {
             **super().get_config(),
@@ -122,5 +129,5 @@ class RefCO(ReparamLayer):
             "window": self.window,
             "reduction": self.reduction,
             "branches": self.branches,
-            "gamma_initializer": self.gamma_initializer,
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
         }

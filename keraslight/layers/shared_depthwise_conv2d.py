@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
-from keraslight.layers.fixed_depthwise_conv2d import pad_symmetric
+from keraslight.graph.copies import call_with_weights
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.initializers import depthwise_initializer
+from keraslight.layers.parts import depthwise_conv2d
 
 __all__ = ["SharedDepthwiseConv2D"]
 
@@ -60,17 +61,13 @@ class SharedDepthwiseConv2D(ReparamLayer):
 
     def call(self, inputs):
         kernel = keras.ops.tile(self.kernel, (1, 1, self.repeats, 1))
-        return keras.ops.depthwise_conv(
-            pad_symmetric(inputs, 1), kernel, padding="valid", data_format="channels_last"
-        )
+        return keras.ops.depthwise_conv(inputs, kernel, padding="same", data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def deploy(self, inputs, policy):
-        layer = keras.layers.DepthwiseConv2D(
-            3, padding="same", use_bias=False, data_format="channels_last", name=f"{self.name}_conv"
-        )
+        layer = depthwise_conv2d(name=f"{self.name}_conv")
         (kernel,) = self.get_weights()
         return call_with_weights(layer, inputs, np.tile(kernel, (1, 1, self.repeats, 1)))
 

@@ -3,7 +3,7 @@
 import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
-from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
+from keraslight.layers.factor_pair import FACTOR_FORMS, FactorPair, FactorSizes, best_window
 from keraslight.layers.initializers import grouped_initializer
 
 __all__ = ["SparselyFactorizedConv2D"]
@@ -41,6 +41,8 @@ class SparselyFactorizedConv2D(ReparamLayer):
         the best window; the formulas here were derived anew, and the choice among possible windows
         and the reduction of 2 are our reading.
     """
+
+    forms = FACTOR_FORMS
 
     def __init__(self, filters: int, window: int | None = None, reduction: int = 2, **kwargs):
         super().__init__(**kwargs)

@@ -3,9 +3,14 @@
 import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
-from keraslight.layers.initializers import conv_initializer
+from keraslight.layers.parts import conv2d
 
 __all__ = ["SqueezeExcite"]
+
+
+def squeezed_channels(channels: int, se_ratio: float) -> int:
+    """Returns the nearest int to a share of channels, at least 1."""
+    return max(1, round(channels * se_ratio))
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -47,14 +52,7 @@ class SqueezeExcite(ReparamLayer):
         self.multiply = keras.layers.Multiply(dtype=dtype, name=f"{self.name}_multiply")
 
     def _pointwise(self, filters, name):
-        return keras.layers.Conv2D(
-            filters,
-            1,
-            kernel_initializer=conv_initializer(),
-            data_format="channels_last",
-            dtype=self.dtype_policy,
-            name=f"{self.name}_{name}",
-        )
+        return conv2d(filters, use_bias=True, dtype=self.dtype_policy, name=f"{self.name}_{name}")
 
     def build(self, input_shape):
         batch, _, _, channels = input_shape

@@ -2,8 +2,9 @@
 
 import keras
 
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import as_dense, fold_norm
-from keraslight.graph.reparam_layer import ReparamLayer, call_with_weights
+from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle, shuffled
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, strided_shape
@@ -115,7 +116,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         filters: int, the number of output channels.
         expansion: int, the channels of the depthwise convolution over those of the input.
         strides: int, of the projection.
-        groups: int, of the expansion; the projection has 4.
+        expand_groups: int, the groups of the expansion; the projection has 4.
         activation: name of an activation or a callable.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
@@ -138,7 +139,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         filters: int,
         expansion: int = 6,
         strides: int = 1,
-        groups: int = GROUPS,
+        expand_groups: int = GROUPS,
         activation="relu6",
         **kwargs,
     ):
@@ -146,7 +147,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         self.filters = filters
         self.expansion = expansion
         self.strides = strides
-        self.groups = groups
+        self.expand_groups = expand_groups
         self.activation = keras.activations.get(activation)
         dtype = self.dtype_policy
         self.expand_norm, self.depthwise_norm, self.project_norm = (
@@ -171,7 +172,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
         channels = input_shape[-1]
         self.expand = GroupedPointwiseConv2D(
             self.expansion * channels,
-            self.groups,
+            self.expand_groups,
             dtype=self.dtype_policy,
             name=f"{self.name}_expand",
         )
@@ -230,12 +231,19 @@ class WideInterleavedGroupBlock(ReparamLayer):
     def compute_output_shape(self, input_shape):
         return strided_shape(input_shape, self.strides, self.filters)
 
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        if "groups" in config:  # of an earlier version
+            config["expand_groups"] = config.pop("groups")
+        return super().from_config(config)
+
     def get_config(self):
         return {
             **super().get_config(),
             "filters": self.filters,
             "expansion": self.expansion,
             "strides": self.strides,
-            "groups": self.groups,
+            "expand_groups": self.expand_groups,
             "activation": keras.activations.serialize(self.activation),
         }

@@ -158,7 +158,7 @@ def IGCV3(
                     stage.channels,
                     stage.expansion,
                     strides,
-                    groups=WIDE_GROUPS[index],
+                    expand_groups=WIDE_GROUPS[index],
                     activation=activation,
                     name=name_of_block,
                 )

@@ -133,10 +133,10 @@ def RepVGG(
             filters,
             strides,
             groups,
-            se_filters=filters // row.se_ratio if row.se_ratio else None,
+            se_ratio=1 / row.se_ratio if row.se_ratio else None,
             se_after=row.se_after,
             activation=activation,
-            deploy=deploy,
+            fused=deploy,
             name=block_name,
         )
 

@@ -3,7 +3,9 @@
 import keras
 
 RANGES = ("frozen", "average", "learned")
-# A tensor of zeros has no range of its own: any range can represent it.
+# The converter replaces the scale of a smaller range by 1. Such a tensor counts as zeros, which any
+# range represents.
+SMALLEST_RANGE = 1e-12
 RANGE_OF_ZEROS = (0.0, 1.0)
 
 
@@ -96,7 +98,7 @@ class FakeQuantize(keras.layers.Layer):
     def set_range(self, minimum: float, maximum: float) -> None:
         """Sets the range, extended to zero and to `covers`."""
         low, high = min(minimum, self.covers[0], 0.0), max(maximum, self.covers[1], 0.0)
-        if low == high:
+        if high - low < SMALLEST_RANGE:
             low, high = RANGE_OF_ZEROS
         self.minimum.assign(low)
         self.maximum.assign(high)

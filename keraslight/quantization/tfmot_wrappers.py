@@ -1,4 +1,4 @@
-"""What fills tfmot's wrappers: its quantizers and its configs by the rules of keraslight."""
+"""Quantizers and configs for the wrappers of tfmot that round as keraslight does."""
 
 import numpy as np
 import tensorflow as tf
@@ -11,11 +11,11 @@ Wrapper = api.QuantizeWrapperV2
 
 
 class KernelQuantizer(api.quantizers.Quantizer):
-    """Rounds a kernel to int8, symmetric, by its present values: there is no range to keep.
+    """Rounds a kernel to symmetric int8 values. It stores no range: the kernel itself gives it.
 
     Args:
-        channel_axes: int, how many of the last axes are output channels, each with a scale of its
-            own; 0 for one scale.
+        channel_axes: int, how many of the last axes are output channels. Each channel has its own
+            scale; 0 means one scale for the whole kernel.
     """
 
     def __init__(self, channel_axes: int):
@@ -36,10 +36,10 @@ class KernelQuantizer(api.quantizers.Quantizer):
 
 
 class RangeQuantizer(api.quantizers.MovingAverageQuantizer):
-    """Rounds activations to 256 values, by a range that training leaves or follows.
+    """Rounds activations to the 256 values of a range.
 
     Args:
-        follows: bool, whether training moves the range as tfmot does.
+        follows: bool, whether training updates the range by the moving average of tfmot.
     """
 
     def __init__(self, follows: bool):
@@ -54,7 +54,7 @@ class RangeQuantizer(api.quantizers.MovingAverageQuantizer):
 
 
 class _Config(api.QuantizeConfig):
-    """Quantizes nothing: what the two configs below start from."""
+    """Quantizes nothing. The base class of the two configs below."""
 
     def get_weights_and_quantizers(self, layer):
         return []
@@ -76,7 +76,7 @@ class KernelConfig(_Config):
     """Quantizes the kernel of a linear layer.
 
     Args:
-        name: str, the kernel's attribute.
+        name: str, the attribute of the layer that holds the kernel.
         channel_axes: int, see `KernelQuantizer`.
     """
 

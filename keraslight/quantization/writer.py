@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
+from keraslight.compat import is_of_keras
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.activation_op import ActivationOp
 from keraslight.quantization.fake_quantize import FakeQuantize
@@ -80,11 +82,12 @@ class Writer:
         if op is None or call.name in self.keep_float:
             self.float_layers.append(call.name)
             outputs = self.copy(call, *args, **kwargs)
-            _check_copy(call, self._layers[id(call.operation)])
+            if not is_of_keras(call.operation):
+                _check_copy(call, self._layers[id(call.operation)])
             return self._values(outputs, is_float=True)
         self._seen[id(call.operation)] += 1
         if self._seen[id(call.operation)] > 1:  # a shared layer; what is written needs other names
-            name = f"{call.name}_{self._seen[id(call.operation)]}"
+            name = f"{call.name}_call{self._seen[id(call.operation)]}"
             call = NamedCall(call.operation, call.args, call.kwargs, call.outputs, name)
         if not args:  # a layer that was called by keyword
             first, *others = kwargs
@@ -122,9 +125,7 @@ class Writer:
         name = config["name"]
         if name not in self._layers:
             self._layers[name] = kind.from_config(config)
-        tensor = self._layers[name]([x.tensor, x.range])
-        self._layers[name].set_weights(weights)
-        return tensor
+        return call_with_weights(self._layers[name], [x.tensor, x.range], *weights)
 
     def activated(self, call: Call, tensor, activation: Call | None) -> Value:
         """Applies a layer's own activation to its output and rounds.

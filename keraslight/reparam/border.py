@@ -14,7 +14,8 @@ ones: tap `(y, x)` of a zero-padded 3x3 over ones tells where that neighbour is 
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import call_with_weights
+from keraslight.graph.copies import call_with_weights
+from keraslight.layers.parts import zero_padding
 
 TAPS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
 
@@ -44,7 +45,7 @@ def outside_maps(tensor, name: str, strides: int = 1):
     )
     ones = keras.ops.ones_like(tensor[..., :1])
     if strides > 1:
-        ones = keras.layers.ZeroPadding2D(1, data_format="channels_last", name=f"{name}_pad")(ones)
+        ones = zero_padding(1, name=f"{name}_pad")(ones)
     return call_with_weights(layer, ones, kernel, np.ones(len(TAPS)))
 
 

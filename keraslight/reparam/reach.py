@@ -1,18 +1,22 @@
-"""Where a tensor's channels get to without leaving what is linear."""
+"""Finds which layers the channels of a tensor reach through concatenations, slices and scales."""
 
 import keras
 
+from keraslight.compat import operation_class
+
 L = keras.layers
+GET_ITEM = operation_class("GetItem")
+JOINS = (L.Concatenate, L.BatchNormalization, operation_class("Concatenate"))
 
 
 def is_last(axis, tensor) -> bool:
-    """Tells whether an axis of a layer is the last of a tensor."""
+    """Returns whether an axis of a layer is the last of a tensor."""
     axis = axis[0] if isinstance(axis, list | tuple) else axis
     return axis in (-1, len(tensor.shape) - 1)
 
 
 def takes_border(layer) -> bool:
-    """Tells whether a convolution can take in maps of its size as further channels."""
+    """Returns whether a convolution can take in maps of its size as further channels."""
     return (
         layer.kernel_size == (1, 1)
         and layer.strides == (1, 1)
@@ -22,11 +26,11 @@ def takes_border(layer) -> bool:
 
 
 def joins_channels(call) -> bool:
-    """Tells whether a call concatenates or slices channels, or scales and shifts them."""
+    """Returns whether a call concatenates or slices channels, or scales and shifts them."""
     operation = call.operation
-    if type(operation).__name__ in ("Concatenate", "BatchNormalization"):
+    if type(operation) in JOINS:
         return is_last(operation.axis, call.outputs)
-    if type(operation).__name__ != "GetItem":
+    if type(operation) is not GET_ITEM:
         return False
     key = call.args[1]
     if not isinstance(key, tuple) or not isinstance(key[-1], slice):
@@ -38,7 +42,7 @@ def joins_channels(call) -> bool:
 
 
 def reaches_pointwise(graph, tensor, start: int = 0, stop: int | None = None) -> bool:
-    """Tells whether 1x1 convolutions are all that channels of a tensor get to, linearly.
+    """Returns whether 1x1 convolutions are all that channels of a tensor get to, linearly.
 
     Args:
         graph: the `Graph` of the original model.
@@ -61,7 +65,7 @@ def _user_reaches_pointwise(graph, user, tensor, start, stop):
         return takes_border(user.operation)
     if not joins_channels(user):
         return False
-    if kind.__name__ == "GetItem":
+    if kind is GET_ITEM:
         first, last, _ = user.args[1][-1].indices(tensor.shape[-1])
         start, stop = max(start, first) - first, min(stop, last) - first
         return reaches_pointwise(graph, user.outputs, start, stop)

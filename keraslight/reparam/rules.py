@@ -5,13 +5,54 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from keraslight.compat import operation_class
+from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import norm_scale_shift, response, scale_inputs
-from keraslight.graph.reparam_layer import call_with_weights
+from keraslight.graph.policy import Form, declare
 from keraslight.reparam.border import at_output_size, outside_response
-from keraslight.reparam.reach import is_last, joins_channels, reaches_pointwise, takes_border
+from keraslight.reparam.reach import (
+    GET_ITEM,
+    is_last,
+    joins_channels,
+    reaches_pointwise,
+    takes_border,
+)
 from keraslight.reparam.signal import Part, Signal, concatenate
 
 L = keras.layers
+
+BORDER = declare(
+    Form(
+        "border",
+        ("channels", "sum", "added"),
+        float="added",
+        int8="channels",
+        doc="A shift before a depthwise convolution that pads with zeros. It travels to the next "
+        "1x1 convolution, where it varies at the border of the image: as further input "
+        "`channels`, or as a `sum` with the output, a constant if the image size is fixed. Or it "
+        "is `added` before the padding.",
+    )
+)
+JOIN = declare(
+    Form(
+        "join",
+        ("concat", "split"),
+        float="split",
+        int8="concat",
+        doc="A 1x1 convolution of several tensors: of their `concat`, or `split` into one "
+        "convolution for each and a sum.",
+    )
+)
+DOWNSAMPLE = declare(
+    Form(
+        "downsample",
+        ("joined", "parts"),
+        float="parts",
+        int8="joined",
+        doc="A strided depthwise convolution of several tensors: of all, `joined`, or in `parts`, "
+        "which are joined at the smaller size.",
+    )
+)
 
 # part of a tensor enters a 1x1 convolution as the whole tensor, with zero weights, from this share
 MIN_SHARE = 0.5
@@ -43,7 +84,7 @@ def depthwise(writer, call, x):
         return None
     pads = x.padding is not None or layer.padding == "same"
     travels = _is_linear(layer) and reaches_pointwise(writer.graph, call.outputs)
-    if writer.policy.border == "added" and x.shift.any() and pads and not x.border:
+    if writer.policy["border"] == "added" and x.shift.any() and pads and not x.border:
         x = writer.with_shift_added(x)
     if x.border or (x.shift.any() and pads and not (travels and _pads_by_one(layer, x))):
         x = writer.plain(x)
@@ -123,7 +164,6 @@ def nothing(writer, call, x):
     return x
 
 
-# layers by type, bare operations by the name of their class, which is not public
 RULES = {
     L.AveragePooling2D: average_pooling,
     L.BatchNormalization: norm,
@@ -137,9 +177,9 @@ RULES = {
     L.Identity: nothing,
     L.Reshape: reshape,
     L.ZeroPadding2D: zero_padding,
-    "Concatenate": concatenation,
-    "ConvertToTensor": nothing,
-    "GetItem": get_item,
+    operation_class("Concatenate"): concatenation,
+    operation_class("ConvertToTensor"): nothing,
+    GET_ITEM: get_item,
 }
 
 
@@ -155,13 +195,13 @@ def _linear(writer, call, x, kernel, bias):
 def _pointwise(writer, call, x, kernel, bias, borders):
     """Writes a 1x1 convolution of parts and of border maps, in the form the policy chooses."""
     layer, policy = call.operation, writer.policy
-    if policy.border == "channels" or not _is_linear(layer):
+    if policy["border"] == "channels" or not _is_linear(layer):
         maps = [Signal.of(writer.outside_maps(key)) for key in borders]
         x = replace(concatenate([x, *maps], x.name), grid=x.grid)
         kernel = np.concatenate([kernel, *(rows[None, None] for rows in borders.values())], axis=2)
         borders = {}
     terms = []
-    if policy.join == "split" and len(x.parts) > 1 and _is_linear(layer):
+    if policy["join"] == "split" and len(x.parts) > 1 and _is_linear(layer):
         for part, rows in zip(x.parts, x.split(kernel, axis=2), strict=True):
             terms.append(_linear(writer, call, x.with_parts([part]), rows, bias))
             bias = np.zeros_like(bias)
@@ -181,7 +221,7 @@ def _pointwise(writer, call, x, kernel, bias, borders):
 def _depthwise(writer, call, x, kernel, bias):
     """Writes a depthwise convolution, part by part if the policy says so."""
     strided = call.operation.strides != (1, 1)
-    if writer.policy.downsample == "joined" or len(x.parts) == 1 or not strided:
+    if writer.policy["downsample"] == "joined" or len(x.parts) == 1 or not strided:
         return _linear(writer, call, x, kernel, bias)
     biases = bias.reshape(kernel.shape[2:])
     outputs = [

@@ -5,7 +5,8 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from keraslight.graph.reparam_layer import call_with_weights
+from keraslight.graph.copies import call_with_weights
+from keraslight.layers.parts import zero_padding
 from keraslight.reparam.border import outside_maps
 from keraslight.reparam.signal import Signal
 
@@ -42,8 +43,7 @@ class FusedWriter:
 
     def write(self, call, *args, **kwargs):
         """Writes one call; takes and returns signals."""
-        kind = type(call.operation)
-        rule = self.rules.get(kind) or self.rules.get(kind.__name__)
+        rule = self.rules.get(type(call.operation))
         result = rule(self, call, *args) if rule else None
         return self.keep(call, *args, **kwargs) if result is None else result
 
@@ -99,7 +99,7 @@ class FusedWriter:
     def pad(self, tensor, padding):
         """Returns a tensor of images with zeros around it."""
         if (id(tensor), padding) not in self.pads:
-            layer = self.new(L.ZeroPadding2D, "pad", padding, data_format="channels_last")
+            layer = self.new(zero_padding, "pad", padding)
             self.pads[id(tensor), padding] = (tensor, layer(tensor))
         return self.pads[id(tensor), padding][1]
 

@@ -80,12 +80,12 @@ def _block(tensors, name, block, names):
             names.attention, (block.attention.reduce, block.attention.expand), strict=True
         ):
             tensors.conv(f"{name}.{part}", layer)
-    if block.deployed:
+    if block.fused:
         tensors.conv(f"{name}.{names.deployed}", block.reparam)
         return
     tensors.conv(f"{name}.{names.dense}.conv", block.dense)
     tensors.norm(f"{name}.{names.dense}.bn", block.dense_norm)
-    if hasattr(block, "sum_norm"):
+    if block.sum_norm is not None:
         tensors.conv(f"{name}.{names.pointwise}", block.pointwise)
         tensors.norm(f"{name}.bn", block.sum_norm)
         return

@@ -1,5 +1,7 @@
 """Every layer: config round trip, shapes, one training step, mixed precision, bad arguments."""
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import pytest
@@ -7,95 +9,169 @@ import pytest
 import keraslight
 from keraslight import layers as kl
 from keraslight.layers.edge_depthwise_conv2d import BANKS
-from tests.helpers import images, norms_in, randomize_norms, relative_error
+from tests.helpers import images, randomize, relative_error
 
 IMAGE = (2, 9, 8, 16)
-# layer, arguments, shapes of the inputs, shapes of the outputs, number of trainable weights
+
+
+class Case(NamedTuple):
+    """One layer to test.
+
+    Attributes:
+        layer: the class.
+        config: its arguments.
+        trainable: the number of trainable weights.
+        inputs: the shapes of the inputs.
+        outputs: the shapes of the outputs; `None`: those of the inputs.
+    """
+
+    layer: type
+    config: dict
+    trainable: int
+    inputs: list = [IMAGE]  # noqa: RUF012
+    outputs: list | None = None
+
+    @property
+    def expected(self):
+        return self.inputs if self.outputs is None else self.outputs
+
+    def symbolic(self, sizes=None):
+        """Returns inputs of given or of the case's own sizes."""
+        return [keras.Input((*(sizes or shape[1:3]), shape[-1])) for shape in self.inputs]
+
+    def drawn(self):
+        """Returns random inputs."""
+        return [images(*shape) for shape in self.inputs]
+
+
 CASES = [
-    (kl.GaussianDepthwiseConv2D, {"strides": 2}, [IMAGE], [(2, 5, 4, 16)], 0),
-    (kl.GaussianDepthwiseConv2D, {"sigma": 1.1, "alternate_sign": True}, [IMAGE], [IMAGE], 0),
-    (kl.EdgeDepthwiseConv2D, {"kernels": "edge"}, [(2, 9, 8, 6)], [(2, 9, 8, 6)], 0),
-    (kl.EdgeDepthwiseConv2D, {"strides": 2}, [IMAGE], [(2, 5, 4, 16)], 0),
-    (kl.SharedDepthwiseConv2D, {"repeats": 4}, [IMAGE], [IMAGE], 1),
-    (kl.ConvActNorm, {"filters": 6}, [IMAGE], [(2, 9, 8, 6)], 3),
-    (kl.ConvActNorm, {"filters": 6, "kernel_size": 3, "strides": 2}, [IMAGE], [(2, 5, 4, 6)], 3),
-    (kl.SqueezeExcite, {"filters": 4, "activation": "silu"}, [IMAGE], [IMAGE], 4),
-    (kl.Pointwise, {"filters": 6, "se_ratio": 0.25}, [IMAGE], [(2, 9, 8, 6)], 7),
-    (kl.DownsamplingBlock, {"filters": 32}, [IMAGE], [(2, 5, 4, 16)] * 2, 3),
-    (kl.DownsamplingBlock, {"filters": 40}, [IMAGE], [(2, 5, 4, 20)] * 2, 3),
-    (kl.DownsamplingBlock, {"filters": 8}, [IMAGE], [(2, 5, 4, 4)] * 2, 3),
-    (
+    Case(kl.GaussianDepthwiseConv2D, {"strides": 2}, outputs=[(2, 5, 4, 16)], trainable=0),
+    Case(kl.GaussianDepthwiseConv2D, {"sigma": 1.1, "alternate_sign": True}, trainable=0),
+    Case(kl.EdgeDepthwiseConv2D, {"kernels": "edge"}, inputs=[(2, 9, 8, 6)], trainable=0),
+    Case(kl.EdgeDepthwiseConv2D, {"strides": 2}, outputs=[(2, 5, 4, 16)], trainable=0),
+    Case(kl.SharedDepthwiseConv2D, {"repeats": 4}, trainable=1),
+    Case(kl.ConvActNorm, {"filters": 6}, outputs=[(2, 9, 8, 6)], trainable=3),
+    Case(
+        kl.ConvActNorm,
+        {"filters": 6, "kernel_size": 3, "strides": 2},
+        outputs=[(2, 5, 4, 6)],
+        trainable=3,
+    ),
+    Case(kl.SqueezeExcite, {"filters": 4, "activation": "silu"}, trainable=4),
+    Case(kl.Pointwise, {"filters": 6, "se_ratio": 0.25}, outputs=[(2, 9, 8, 6)], trainable=7),
+    Case(
+        kl.DownsamplingBlock, {"filters": 32}, outputs=[(2, 5, 4, 16), (2, 5, 4, 16)], trainable=3
+    ),
+    Case(
+        kl.DownsamplingBlock, {"filters": 40}, outputs=[(2, 5, 4, 20), (2, 5, 4, 20)], trainable=3
+    ),
+    Case(kl.DownsamplingBlock, {"filters": 8}, outputs=[(2, 5, 4, 4), (2, 5, 4, 4)], trainable=3),
+    Case(
         kl.DownsamplingBlock,
         {"filters": 24, "strides": 1, "downsampling": "learned"},
-        [IMAGE],
-        [(2, 9, 8, 12)] * 2,
-        4,
+        outputs=[(2, 9, 8, 12), (2, 9, 8, 12)],
+        trainable=4,
     ),
-    (kl.HalfIdentityBlock, {}, [IMAGE, IMAGE], [IMAGE, IMAGE], 4),
-    (kl.HalfIdentityBlock, {"kernels": "edge", "se_ratio": 0.25}, [IMAGE, IMAGE], [IMAGE] * 2, 9),
-]
-CASES += [
-    (kl.RepVGGBlock, {"filters": 16}, [IMAGE], [IMAGE], 8),
-    (kl.RepVGGBlock, {"filters": 8, "strides": 2, "se_filters": 2}, [IMAGE], [(2, 5, 4, 8)], 10),
-    (
+    Case(kl.HalfIdentityBlock, {}, inputs=[IMAGE, IMAGE], trainable=4),
+    Case(
+        kl.HalfIdentityBlock,
+        {"kernels": "edge", "se_ratio": 0.25},
+        inputs=[IMAGE, IMAGE],
+        trainable=9,
+    ),
+    Case(kl.RepVGGBlock, {"filters": 16}, trainable=8),
+    Case(
         kl.RepVGGBlock,
-        {"filters": 16, "groups": 4, "se_filters": 2, "se_after": True},
-        [IMAGE],
-        [IMAGE],
-        12,
+        {"filters": 8, "strides": 2, "se_ratio": 0.25},
+        outputs=[(2, 5, 4, 8)],
+        trainable=10,
     ),
-    (kl.RepVGGBlock, {"filters": 16, "deploy": True}, [IMAGE], [IMAGE], 2),
-    (kl.QARepVGGBlock, {"filters": 16}, [IMAGE], [IMAGE], 6),
-    (kl.QARepVGGBlock, {"filters": 8, "strides": 2}, [IMAGE], [(2, 5, 4, 8)], 6),
-    (kl.ACBConv2D, {"filters": 6, "kernel_size": 3}, [IMAGE], [(2, 9, 8, 6)], 9),
-    (kl.ACBConv2D, {"filters": 6, "kernel_size": 5, "padding": 1}, [IMAGE], [(2, 7, 6, 6)], 9),
-    (
+    Case(
+        kl.RepVGGBlock,
+        {"filters": 16, "groups": 4, "se_ratio": 0.125, "se_after": True},
+        trainable=12,
+    ),
+    Case(kl.RepVGGBlock, {"filters": 16, "fused": True}, trainable=2),
+    Case(kl.QARepVGGBlock, {"filters": 16}, trainable=6),
+    Case(kl.QARepVGGBlock, {"filters": 8, "strides": 2}, outputs=[(2, 5, 4, 8)], trainable=6),
+    Case(kl.ACBConv2D, {"filters": 6, "kernel_size": 3}, outputs=[(2, 9, 8, 6)], trainable=9),
+    Case(
+        kl.ACBConv2D,
+        {"filters": 6, "kernel_size": 5, "padding": 1},
+        outputs=[(2, 7, 6, 6)],
+        trainable=9,
+    ),
+    Case(
         kl.ACBConv2D,
         {"filters": 8, "kernel_size": 3, "padding": 3, "strides": 2, "groups": 2},
-        [IMAGE],
-        [(2, 7, 6, 8)],
-        9,
+        outputs=[(2, 7, 6, 8)],
+        trainable=9,
     ),
-    (
+    Case(
         kl.ACBConv2D,
         {"filters": 8, "kernel_size": 3, "padding": "valid", "dilation_rate": 2},
-        [IMAGE],
-        [(2, 5, 4, 8)],
-        9,
+        outputs=[(2, 5, 4, 8)],
+        trainable=9,
     ),
-    (kl.DiracConv2D, {"filters": 24}, [IMAGE], [(2, 9, 8, 24)], 3),
-    (kl.DiracConv2D, {"filters": 6, "padding": "valid"}, [IMAGE], [(2, 7, 6, 6)], 3),
-    (kl.RepSO, {}, [IMAGE], [IMAGE], 20),
-    (kl.RepSO, {"squares": 1}, [IMAGE], [IMAGE], 14),
-    (kl.SparselyFactorizedConv2D, {"filters": 64}, [IMAGE], [(2, 9, 8, 64)], 2),
-    (kl.RefCO, {"filters": 64}, [IMAGE], [(2, 9, 8, 64)], 6),
-    (kl.RefCO, {"filters": 8, "window": 4, "branches": (2, 3)}, [IMAGE], [(2, 9, 8, 8)], 6),
-    (kl.ChannelShuffle, {"groups": 4}, [IMAGE], [IMAGE], 0),
-    (kl.GroupedPointwiseConv2D, {"filters": 32, "groups": 2}, [IMAGE], [(2, 9, 8, 32)], 1),
-    (
+    Case(kl.DiracConv2D, {"filters": 24}, outputs=[(2, 9, 8, 24)], trainable=3),
+    Case(kl.DiracConv2D, {"filters": 6, "padding": "valid"}, outputs=[(2, 7, 6, 6)], trainable=3),
+    Case(kl.RepSO, {}, trainable=20),
+    Case(kl.RepSO, {"squares": 1}, trainable=14),
+    Case(kl.SparselyFactorizedConv2D, {"filters": 64}, outputs=[(2, 9, 8, 64)], trainable=2),
+    Case(kl.RefCO, {"filters": 64}, outputs=[(2, 9, 8, 64)], trainable=6),
+    Case(
+        kl.RefCO,
+        {"filters": 8, "window": 4, "branches": (2, 3)},
+        outputs=[(2, 9, 8, 8)],
+        trainable=6,
+    ),
+    Case(kl.ChannelShuffle, {"groups": 4}, trainable=0),
+    Case(
+        kl.GroupedPointwiseConv2D,
+        {"filters": 32, "groups": 2},
+        outputs=[(2, 9, 8, 32)],
+        trainable=1,
+    ),
+    Case(
         kl.GroupedPointwiseConv2D,
         {"filters": 8, "groups": 8, "strides": 2},
-        [IMAGE],
-        [(2, 5, 4, 8)],
-        1,
+        outputs=[(2, 5, 4, 8)],
+        trainable=1,
     ),
-    (kl.InterleavedGroupBlock, {"filters": 16, "residual": True}, [IMAGE], [IMAGE], 9),
-    (kl.InterleavedGroupBlock, {"filters": 12, "strides": 2}, [IMAGE], [(2, 5, 4, 12)], 9),
-    (kl.InterleavedGroupPair, {"filters": 24}, [IMAGE], [(2, 9, 8, 24)], 6),
-    (kl.WideInterleavedGroupBlock, {"filters": 24}, [IMAGE], [(2, 9, 8, 24)], 15),
-    (kl.WideInterleavedGroupBlock, {"filters": 16, "strides": 2}, [IMAGE], [(2, 5, 4, 16)], 9),
-    (kl.IGCV1Conv2D, {"partitions": 4, "strides": 2}, [IMAGE], [(2, 5, 4, 16)], 2),
-    (kl.IGCV2Conv2D, {"branch_channels": (2, 4, 2)}, [IMAGE], [IMAGE], 4),
-    (kl.IGCV2Conv2D, {"branch_channels": (4, 4), "strides": 2}, [IMAGE], [(2, 5, 4, 16)], 3),
-    (kl.PartialConv2D, {}, [IMAGE], [IMAGE], 1),
-    (kl.MetaLightBlock, {}, [IMAGE], [IMAGE], 32),
-    (kl.MetaBasicBlock, {"layout": "irb"}, [IMAGE], [IMAGE], 9),
-    (kl.MetaBasicBlock, {"layout": "sandglass"}, [IMAGE], [IMAGE], 12),
-    (kl.MetaBasicBlock, {"layout": "fasternet", "expansion": 2}, [IMAGE], [IMAGE], 5),
-    (kl.MetaBasicBlock, {"layout": "shufflenetv2"}, [IMAGE], [IMAGE], 9),
-    (kl.MetaBasicBlock, {"layout": "mobilenetv1"}, [IMAGE], [IMAGE], 12),
+    Case(kl.InterleavedGroupBlock, {"filters": 16, "residual": True}, trainable=9),
+    Case(
+        kl.InterleavedGroupBlock,
+        {"filters": 12, "strides": 2},
+        outputs=[(2, 5, 4, 12)],
+        trainable=9,
+    ),
+    Case(kl.InterleavedGroupPair, {"filters": 24}, outputs=[(2, 9, 8, 24)], trainable=6),
+    Case(kl.WideInterleavedGroupBlock, {"filters": 24}, outputs=[(2, 9, 8, 24)], trainable=15),
+    Case(
+        kl.WideInterleavedGroupBlock,
+        {"filters": 16, "strides": 2},
+        outputs=[(2, 5, 4, 16)],
+        trainable=9,
+    ),
+    Case(kl.IGCV1Conv2D, {"partitions": 4, "strides": 2}, outputs=[(2, 5, 4, 16)], trainable=2),
+    Case(kl.IGCV2Conv2D, {"branch_channels": (2, 4, 2)}, trainable=4),
+    Case(
+        kl.IGCV2Conv2D,
+        {"branch_channels": (4, 4), "strides": 2},
+        outputs=[(2, 5, 4, 16)],
+        trainable=3,
+    ),
+    Case(kl.PartialConv2D, {}, trainable=1),
+    Case(kl.MetaLightBlock, {}, trainable=32),
+    Case(kl.MetaBasicBlock, {"layout": "irb"}, trainable=9),
+    Case(kl.MetaBasicBlock, {"layout": "sandglass"}, trainable=12),
+    Case(kl.MetaBasicBlock, {"layout": "fasternet", "expansion": 2}, trainable=5),
+    Case(kl.MetaBasicBlock, {"layout": "shufflenetv2"}, trainable=9),
+    Case(kl.MetaBasicBlock, {"layout": "mobilenetv1"}, trainable=12),
 ]
-IDS = [f"{case[0].__name__}-{case[1]}" for case in CASES]
+every_case = pytest.mark.parametrize(
+    "case", CASES, ids=[f"{case.layer.__name__}-{case.config}" for case in CASES]
+)
 
 
 def call(layer, inputs):
@@ -103,20 +179,20 @@ def call(layer, inputs):
     return keras.tree.flatten(y)
 
 
-@pytest.mark.parametrize(("cls", "config", "inputs", "expected", "weights"), CASES, ids=IDS)
-def test_layer(cls, config, inputs, expected, weights, tmp_path):
-    layer = cls(**config, name="it")
-    x = [images(*shape) for shape in inputs]
+@every_case
+def test_layer(case, tmp_path):
+    layer = case.layer(**case.config, name="it")
+    x = case.drawn()
     eager = [keras.ops.convert_to_numpy(y) for y in call(layer, x)]
-    assert [y.shape for y in eager] == expected
-    assert len(layer.trainable_weights) == weights
+    assert [y.shape for y in eager] == case.expected
+    assert len(layer.trainable_weights) == case.trainable
     assert layer.dtype_policy.name == "float32"
 
-    symbolic = [keras.Input(shape[1:]) for shape in inputs]
-    copy = cls.from_config(layer.get_config())
+    symbolic = case.symbolic()
+    copy = case.layer.from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
     model = keras.Model(symbolic, call(copy, symbolic))
-    assert [y.shape[1:] for y in model.outputs] == [shape[1:] for shape in expected]
+    assert [y.shape[1:] for y in model.outputs] == [shape[1:] for shape in case.expected]
     copy.set_weights(layer.get_weights())
     model.save(tmp_path / "layer.keras")
     loaded = keras.saving.load_model(tmp_path / "layer.keras")
@@ -124,15 +200,15 @@ def test_layer(cls, config, inputs, expected, weights, tmp_path):
         np.testing.assert_allclose(keras.ops.convert_to_numpy(z), y, atol=1e-6)
 
 
-@pytest.mark.parametrize(("cls", "config", "inputs", "expected", "weights"), CASES, ids=IDS)
-def test_dynamic_size_and_mixed_precision(cls, config, inputs, expected, weights):
-    symbolic = [keras.Input((None, None, shape[-1])) for shape in inputs]
-    layer = cls(**config, dtype="mixed_float16")
+@every_case
+def test_dynamic_size_and_mixed_precision(case):
+    symbolic = case.symbolic((None, None))
+    layer = case.layer(**case.config, dtype="mixed_float16")
     outputs = call(layer, symbolic)
-    assert [y.shape for y in outputs] == [(None, None, None, shape[-1]) for shape in expected]
+    assert [y.shape for y in outputs] == [(None, None, None, shape[-1]) for shape in case.expected]
     model = keras.Model(symbolic, outputs)
-    y = keras.tree.flatten(model([images(*shape) for shape in inputs]))
-    assert [tuple(z.shape) for z in y] == expected
+    y = keras.tree.flatten(model(case.drawn()))
+    assert [tuple(z.shape) for z in y] == case.expected
     assert all(keras.backend.standardize_dtype(z.dtype) == "float16" for z in y)
 
 
@@ -155,7 +231,7 @@ def test_dynamic_size_and_mixed_precision(cls, config, inputs, expected, weights
         (lambda: kl.EdgeDepthwiseConv2D().build((None, 4, 4, None)), "number of channels"),
         (lambda: kl.RepVGGBlock(6, groups=4), "Received: filters=6, groups=4"),
         (lambda: kl.RepVGGBlock(4, groups=4)(images(1, 4, 4, 6)), "multiple of groups=4"),
-        (lambda: kl.QARepVGGBlock(8, se_filters=2), "use RepVGGBlock"),
+        (lambda: kl.QARepVGGBlock(8, se_ratio=0.25), "use RepVGGBlock"),
         (lambda: kl.ACBConv2D(4, 2), "Received: kernel_size=2"),
         (lambda: kl.ACBConv2D(4, 1), "at least 3"),
         (lambda: kl.ACBConv2D(4, 3, padding="full"), "Received: padding='full'"),
@@ -175,6 +251,10 @@ def test_dynamic_size_and_mixed_precision(cls, config, inputs, expected, weights
         (lambda: kl.MetaBasicBlock("resnet"), "Received: layout='resnet'"),
         (lambda: kl.MetaBasicBlock(spatial="conv"), "Received: spatial='conv'"),
         (lambda: kl.MetaBasicBlock(channel="conv"), "Received: channel='conv'"),
+        (lambda: kl.MetaBasicBlock("irb", spatial="repso"), "does not use `spatial`.*'repso'"),
+        (lambda: kl.MetaBasicBlock("mobilenetv1", 6), "'mobilenetv1' does not use `expansion`.*6"),
+        (lambda: kl.MetaLightBlock(layout="irb"), "use MetaBasicBlock.*Received: layout='irb'"),
+        (lambda: kl.DiracConv2D(4, groups=2), "takes no `groups`.*groups=2"),
     ],
 )
 def test_bad_arguments(build, message):
@@ -182,7 +262,7 @@ def test_bad_arguments(build, message):
         build()
 
 
-def test_gaussian_kernels_of_the_spec():
+def test_gaussian_kernels_of_the_release_and_of_the_paper():
     released = kl.GaussianDepthwiseConv2D().bank()
     expected = [[0.07511360, 0.12384140], [0.12384140, 0.20417994]]
     np.testing.assert_allclose(released[0, :2, :2], expected, atol=1e-7)
@@ -191,7 +271,7 @@ def test_gaussian_kernels_of_the_spec():
     np.testing.assert_array_equal(paper[1], -paper[0])
 
 
-def test_edge_kernels_of_the_spec():
+def test_edge_kernels_of_the_authors_code():
     edge, both = BANKS["edge"], BANKS["edge_gaussian"]
     np.testing.assert_array_equal(edge[0], [[-0.5, -1, -0.5], [0, 0, 0], [0.5, 1, 0.5]])
     np.testing.assert_array_equal(edge[1], [[-0.5, 0, 0.5], [-1, 0, 1], [-0.5, 0, 0.5]])
@@ -226,37 +306,27 @@ def test_downsampling_keeps_the_last_channels():
     np.testing.assert_allclose(keras.ops.convert_to_numpy(left), blurred[..., -6:], atol=1e-6)
 
 
-@pytest.mark.parametrize(("cls", "config", "inputs", "expected", "weights"), CASES, ids=IDS)
-def test_fused_layer(cls, config, inputs, expected, weights):
+@every_case
+def test_fused_layer(case):
     """Every layer alone is the same function of built-in layers after fusing, at any size."""
-    for sides in ((None, None), inputs[0][1:3]):
-        symbolic = [keras.Input((*sides, shape[-1])) for shape in inputs]
-        model = keras.Model(symbolic, call(cls(**config), symbolic))
+    for sizes in ((None, None), None):
+        symbolic = case.symbolic(sizes)
+        model = keras.Model(symbolic, call(case.layer(**case.config), symbolic))
         randomize(model)
         fused = keraslight.fuse(model)
         assert all(type(layer).__module__.startswith("keras.") for layer in fused.layers)
         assert not any(isinstance(x, keras.layers.BatchNormalization) for x in fused.layers)
-        x = [images(*shape) for shape in inputs]
-        assert relative_error(model, fused, x) <= 1e-5
+        assert relative_error(model, fused, case.drawn()) <= 1e-5
 
 
-def randomize(model):
-    """Gives normalizations, and the branches of RefCO, statistics far from their initial ones."""
-    if norms_in(model):
-        randomize_norms(model)
-    rng = np.random.default_rng(1)
-    for weight in model.weights:
-        if len(weight.shape) == 3 and weight.path.endswith(("mean", "variance", "gamma", "beta")):
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-
-
-@pytest.mark.parametrize(("cls", "config", "inputs", "expected", "weights"), CASES, ids=IDS)
-def test_every_weight_gets_a_gradient(cls, config, inputs, expected, weights):
-    symbolic = [keras.Input(shape[1:]) for shape in inputs]
-    outputs = [keras.layers.Flatten()(y) for y in call(cls(**config), symbolic)]
+@every_case
+def test_every_weight_gets_a_gradient(case):
+    symbolic = case.symbolic()
+    layer = case.layer(**case.config)
+    outputs = [keras.layers.Flatten()(y) for y in call(layer, symbolic)]
     model = keras.Model(symbolic, keras.layers.Dense(1)(keras.layers.concatenate(outputs)))
     before = [np.asarray(weight).copy() for weight in model.trainable_weights]
     model.compile(keras.optimizers.SGD(1e6), "mse", run_eagerly=True)
-    model.fit([images(*shape) for shape in inputs], np.arange(2.0), verbose=0)
+    model.fit(case.drawn(), np.arange(2.0), verbose=0)
     for old, weight in zip(before, model.trainable_weights, strict=True):
         assert np.abs(old - np.asarray(weight)).max() > 0, weight.path

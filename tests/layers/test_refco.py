@@ -27,7 +27,7 @@ def test_shortcut_equals_computing_every_branch(channels, filters):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-5, atol=1e-5)
 
 
-def test_windows_of_the_spec():
+def test_windows_of_fewest_weights():
     """Expansion and projection of LightNet's stages with a reduction of 2 and an expansion of 4."""
     assert [best_window(c, 4 * c, 2) for c in (32, 64, 128, 256)] == [16, 16, 32, 32]
     assert [best_window(4 * c, c, 2) for c in (32, 64, 128, 256)] == [8, 8, 16, 16]

@@ -9,6 +9,7 @@ import keraslight
 from keraslight.quantization.linear import bias_step
 from tests.export.files import operations, tensor_types
 from tests.helpers import images, outputs
+from tests.quantization.ops.checks import run_file
 from tests.quantization.small_models import BLOCKS, build
 from tflite.runner import TFLiteRunner
 
@@ -84,24 +85,6 @@ MODELS = {
 }
 
 
-def run(path, image):
-    """Returns the outputs of a file of several, dequantized."""
-    interpreter = Interpreter(model_path=str(path))
-    interpreter.allocate_tensors()
-    (source,) = interpreter.get_input_details()
-    scale, zero_point = source["quantization"]
-    codes = np.floor(image / np.float32(scale) + np.float32(0.5)) + zero_point
-    codes = np.clip(codes, -128, 127).astype("int8")
-    interpreter.set_tensor(source["index"], codes)
-    interpreter.invoke()
-    results = []
-    for output in interpreter.get_output_details():
-        scale, zero_point = output["quantization"]
-        steps = interpreter.get_tensor(output["index"]).astype("float32") - zero_point
-        results.append(steps * np.float32(scale))
-    return results
-
-
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """All layers side by side in one file: the outputs of the exact model and of the file."""
@@ -118,7 +101,7 @@ def compared(tmp_path_factory):
     assert tensor_types(path) <= {"INT8", "INT32"}
     x = 1.2 * images(1, *SHAPE, seed=1)  # so that values are cut off
     exact = outputs(keraslight.exact_model(quantized), x)
-    return dict(zip(MODELS, zip(exact, run(path, x), strict=True), strict=True))
+    return dict(zip(MODELS, zip(exact, run_file(path, x), strict=True), strict=True))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -8,6 +8,7 @@ import keraslight
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.ranges import METHODS, Histogram
 from tests.helpers import images, outputs
+from tflite.runner import TFLiteRunner
 
 L = keras.layers
 
@@ -81,15 +82,19 @@ def test_models_with_averages_are_saved_and_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_tensors_of_zeros_are_calibrated(method, tmp_path):
+@pytest.mark.parametrize("scale", [0, 1e-20])
+def test_tensors_of_zeros_are_calibrated(method, scale, tmp_path):
     start = keras.Input((4, 4, 3))
-    x = L.Conv2D(4, 1, kernel_initializer="zeros")(start)
+    x = L.Conv2D(4, 1, kernel_initializer=keras.initializers.Constant(scale))(start)
     model = keras.Model(start, L.Conv2D(2, 1)(L.ReLU()(x)))
     quantized = keraslight.quantize_model(model)
     keraslight.calibrate(quantized, [images(4, 4, 4, 3)], method=method, verbose=0)
     assert quantized.is_calibrated
-    assert np.isfinite(outputs(quantized, images(1, 4, 4, 3))[0]).all()
-    keraslight.export_tflite(quantized, tmp_path / "model.tflite")
+    expected = outputs(model, images(1, 4, 4, 3))[0]
+    np.testing.assert_allclose(outputs(quantized, images(1, 4, 4, 3))[0], expected, atol=1e-6)
+    path = keraslight.export_tflite(quantized, tmp_path / "model.tflite")
+    received = TFLiteRunner(path).predict(images(1, 4, 4, 3))
+    np.testing.assert_allclose(received, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(

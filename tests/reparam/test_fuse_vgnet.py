@@ -103,7 +103,7 @@ def test_near_zero_and_negative_scales(target):
 
 
 def test_little_arithmetic_is_left():
-    """Spec: no slice and no normalization's arithmetic in VGNetG-1.0MP, 149 operations."""
+    """VGNetG-1.0MP has no slice and no product or sum of a normalization."""
     model = randomize_norms(keraslight.VGNetG())
     fused = model.fuse()
     kinds = [type(layer).__name__ for layer in fused.layers]

@@ -1,13 +1,14 @@
 """Every form that a policy can choose is the same function."""
 
-import dataclasses
 import json
+import pathlib
 
 import keras
 import pytest
 
 import keraslight
-from keraslight.graph.policy import POLICIES, Policy, policy_for
+from keraslight.graph import policy as policy_module
+from keraslight.graph.policy import Form, Policy, declare, policy_for
 from keraslight.layers import InterleavedGroupBlock, RefCO
 from tests.helpers import images, outputs, randomize_norms, relative_error, signal_to_noise
 from tests.quantization import small_models
@@ -25,7 +26,7 @@ def kinds(model):
 @pytest.mark.parametrize("border", ["sum", "added"])
 def test_vgnet_for_float(border, name, size):
     model = keraslight.create_model(name, input_shape=size, classes=5, classifier_activation=None)
-    policy = dataclasses.replace(POLICIES["float"], border=border)
+    policy = Policy("float", border=border)
     fused = randomize_norms(model).fuse(target=policy)
     assert relative_error(model, fused, images(2, 33, 48, 3)) <= TOLERANCE
 
@@ -55,7 +56,7 @@ def block(size, **kwargs):
     [
         {"filters": 12, "residual": True},
         {"filters": 16, "strides": 2, "expansion": 4},
-        {"filters": 18, "groups": (4, 3), "expansion": 2},
+        {"filters": 18, "expand_groups": 4, "project_groups": 3, "expansion": 2},
     ],
 )
 def test_interleaved_groups(arguments, size):
@@ -70,10 +71,10 @@ def test_interleaved_groups(arguments, size):
 
 
 def test_interleaved_groups_that_do_not_divide():
-    model = block((9, 9, 3), filters=12, expansion=1, groups=(3, 2))
+    model = block((9, 9, 3), filters=12, expansion=1, expand_groups=3)
     kernel_counts = kinds(keraslight.fuse(model, target=Policy(interleaved="branches")))
     assert kernel_counts.count("Conv2D") == 2 + 2 * 2
-    model = block((9, 9, 3), filters=12, expansion=1, groups=(4, 2))  # 12 / 8 channels
+    model = block((9, 9, 3), filters=12, expansion=1, expand_groups=4)  # 12 / 8 channels
     kernel_counts = kinds(keraslight.fuse(model, target=Policy(interleaved="branches")))
     assert kernel_counts.count("Conv2D") == 2 + 2
 
@@ -89,8 +90,9 @@ def test_factor_pairs(form):
 
 
 def test_policies_by_name_and_file(tmp_path):
-    assert policy_for("int8") is POLICIES["int8"]
-    assert policy_for(POLICIES["float"]) is POLICIES["float"]
+    assert policy_for("int8") == Policy("int8")
+    policy = Policy("float")
+    assert policy_for(policy) is policy
     path = tmp_path / "phone.json"
     path.write_text(json.dumps({"policy": {"interleaved": "branches"}, "measured": {}}))
     assert policy_for(path) == Policy(interleaved="branches")
@@ -104,6 +106,44 @@ def test_refusals(tmp_path):
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ValueError, match=r"other\.json"):
         policy_for(tmp_path / "other.json")
-    (tmp_path / "newer.json").write_text('{"policy": {"border": "sum", "depth": 3}}')
-    with pytest.raises(ValueError, match=r"depth.*newer\.json"):
+    (tmp_path / "newer.json").write_text('{"policy": {"border": "maps"}}')
+    with pytest.raises(ValueError, match=r"maps.*newer\.json"):
         policy_for(tmp_path / "newer.json")
+
+
+def test_forms_that_no_layer_has_declared_are_kept_with_a_warning(tmp_path):
+    (tmp_path / "more.json").write_text('{"policy": {"border": "sum", "depth": 3}}')
+    with pytest.warns(UserWarning, match="depth"):
+        policy = policy_for(tmp_path / "more.json")
+    assert (policy["border"], policy["depth"], policy["join"]) == ("sum", 3, "concat")
+
+
+def test_a_layer_declares_its_own_forms(monkeypatch):
+    monkeypatch.setattr(policy_module, "FORMS", dict(policy_module.FORMS))
+
+    class Scaled(keraslight.layers.ReparamLayer):
+        forms = (Form("written_as", ("rescaling", "product"), float="product", int8="rescaling"),)
+
+        def call(self, inputs):
+            return inputs * 2
+
+        def deploy(self, inputs, policy):
+            if policy["written_as"] == "product":
+                return inputs * 2
+            return keras.layers.Rescaling(2.0, name=self.name)(inputs)
+
+    start = keras.Input((4, 4, 3))
+    model = keras.Model(start, Scaled()(start))
+    assert "Rescaling" in kinds(keraslight.fuse(model))
+    assert "Rescaling" not in kinds(keraslight.fuse(model, target="float"))
+    with pytest.raises(ValueError, match="Received: written_as='sum'"):
+        Policy(written_as="sum")
+    with pytest.raises(ValueError, match="Another form of the name 'written_as'"):
+        declare(Form("written_as", (1, 2), float=1, int8=2))
+
+
+def test_every_form_is_in_the_documentation():
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "fuse.md").read_text()
+    for form in policy_module.FORMS.values():
+        assert f"`{form.name}`" in text
+        assert all(f"`{choice}`" in text for choice in form.choices)

@@ -44,7 +44,7 @@ def test_a_suite(tmp_path, monkeypatch):
     for row, kind, met in zip(lines[4:6], ("float", "int8"), ("yes", "no"), strict=True):
         assert row.startswith(f"| Small fused {kind} | Small plain {kind} | 1 |")
         assert f"| {met} |" in row
-    assert "policy.py" in lines[-1]
+    assert "forms_by_choice.md" in lines[-1]
     assert len(result["figures"]) == 2
 
 

@@ -15,44 +15,33 @@ def relu(x):
 
 
 def dense(activation):
-    return model_of(lambda x: L.Dense(5, activation=activation, name="odd_one")(x))
+    return lambda x: L.Dense(5, activation=activation, name="odd_one")(x)
 
 
-@pytest.mark.parametrize(
-    "activation",
-    [
-        L.ReLU(),
-        L.ReLU(max_value=6),
-        L.Softmax(),
-    ],
-    ids=["relu", "relu6", "softmax"],
+CASES = (
+    lambda x: L.Dense(5, activation=L.ReLU())(x),
+    lambda x: L.Dense(5, activation=L.ReLU(max_value=6))(x),
+    lambda x: L.Dense(5, activation=L.Softmax())(x),
+    lambda x: L.Softmax(axis=3)(x),
+    keras.ops.relu,
+    keras.ops.relu6,
+    keras.ops.sigmoid,
+    keras.ops.tanh,
+    keras.ops.silu,
+    keras.ops.hard_silu,
+    keras.ops.softmax,
+    lambda x: keras.ops.gelu(x, approximate=False),
 )
-def test_a_layer_may_be_an_activation(activation, tmp_path):
-    assert_exact(dense(activation), tmp_path / "model.tflite")
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        keras.ops.relu,
-        keras.ops.relu6,
-        keras.ops.sigmoid,
-        keras.ops.tanh,
-        keras.ops.silu,
-        keras.ops.hard_silu,
-        lambda x: keras.ops.gelu(x, approximate=False),
-        keras.ops.softmax,
-    ],
-    ids=["relu", "relu6", "sigmoid", "tanh", "silu", "hard_silu", "gelu", "softmax"],
-)
-def test_bare_operations(function, tmp_path):
-    assert_exact(model_of(lambda x: function(L.Conv2D(6, 3)(x))), tmp_path / "model.tflite")
+def test_layers_as_activations_and_bare_operations(tmp_path):
+    assert_exact(model_of(*CASES), tmp_path / "model.tflite")
 
 
 @pytest.mark.parametrize("layer", [relu, keras.activations.softplus, L.LeakyReLU()])
 def test_other_functions_are_refused(layer):
     with pytest.raises(ValueError, match=r"odd_one.*no rule for its activation"):
-        keraslight.quantize_model(dense(layer))
+        keraslight.quantize_model(model_of(dense(layer)))
 
 
 def test_a_function_with_the_name_of_a_known_one_stays_in_float():
@@ -76,7 +65,3 @@ def test_a_function_with_the_name_of_a_known_one_stays_in_float():
 def test_softmax_along_another_axis_and_the_approximate_gelu_are_refused(make):
     with pytest.raises(ValueError, match="no int8 form"):
         keraslight.quantize_model(model_of(make))
-
-
-def test_softmax_along_an_axis_that_is_the_last(tmp_path):
-    assert_exact(model_of(lambda x: L.Softmax(axis=3)(x)), tmp_path / "model.tflite")

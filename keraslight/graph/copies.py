@@ -1,0 +1,52 @@
+"""Copies of layers that have the weights of the original or given ones."""
+
+import keras
+
+
+def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> keras.layers.Layer:
+    """Returns a built copy of a layer with the same weights, which shares nothing with it.
+
+    Args:
+        layer: a built layer or model.
+        input_shape: the shape to build the copy for, or `None` for a model that builds itself.
+        **config: entries that replace those of the layer's configuration, such as `name`.
+
+    Returns:
+        A layer of the same class.
+
+    Example:
+    >>> from keraslight.graph.copies import clone_with_weights
+    >>> dense = keras.layers.Dense(2)
+    >>> dense.build((None, 3))
+    >>> copy = clone_with_weights(dense, (None, 3), name="copy")
+    >>> copy.name, bool((copy.get_weights()[0] == dense.get_weights()[0]).all())
+    ('copy', True)
+    """
+    copy = type(layer).from_config({**layer.get_config(), **config})
+    if not copy.built:
+        copy.build(input_shape)
+    copy.set_weights(layer.get_weights())
+    return copy
+
+
+def call_with_weights(layer: keras.layers.Layer, inputs, *weights):
+    """Calls a new layer on symbolic inputs, which builds it, and sets its weights.
+
+    Args:
+        layer: a layer that is not built yet.
+        inputs: `KerasTensor` or list of them.
+        *weights: array for each weight of the layer, in the order of `layer.get_weights()`.
+
+    Returns:
+        The layer's symbolic outputs.
+
+    Example:
+    >>> from keraslight.graph.copies import call_with_weights
+    >>> x = keras.Input((3,))
+    >>> y = call_with_weights(keras.layers.Dense(3), x, 2 * np.eye(3), np.ones(3))
+    >>> keras.Model(x, y)(np.ones((1, 3))).shape == (1, 3)
+    True
+    """
+    outputs = layer(inputs)
+    layer.set_weights(weights)
+    return outputs

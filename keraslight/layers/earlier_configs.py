@@ -1,0 +1,20 @@
+"""Translates the configurations in files that an earlier version of keraslight saved."""
+
+
+def current_config(config: dict) -> dict:
+    """Returns a layer's configuration with the current names and meanings of its arguments.
+
+    - `deploy` is `fused` now.
+    - `se_filters`, the number of squeezed channels, is `se_ratio` now, their share.
+    - `gamma_initializer` was a number and is an initializer now.
+    """
+    config = dict(config)
+    if "deploy" in config:
+        config["fused"] = config.pop("deploy")
+    if "se_filters" in config:
+        filters = config.pop("se_filters")
+        config["se_ratio"] = filters / config["filters"] if filters else None
+    gamma = config.get("gamma_initializer")
+    if isinstance(gamma, int | float):
+        config["gamma_initializer"] = {"class_name": "Constant", "config": {"value": gamma}}
+    return config
