@@ -4,7 +4,9 @@
 them, only this module changes.
 """
 
+import functools
 import warnings
+from collections.abc import Callable
 
 import keras
 from keras.src.ops import core as core_ops
@@ -68,6 +70,44 @@ def tflite_converter(infer):
     converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
     converter.experimental_lower_to_saved_model = False
     return converter
+
+
+@functools.cache
+def compiled_by_tensorflow(function: Callable) -> Callable:
+    """Returns a function of tensors that TensorFlow compiles as a whole, with XLA.
+
+    On other backends, which compile the step around it, and where TensorFlow has no XLA, it is the
+    function itself.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
+    if not _tensorflow_compiles():
+        return function
+    import tensorflow as tf
+
+    @functools.cache
+    def compiled(*shapes):
+        # one for every combination of shapes, as TensorFlow warns of functions it traces often
+        return tf.function(function, jit_compile=True, autograph=False)
+
+    return lambda *tensors: compiled(*(tuple(x.shape) for x in tensors))(*tensors)
+
+
+@functools.cache
+def _tensorflow_compiles() -> bool:
+    import tensorflow as tf
+
+    try:
+        with tf.init_scope():
+            tf.function(lambda x: x + 1, jit_compile=True, autograph=False)(tf.zeros(()))
+    except (tf.errors.OpError, ValueError):
+        return False
+    return True
+
+
+def standardized_inputs(model: keras.Model, inputs):
+    """Returns inputs of a functional model in the order and the shapes that its graph expects."""
+    return model._standardize_inputs(inputs)
 
 
 def tflite_interpreter(content: bytes):

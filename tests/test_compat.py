@@ -114,3 +114,28 @@ def test_the_converter_keeps_inputs_and_outputs_in_order():
     interpreter = compat.tflite_interpreter(converter.convert())
     for details in (interpreter.get_input_details(), interpreter.get_output_details()):
         assert [tuple(entry["shape"]) for entry in details] == [(1, 1), (1, 2)]
+
+
+def test_functions_are_compiled_for_every_combination_of_shapes():
+    tf = pytest.importorskip("tensorflow")
+    traced = []
+
+    def double(x):
+        traced.append(x.shape)
+        return 2 * x
+
+    compiled = compat.compiled_by_tensorflow(double)
+    for size in (2, 3, 2):
+        np.testing.assert_array_equal(compiled(tf.ones((size,))), np.full(size, 2))
+    assert len(traced) == 2
+    assert compat.compiled_by_tensorflow(double) is compiled
+
+
+def test_inputs_are_put_in_the_order_of_the_graph():
+    inputs = {"b": keras.Input((1,), name="b"), "a": keras.Input((1,), name="a")}
+    model = keras.Model(inputs, keras.layers.Subtract()([inputs["b"], inputs["a"]]))
+    given = {"a": np.ones((2, 1), "float32"), "b": np.zeros((2, 1), "float32")}
+    standardized = keras.tree.flatten(compat.standardized_inputs(model, given))
+    expected = [given[tensor.name] for tensor in keras.tree.flatten(model.input)]
+    for one, other in zip(standardized, expected, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -103,13 +103,13 @@ class FakeQuantize(keras.layers.Layer):
         self.minimum.assign(low)
         self.maximum.assign(high)
 
-    def call(self, inputs, training=False):
-        if training and self.averages:
-            self._follow(inputs)
+    def call(self, inputs, training=None, follows=True):
+        if training and follows and self.averages:
+            self.follow(inputs)
         outputs = keras.quantizers.fake_quant_with_min_max_vars(inputs, self.minimum, self.maximum)
         return outputs, keras.ops.stack([self.minimum.value, self.maximum.value])
 
-    def _follow(self, inputs):
+    def follow(self, inputs):
         """Updates the moving average, at the last of the calls in one run of the model."""
         is_first = self.seen_calls == 0
         low = keras.ops.cast(keras.ops.min(inputs), "float32")
@@ -134,7 +134,7 @@ class FakeQuantize(keras.layers.Layer):
         self.minimum.assign(store["0"])
         self.maximum.assign(store["1"])
 
-    def compute_output_spec(self, inputs, training=False):
+    def compute_output_spec(self, inputs, training=None, follows=True):
         return (
             keras.KerasTensor(inputs.shape, dtype=inputs.dtype),
             keras.KerasTensor((2,), dtype="float32"),

@@ -5,44 +5,87 @@ A tensor of an int8 file is `scale * (code - zero_point)`. An operation computes
 scale of the output tensor. XNNPACK, which runs these files on phones and on desktops, rounds in
 different ways after different operations: each class below has one `rounded` method.
 
-Integers are stored in float32 where they stay below 2 ** 24, which float32 represents exactly.
+Integers are stored in float32, which represents them exactly below 2 ** 24. All that is computed
+here has gradients, see `keraslight.quantization.rounding`: the same code trains a quantized model
+and is its exact form.
 """
 
+import functools
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+
+from keraslight.quantization import rounding
+from keraslight.quantization.rounding import in_double_precision, straight_through
 
 ops = keras.ops
 
 LOWEST, HIGHEST = -128, 127
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
-    """The values that an int8 tensor can take."""
+    """The values that an int8 tensor can take.
 
-    scale: np.float32
-    zero_point: int
+    Attributes:
+        range: the lowest and the highest value, float32.
+        scale: float32, the distance of two values.
+        zero_point: float32, the code of zero.
+        lower, upper: float32, the ends of the range in steps. If the range is learned, they carry
+            its gradient.
+        learned: bool, whether training learns the range.
+        training: bool, whether a training step computes with the grid. TensorFlow then compiles
+            what rounds to it: that takes longer once and makes every step faster.
+    """
+
+    range: tuple
+    scale: object
+    zero_point: object
+    lower: object
+    upper: object
+    learned: bool = False
+    training: bool = False
 
     @classmethod
     def of(cls, low: float, high: float) -> "Grid":
-        """Returns scale and zero point of a range as the converter computes them."""
+        """Returns the grid of a known range."""
         scale = (high - low) / (HIGHEST - LOWEST)
-        zero_point = np.clip(np.round(LOWEST - low / scale), LOWEST, HIGHEST)
-        return cls(np.float32(scale), int(zero_point))
+        zero_point = np.clip(np.round(LOWEST - low / scale), LOWEST, HIGHEST).astype("float32")
+        ends = (np.float32(low), np.float32(high))
+        return cls(ends, np.float32(scale), zero_point, LOWEST - zero_point, HIGHEST - zero_point)
 
-    def clipped(self, steps, lower: float | None = None, upper: float | None = None) -> "Int8":
-        """Returns an int8 tensor of steps, clipped to the range and to two optional values."""
-        lowest, highest = LOWEST - self.zero_point, HIGHEST - self.zero_point
-        if lower is not None:
-            lowest = max(lowest, round(lower / float(self.scale)))
-        if upper is not None:
-            highest = min(highest, round(upper / float(self.scale)))
-        return Int8(ops.clip(steps, lowest, highest), self)
+    @classmethod
+    def of_variables(cls, minimum, maximum, learned: bool, training: bool) -> "Grid":
+        """Returns the grid of a range that training may change."""
+        ends = [ops.stop_gradient(ops.convert_to_tensor(x)) for x in (minimum, maximum)]
+        low, high = (in_double_precision(end) for end in ends)
+        scale = (high - low) / (HIGHEST - LOWEST)
+        zero_point = ops.cast(ops.clip(ops.round(LOWEST - low / scale), LOWEST, HIGHEST), "float32")
+        scale = ops.cast(scale, "float32")
+        lower, upper = LOWEST - zero_point, HIGHEST - zero_point
+        if learned:
+            lower = straight_through(lower, minimum / scale)
+            upper = straight_through(upper, maximum / scale)
+        return cls(tuple(ends), scale, zero_point, lower, upper, learned, training)
+
+    def clipped_to(self, lowest: float, highest: float | None) -> "Grid":
+        """Returns the grid with its range clipped to two values, as a fused activation does."""
+        # zero is a step, so that no value below zero can reach the lower end of the range
+        lower = ops.maximum(ops.stop_gradient(self.lower), ops.round(lowest / self.scale))
+        upper = self.upper
+        if highest is not None:
+            limit = ops.round(highest / self.scale)
+            upper = ops.where(limit < upper, limit, upper)
+        ends = (self.range, self.scale, self.zero_point, lower, upper)
+        return Grid(*ends, self.learned, self.training)
+
+    def holding(self, steps) -> "Int8":
+        """Returns an int8 tensor of steps, clipped to the range."""
+        return Int8(ops.clip(steps, self.lower, self.upper), self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Int8:
     """An int8 tensor: its steps and its grid."""
 
@@ -53,42 +96,72 @@ class Int8:
         """Returns the real values."""
         return self.steps * self.grid.scale
 
-    def rounded(self, grid: Grid, **bounds) -> "Int8":
+    def rounded(self, grid: Grid) -> "Int8":
         """Returns the tensor on another grid, as XNNPACK converts it with 8 fractional bits."""
-        if grid == self.grid and not bounds:
+        if grid is self.grid:
             return self
-        multiplier = np.round(np.float32(256) * (self.grid.scale / grid.scale))
-        return grid.clipped(ops.floor((self.steps * multiplier + 128) / 256), **bounds)
+        multiplier = ops.round(np.float32(256) * (self.grid.scale / grid.scale))
+        exact = ops.floor((self.steps * multiplier + 128) / 256)
+        return grid.holding(straight_through(exact, self.steps * (multiplier / 256)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Real:
-    """A float tensor: an input of the model or a constant."""
+    """A float tensor: an input of the model, a constant, or what a layer in float32 computed."""
 
     values: object
     one: object = 1.0
 
+    def real(self):
+        """Returns the values."""
+        return self.values
+
     def rounded(self, grid: Grid) -> Int8:
         """Rounds halves up, as fake quantization does."""
         quotient = self.values / (self.one * grid.scale)
-        return grid.clipped(ops.floor(quotient + np.float32(0.5)))
+        exact = ops.floor(quotient + np.float32(0.5))
+        return grid.holding(straight_through(exact, quotient))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sums:
-    """Integer sums with the scale `scale / count`, per channel or for the whole tensor."""
+    """Integer sums with the scale `scale / count`, per channel or for the whole tensor.
+
+    Attributes:
+        sums: float32 tensor of integers.
+        scale: float32, per channel or for the whole tensor.
+        count: number by which a mean divides the sums.
+        bias: float32 tensor that receives the gradient of an integer bias.
+        bias_parts: two float32 tensors, whose sum is the integer bias.
+    """
 
     sums: object
-    scale: np.ndarray
+    scale: object
     count: int = 1
+    bias: object = 0.0
+    bias_parts: tuple = (0.0, 0.0)
 
-    def rounded(self, grid: Grid, **bounds) -> Int8:
+    def real(self):
+        """Returns the real values, not rounded."""
+        return (self.sums + sum(self.bias_parts)) * (self.scale / self.count)
+
+    def rounded(self, grid: Grid) -> Int8:
         """Multiplies by a float32 number and rounds halves to even."""
-        multiplier = self.scale / np.float32(grid.scale * np.float32(self.count))
-        return grid.clipped(ops.round(ops.cast(self.sums, "float32") * multiplier), **bounds)
+        multiplier = self.scale / (grid.scale * np.float32(self.count))
+        steps = rounding.requantize(
+            self.sums,
+            self.bias,
+            self.bias_parts,
+            multiplier,
+            grid.lower,
+            grid.upper,
+            grid.learned,
+            grid.training,
+        )
+        return Int8(steps, grid)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clamped:
     """A value that a fused activation clips before it is rounded."""
 
@@ -96,14 +169,83 @@ class Clamped:
     lower: float
     upper: float | None
 
+    def real(self):
+        """Returns the real values, not rounded."""
+        values = ops.maximum(self.value.real(), self.lower)
+        return values if self.upper is None else ops.minimum(values, self.upper)
+
     def rounded(self, grid: Grid) -> Int8:
         """Rounds the value and clips the codes."""
-        return self.value.rounded(grid, lower=self.lower, upper=self.upper)
+        rounded = self.value.rounded(grid.clipped_to(self.lower, self.upper))
+        return Int8(rounded.steps, grid)
 
 
-def as_int8(value) -> Int8:
+class Pointwise:
+    """An int8 tensor whose code at a position is a function of another's code there.
+
+    The function is a table of 256 entries. Operations on tensors that are functions of one source
+    compute with the tables; nothing is looked up until another operation needs the tensor.
+
+    Attributes:
+        source: the `Int8` tensor that the table is looked up with.
+        codes: `Int8`, or another value that can be rounded, of shape `(256,)`.
+        smooth: float32 tensor of shape `(256,)`: the real values without any rounding, for the
+            gradient.
+    """
+
+    def __init__(self, source: Int8, codes, smooth):
+        self.source = source
+        self.codes = codes
+        self.smooth = smooth
+
+    @classmethod
+    def identity(cls, source: Int8) -> "Pointwise":
+        """Returns a tensor as a function of itself."""
+        steps = ops.arange(256, dtype="float32") + (LOWEST - source.grid.zero_point)
+        codes = Int8(steps, source.grid)
+        return cls(source, codes, codes.real())
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the codes."""
+        return self.codes.grid
+
+    @functools.cached_property
+    def steps(self):
+        """The steps at every position."""
+        values = ops.clip(self.smooth / self.grid.scale, self.grid.lower, self.grid.upper)
+        return self._look_up(self.codes.steps, _slope(values))
+
+    def _look_up(self, table, slope):
+        index = self.source.steps + (self.source.grid.zero_point - LOWEST)
+        return rounding.look_up(index, table, slope, self.source.grid.training)
+
+    def real(self):
+        """Returns the real values."""
+        if isinstance(self.codes, Int8):
+            return self.steps * self.grid.scale
+        return self._look_up(self.smooth, _slope(self.smooth))
+
+    def rounded(self, grid: Grid) -> "Pointwise":
+        """Rounds the table."""
+        return Pointwise(self.source, self.codes.rounded(grid), self.smooth)
+
+
+INT8 = (Int8, Pointwise)
+
+
+def _slope(values):
+    """Returns the derivative of evenly spaced values, by central differences."""
+    before = ops.concatenate([values[:1], values[:-1]])
+    after = ops.concatenate([values[1:], values[-1:]])
+    distance = np.full(256, 2, "float32")
+    distance[[0, -1]] = 1
+    return (after - before) / distance
+
+
+def as_int8(value):
     """Returns an int8 tensor: the value itself, or what the converter makes of a constant."""
-    if isinstance(value, Int8):
+    if isinstance(value, INT8):
         return value
     constant = np.asarray(value, "float64")
     grid = Grid.of(min(constant.min(), 0.0), max(constant.max(), 0.0))

@@ -1,6 +1,6 @@
 """The integers of a linear layer in an int8 file."""
 
-from dataclasses import dataclass
+import math
 
 import keras
 import numpy as np
@@ -13,67 +13,57 @@ from keraslight.quantization.linear import (
     quantized_bias,
     quantized_kernel,
 )
+from keraslight.quantization.rounding import in_double_precision, straight_through
 
 ops = keras.ops
 
 EXACT_IN_FLOAT32 = 2**24
+# the part of an integer bias that is added on its own, so that float32 represents both parts
+LOW_PART = 2**12
 
 
-@dataclass(frozen=True)
-class LinearIntegers:
-    """The kernel and bias of a linear layer as integers, and the scale of the kernel.
-
-    Attributes:
-        layer: the layer.
-        parts: list of pairs of a factor and a part of the kernel. The kernel is split into
-            `16 * high + low` where the sums of the whole could reach 2 ** 24.
-        bias: int32 array or `None`.
-        scale: float32 array, the scale of the kernel.
-    """
-
-    layer: QuantizedLinear
-    parts: list
-    bias: np.ndarray | None
-    scale: np.ndarray
-
-    @classmethod
-    def of(cls, layer: QuantizedLinear, input_range: tuple[float, float]) -> "LinearIntegers":
-        """Returns the integers of a layer whose input has the given range."""
-        kernel = ops.convert_to_tensor(layer.flat_kernel())
-        bias = ops.convert_to_tensor(layer.bias) if layer.use_bias else None
-        ends = np.asarray(input_range, "float32")
-        largest = amplitude(kernel, layer.per_channel, bias, ends)
-        amplitudes = ops.convert_to_numpy(largest)
-        kernel_step = np.float64(amplitudes) * 2 / 254
-        scale = kernel_step.astype("float32")
-        rounded = ops.convert_to_numpy(quantized_kernel(kernel, largest))
-        integers = np.clip(np.round(rounded / scale), -127, 127).astype("float32")
-        if bias is not None:
-            rounded = quantized_bias(bias, bias_step(ends, amplitudes))
-            # the converter divides in float64, which matters for biases of more than 24 bits
-            low, high = np.float64(ends)
-            step = (high - low) / 255 * kernel_step
-            bias = np.round(np.float64(ops.convert_to_numpy(rounded)) / step).astype("int32")
-        parts = [
-            (factor, ops.convert_to_numpy(layer.from_flat(part)))
-            for factor, part in _split(integers)
-        ]
-        return cls(layer, parts, bias, scale)
-
-    def sums(self, x: Int8) -> Sums:
-        """Returns the sums that the layer computes."""
-        total = 0
-        for factor, part in self.parts:
-            sums = self.layer.linear(x.steps, ops.convert_to_tensor(part))
-            total = total + factor * ops.cast(sums, "int32")
-        if self.bias is not None:
-            total = total + self.bias
-        return Sums(total, x.grid.scale * self.scale)
+def linear_sums(layer: QuantizedLinear, x: Int8) -> Sums:
+    """Returns the integer sums that a linear layer computes from an int8 tensor."""
+    kernel, bias = layer.flat_kernel(), layer.bias if layer.use_bias else None
+    largest = amplitude(kernel, layer.per_channel, bias, x.grid.range)
+    step = in_double_precision(largest) * 2 / 254
+    scale = ops.cast(step, "float32")
+    kernel = _integer_kernel(kernel, largest, scale)
+    sums = _sums(layer, kernel, x)
+    if bias is None:
+        return Sums(sums, x.grid.scale * scale)
+    smooth, parts = _integer_bias(bias, largest, step, x.grid)
+    return Sums(sums, x.grid.scale * scale, bias=smooth, bias_parts=parts)
 
 
-def _split(integers):
-    axes = tuple(range(integers.ndim - 1))
-    if np.abs(integers).sum(axis=axes).max() * 255 < EXACT_IN_FLOAT32:
-        return [(1, integers)]
-    low = (integers + 8) % 16 - 8
-    return [(16, (integers - low) / 16), (1, low)]
+def _integer_kernel(kernel, largest, scale):
+    rounded = quantized_kernel(kernel, largest) / scale
+    return straight_through(ops.clip(ops.round(rounded), -127, 127), rounded)
+
+
+def _integer_bias(bias, largest, kernel_step, grid):
+    """Returns the bias in steps with a gradient, and the two parts of the integer bias."""
+    coarse_step = ops.stop_gradient(bias_step(grid.range, largest))
+    rounded = ops.stop_gradient(quantized_bias(ops.cast(bias, "float32"), coarse_step))
+    # the converter divides in float64, which matters for biases of more than 24 bits
+    low, high = (in_double_precision(end) for end in grid.range)
+    integer = ops.round(in_double_precision(rounded) / ((high - low) / 255 * kernel_step))
+    low_part = integer - ops.round(integer / LOW_PART) * LOW_PART
+    parts = (ops.cast(part, "float32") for part in (low_part, integer - low_part))
+    return bias / coarse_step, tuple(parts)
+
+
+def _sums(layer, kernel, x):
+    if x.grid.training:
+        return layer.linear_in_training(x.steps, layer.from_flat(kernel))
+    inputs = math.prod(kernel.shape) // kernel.shape[-1]
+    if inputs * 127 * 255 < EXACT_IN_FLOAT32:
+        return layer.linear(x.steps, layer.from_flat(kernel))
+    # float32 may not hold the sums: split the kernel into 16 * high + low
+    low = ops.stop_gradient(ops.floor((kernel + 8) / 16) * 16)
+    low = kernel - low
+    high = (kernel - low) / 16
+    parts = (layer.linear(x.steps, layer.from_flat(part)) for part in (high, low))
+    high, low = parts
+    exact = ops.cast(high, "int32") * 16 + ops.cast(low, "int32")
+    return straight_through(ops.cast(exact, "float32"), high * np.float32(16) + low)

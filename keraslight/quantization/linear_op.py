@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslight.quantization.linear_integers import LinearIntegers
+from keraslight.quantization.linear_integers import linear_sums
 from keraslight.quantization.op import NamedCall, Op
 
 L = keras.layers
@@ -30,11 +30,6 @@ class LinearOp(Op):
     def float_weights(self, layer):
         return {layer.name: (layer.kernel, layer.bias if layer.use_bias else None)}
 
-    def integer_form(self, call, ranges):
-        integers = LinearIntegers.of(call.operation, ranges[id(call.inputs[1])])
-
-        def sums(inputs):
-            x, _ = inputs
-            return integers.sums(x)
-
-        return sums
+    def integer(self, call, inputs):
+        x, _ = inputs
+        return linear_sums(call.operation, x)

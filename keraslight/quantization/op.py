@@ -5,8 +5,6 @@ calibrating, correcting biases, reporting, exporting and computing with integers
 and ask the class.
 """
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,17 +81,14 @@ class Op:
         """Returns the float kernel and bias of the linear layers that `rewrite` writes, by name."""
         return {}
 
-    def integer_form(self, call: Call, ranges: dict[int, tuple[float, float]]) -> Callable:
-        """Returns the function that computes a call of the quantized model with integers.
+    def integer(self, call: Call, *args, **kwargs):
+        """Computes a call of the quantized model with integers, with a gradient for training.
 
         Args:
             call: the call in the quantized model.
-            ranges: the range of each tensor that holds a range, by the tensor's id.
-        """
-        return functools.partial(self.integer, call)
-
-    def integer(self, call: Call, *args, **kwargs):
-        """Computes a call of the quantized model with integers.
+            *args: the call's arguments, with objects of `keraslight.quantization.integers` in
+                place of the tensors.
+            **kwargs: the call's keyword arguments, likewise.
 
         Returns:
             An object of `keraslight.quantization.integers`, or another with a method `rounded`.

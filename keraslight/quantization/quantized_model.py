@@ -2,7 +2,10 @@
 
 import keras
 
+from keraslight.compat import standardized_inputs
+from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.interpreter import Interpreter
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -25,6 +28,7 @@ class QuantizedModel(keras.Model):
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)
         self.float_layers = []
+        self._interpreter = None
 
     @property
     def quantizers(self) -> list[FakeQuantize]:
@@ -44,6 +48,15 @@ class QuantizedModel(keras.Model):
                 "The model was not calibrated: call keraslight.calibrate(model, batches) first. "
                 f"Received: model={self!r} with {len(missing)} ranges not set, such as {missing[0]}"
             )
+
+    def call(self, inputs, training=None, mask=None):
+        """Computes with the integers of the int8 file, in training too."""
+        if any(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(inputs)):
+            return super().call(inputs, training=training, mask=mask)
+        if self._interpreter is None:
+            self._interpreter = Interpreter(trace(self), self.float_layers)
+        inputs = keras.tree.flatten(standardized_inputs(self, inputs))
+        return self._interpreter.run(inputs, training=bool(training))
 
     def fit(self, *args, **kwargs):
         """Trains the model, see `keras.Model.fit`. Raises an error if it was not calibrated."""

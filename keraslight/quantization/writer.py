@@ -168,7 +168,7 @@ class Writer:
 
         Moving averages do not see it, or rounding would widen the range step by step.
         """
-        return Value(*quantizer(tensor, training=False), quantizer=quantizer)
+        return Value(*quantizer(tensor, follows=False), quantizer=quantizer)
 
     def round(self, quantizer: FakeQuantize, tensor) -> Value:
         """Rounds a tensor with the given quantizer."""

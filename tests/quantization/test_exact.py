@@ -101,13 +101,17 @@ def compared(tmp_path_factory):
     assert tensor_types(path) <= {"INT8", "INT32"}
     x = 1.2 * images(1, *SHAPE, seed=1)  # so that values are cut off
     exact = outputs(keraslight.exact_model(quantized), x)
-    return dict(zip(MODELS, zip(exact, run_file(path, x), strict=True), strict=True))
+    simulated = outputs(quantized, x)
+    in_training = keras.tree.flatten(quantized(x, training=True))
+    computed = zip(exact, simulated, in_training, run_file(path, x), strict=True)
+    return dict(zip(MODELS, computed, strict=True))
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_layer(name, compared):
-    exact, received = compared[name]
-    np.testing.assert_array_equal(exact, received)
+    *computed, received = compared[name]
+    for outputs_in_keras in computed:
+        np.testing.assert_array_equal(outputs_in_keras, received)
     assert len(np.unique(received)) > 2
 
 

@@ -4,39 +4,37 @@ import math
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 from keraslight.compat import operation_class
 from keraslight.quantization.activation_op import UNIT_RANGE, ActivationOp
-from keraslight.quantization.integers import HIGHEST, LOWEST, Grid, Int8
+from keraslight.quantization.integers import Grid, Int8, Pointwise
+from keraslight.quantization.rounding import in_double_precision
 
 __all__ = ["GeluOp", "SigmoidOp", "TanhOp"]
 
 
-@dataclass(frozen=True)
-class Lookup:
-    """A function of every value of an int8 tensor."""
+@dataclass(frozen=True, eq=False)
+class FunctionOfCodes:
+    """A function of the 256 codes of an int8 tensor."""
 
-    argument: Int8
-    function: object
+    values: object
 
-    def rounded(self, grid: Grid, **bounds) -> Int8:
-        """Looks every code up."""
-        codes = np.arange(LOWEST, HIGHEST + 1)
-        x = np.float64(self.argument.grid.scale) * (codes - self.argument.grid.zero_point)
-        table = np.round(self.function(x) / np.float64(grid.scale)).astype("float32")
-        steps = keras.ops.cast(self.argument.steps, "int32")
-        index = steps + self.argument.grid.zero_point - LOWEST
-        return grid.clipped(keras.ops.take(keras.ops.convert_to_tensor(table), index), **bounds)
+    def rounded(self, grid: Grid) -> Int8:
+        """Rounds halves to even, in double precision."""
+        steps = keras.ops.round(self.values / in_double_precision(grid.scale))
+        return grid.holding(keras.ops.cast(steps, "float32"))
 
 
 class _LookupOp(ActivationOp):
-    def values(self, x: np.ndarray) -> np.ndarray:
-        """Returns the function of float64 numbers."""
+    def values(self, x):
+        """Returns the function of a tensor in double precision."""
         raise NotImplementedError
 
     def integer(self, call, x):
-        return Lookup(x, self.values)
+        source = Pointwise.identity(x)
+        x = in_double_precision(x.grid.scale) * in_double_precision(source.codes.steps)
+        values = self.values(x)
+        return Pointwise(source.source, FunctionOfCodes(values), keras.ops.cast(values, "float32"))
 
 
 class SigmoidOp(_LookupOp):
@@ -47,7 +45,7 @@ class SigmoidOp(_LookupOp):
     fixed_range = UNIT_RANGE
 
     def values(self, x):
-        return 1 / (1 + np.exp(-x))
+        return 1 / (1 + keras.ops.exp(-x))
 
 
 class TanhOp(_LookupOp):
@@ -58,7 +56,7 @@ class TanhOp(_LookupOp):
     fixed_range = (-1.0, 127 / 128)
 
     def values(self, x):
-        return np.tanh(x)
+        return keras.ops.tanh(x)
 
 
 class GeluOp(_LookupOp):
@@ -73,4 +71,4 @@ class GeluOp(_LookupOp):
         return None
 
     def values(self, x):
-        return x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+        return x * 0.5 * (1 + keras.ops.erf(x / math.sqrt(2)))

@@ -1,11 +1,10 @@
 """Products in int8."""
 
 import keras
-import numpy as np
 
 from keraslight.compat import operation_class
 from keraslight.quantization.chain_op import ChainOp
-from keraslight.quantization.integers import Sums, as_int8
+from keraslight.quantization.integers import Pointwise, Sums, as_int8
 
 __all__ = ["MultiplyOp"]
 
@@ -18,4 +17,12 @@ class MultiplyOp(ChainOp):
 
     def pair(self, first, second):
         first, second = as_int8(first), as_int8(second)
-        return Sums(first.steps * second.steps, np.asarray(first.grid.scale * second.grid.scale))
+        if isinstance(second, Pointwise) and second.source is first:
+            first = Pointwise.identity(first)
+            sums = _product(first.codes, second.codes)
+            return Pointwise(second.source, sums, first.smooth * second.smooth)
+        return _product(first, second)
+
+
+def _product(first, second):
+    return Sums(first.steps * second.steps, first.grid.scale * second.grid.scale)

@@ -5,6 +5,7 @@ import numpy as np
 
 from keraslight.quantization.integers import Int8, Sums
 from keraslight.quantization.op import Op
+from keraslight.quantization.rounding import straight_through
 
 __all__ = ["AveragePooling2DOp", "GlobalAveragePooling2DOp"]
 
@@ -20,12 +21,6 @@ class AveragePooling2DOp(Op):
     def ties(self, call):
         return call.inputs
 
-    def rewrite(self, writer, call, x, **kwargs):
-        tensor = writer.copy(call, x, **kwargs)
-        if x.quantizer is writer.quantizer(call.outputs, call.name):
-            return writer.round_again(x.quantizer, tensor)
-        return writer.output(call, tensor)
-
     def integer(self, call, x):
         """Averages the codes, zero point included, and rounds halves away from zero."""
         layer = call.operation
@@ -37,7 +32,8 @@ class AveragePooling2DOp(Op):
 
         total, count = sums(x.steps + x.grid.zero_point), sums(ops.ones_like(x.steps))
         codes = ops.sign(total) * ops.floor_divide(2 * ops.abs(total) + count, 2 * count)
-        return Int8(ops.cast(codes, "float32") - x.grid.zero_point, x.grid)
+        exact = ops.cast(codes, "float32") - x.grid.zero_point
+        return Int8(straight_through(exact, layer(x.steps)), x.grid)
 
 
 class GlobalAveragePooling2DOp(Op):
@@ -48,4 +44,4 @@ class GlobalAveragePooling2DOp(Op):
     def integer(self, call, x):
         height, width = x.steps.shape[1:3]
         sums = ops.sum(x.steps, axis=(1, 2), keepdims=call.operation.keepdims)
-        return Sums(sums, np.asarray(x.grid.scale), height * width)
+        return Sums(sums, x.grid.scale, height * width)

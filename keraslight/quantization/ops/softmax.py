@@ -8,17 +8,22 @@ import numpy as np
 from keraslight.compat import operation_class
 from keraslight.quantization.activation_op import UNIT_RANGE, ActivationOp
 from keraslight.quantization.integers import Grid, Int8
+from keraslight.quantization.rounding import straight_through
 
 __all__ = ["SoftmaxOp"]
 
 ops = keras.ops
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Softmax:
     """The softmax of an int8 tensor along its last axis."""
 
     argument: Int8
+
+    def real(self):
+        """Returns the real values, not rounded."""
+        return ops.softmax(self.argument.real())
 
     def rounded(self, grid: Grid) -> Int8:
         """Rounds halves up, as the kernel of TFLite does."""
@@ -26,7 +31,8 @@ class Softmax:
         scale = self.argument.grid.scale
         powers = ops.exp(scale * (x - ops.max(x, axis=-1, keepdims=True)))
         share = powers / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale)
-        return grid.clipped(ops.floor(share + np.float32(0.5)))
+        exact = ops.floor(share + np.float32(0.5))
+        return grid.holding(straight_through(exact, share))
 
 
 class SoftmaxOp(ActivationOp):

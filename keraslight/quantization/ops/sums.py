@@ -3,18 +3,16 @@
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 from keraslight.compat import operation_class
 from keraslight.quantization.chain_op import ChainOp
 from keraslight.quantization.integers import Grid, Int8, as_int8
+from keraslight.quantization.rounding import add_in_fixed_point
 
 __all__ = ["AddOp", "SubtractOp"]
 
-ops = keras.ops
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Addition:
     """The sum of two int8 tensors, or their difference."""
 
@@ -22,17 +20,20 @@ class Addition:
     second: Int8
     sign: int = 1
 
-    def rounded(self, grid: Grid, **bounds) -> Int8:
-        """Adds in fixed point: the larger of the two scales gets 21 bits."""
-        scales = [term.grid.scale / grid.scale for term in (self.first, self.second)]
-        shift = 20 - int(np.floor(np.log2(float(max(scales)))))
-        total = 2 ** (shift - 1)
-        terms = ((self.first, 1), (self.second, self.sign))
-        for (term, sign), scale in zip(terms, scales, strict=True):
-            multiplier = sign * int(np.round(float(scale) * 2**shift))
-            total = total + ops.cast(term.steps, "int32") * multiplier
-        steps = ops.floor_divide(total, 2**shift)
-        return grid.clipped(ops.cast(steps, "float32"), **bounds)
+    def real(self):
+        """Returns the real values, not rounded."""
+        return self.first.real() + self.sign * self.second.real()
+
+    def rounded(self, grid: Grid) -> Int8:
+        """Adds in fixed point."""
+        ratios = (
+            self.first.grid.scale / grid.scale,
+            self.sign * self.second.grid.scale / grid.scale,
+        )
+        steps = add_in_fixed_point(
+            self.first.steps, self.second.steps, ratios, grid.lower, grid.upper, grid.training
+        )
+        return Int8(steps, grid)
 
 
 class AddOp(ChainOp):

@@ -67,8 +67,12 @@ def assert_exact(model, path):
     assert tensor_types(path) <= {"INT8", "INT32"}
     x = images(6, *model.input_shape[1:])
     names = [output.name for output in model.outputs]
-    exact = outputs(keraslight.exact_model(quantized), 1.2 * x)  # so that values are clipped
-    for name, one, other in zip(names, exact, run_file(path, 1.2 * x), strict=True):
+    received = run_file(path, 1.2 * x)  # so that values are clipped
+    for exact in (keraslight.exact_model(quantized), quantized):
+        for name, one, other in zip(names, outputs(exact, 1.2 * x), received, strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=name)
+    in_training = keras.tree.flatten(quantized(1.2 * x, training=True))
+    for name, one, other in zip(names, in_training, received, strict=True):
         np.testing.assert_array_equal(one, other, err_msg=name)
         assert len(np.unique(other)) > 2, name
     for name, one, other in zip(names, outputs(model, x), run_file(path, x), strict=True):
