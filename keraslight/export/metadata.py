@@ -205,7 +205,7 @@ def _associated_file(content, name):
             return archive.read(name).decode()
     except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"The metadata of the .tflite file name a file that cannot be read. Received: {name!r}"
+            f"The metadata of the .tflite file names a file that cannot be read. Received: {name!r}"
         ) from error
 
 
