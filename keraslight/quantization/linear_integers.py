@@ -49,7 +49,8 @@ class LinearIntegers:
         rounded = ops.convert_to_numpy(quantized_kernel(kernel, largest))
         integers = np.clip(np.round(rounded / scale), -127, 127).astype("float32")
         if bias is not None:
-            rounded = quantized_bias(bias, bias_step(ends, amplitudes))
+            step = ops.convert_to_tensor(bias_step(ends, amplitudes))
+            rounded = quantized_bias(bias, step)
             # the converter divides in float64, which matters for biases of more than 24 bits
             low, high = np.float64(ends)
             step = (high - low) / 255 * kernel_step
