@@ -27,7 +27,7 @@ def in_float(operation: keras.Operation, *args, weights: tuple | None = None, **
         weights = operation.kernel, operation.bias if operation.use_bias else None
     kernel, bias = weights
     outputs = operation.linear(args[0][0], kernel)
-    return outputs if bias is None else outputs + bias
+    return outputs if bias is None else keras.ops.add(outputs, bias)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ LOW_PART = 2**12
 
 def linear_sums(layer: QuantizedLinear, x: Int8) -> Sums:
     """Returns the integer sums that a linear layer computes from an int8 tensor."""
-    kernel, bias = layer.flat_kernel(), layer.bias if layer.use_bias else None
+    kernel = ops.convert_to_tensor(layer.flat_kernel())
+    bias = ops.convert_to_tensor(layer.bias) if layer.use_bias else None
     largest = amplitude(kernel, layer.per_channel, bias, x.grid.range)
     step = in_double_precision(largest) * 2 / 254
     scale = ops.cast(step, "float32")
