@@ -2,8 +2,8 @@
 
 import keras
 
-from keraslight.graph.graph import trace
 from keraslight.graph.copies import clone_with_weights
+from keraslight.graph.graph import trace
 from keraslight.quantization.integers import Grid
 from keraslight.quantization.interpreter import Interpreter
 from keraslight.quantization.quantized_model import QuantizedModel

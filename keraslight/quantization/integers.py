@@ -72,7 +72,8 @@ class Grid:
     def clipped_to(self, lowest: float, highest: float | None) -> "Grid":
         """Returns the grid with its range clipped to two values, as a fused activation does."""
         # zero is a step, so that no value below zero can reach the lower end of the range
-        lower = ops.maximum(ops.stop_gradient(self.lower), ops.round(lowest / self.scale))
+        lower = ops.stop_gradient(ops.convert_to_tensor(self.lower))
+        lower = ops.maximum(lower, ops.round(lowest / self.scale))
         upper = self.upper
         if highest is not None:
             limit = ops.round(highest / self.scale)
@@ -240,7 +241,7 @@ def _slope(values):
     after = ops.concatenate([values[1:], values[-1:]])
     distance = np.full(256, 2, "float32")
     distance[[0, -1]] = 1
-    return (after - before) / distance
+    return (after - before) / ops.convert_to_tensor(distance)
 
 
 def as_int8(value):
