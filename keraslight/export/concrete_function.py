@@ -9,6 +9,12 @@ from keraslight.graph.graph import Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.rules import constant_calls, is_selecting
 
+# A leaky ReLU with this slope separates a layer that is kept in float32 from the rounding after it,
+# so that the converter does not quantize the layer. If the converter quantizes the layer all the
+# same, as it does with those that only move values, the leaky ReLU converts between the two scales.
+# A slope of exactly 1 would be optimized away.
+ALMOST_ONE = 1 + 2**-20
+
 
 def concrete_function(
     graph: Graph, shapes: Sequence[tuple[int, ...]], float_layers: Collection[str] = ()
@@ -32,9 +38,7 @@ def concrete_function(
 
     def visit(call, *args, **kwargs):
         if isinstance(call.operation, FakeQuantize) and id(call.inputs[0]) in float_tensors:
-            # The cumulative sum over a batch of one is the identity. It has no int8 form, so the
-            # converter does not quantize the layer before.
-            args = (tf.cumsum(args[0], axis=0),)
+            args = (tf.nn.leaky_relu(args[0], alpha=ALMOST_ONE),)
         if id(call) not in constants:
             return call.operation(*args, **kwargs)
         # these are constants as the size is fixed, but the converter would not fold them

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keraslight
+from tests.export.files import operations
 from tests.helpers import images, outputs, signal_to_noise
 from tests.quantization.ops.checks import model_of, quantized_of, run_file
 from tflite.runner import TFLiteRunner
@@ -61,6 +62,14 @@ def test_a_layer_that_the_converter_could_quantize_keeps_its_values(tmp_path):
     kept, snr = snr_of_file(model_of(make), tmp_path / "model.tflite")
     assert kept == ["odd_one"]
     assert snr > 25
+
+
+def test_a_layer_that_int8_could_express_stays_in_float(tmp_path):
+    model = model_of(lambda x: L.Conv2D(4, 1)(L.Dense(6, name="odd_one")(x)))
+    quantized = quantized_of(model, keep_float=["odd_one"])
+    path = keraslight.export_tflite(quantized, tmp_path / "model.tflite")
+    found = operations(path)
+    assert found.index("DEQUANTIZE") < found.index("FULLY_CONNECTED") < found.index("QUANTIZE")
 
 
 def test_custom_layers_are_copied():
