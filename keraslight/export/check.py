@@ -256,16 +256,16 @@ def _layers_of(linear: list[_Linear], model: QuantizedModel) -> dict[int, L.Laye
     operation is unknown, and a layer with weights of the same shape has no operation.
     """
     found = {}
-    groups = defaultdict(list)
+    groups, kernels_by_key = defaultdict(list), defaultdict(dict)
     for operation in linear:
         groups[operation.operator, operation.weights.values.shape].append(operation)
-    for (operator, shape), operations in groups.items():
-        kernels = {
-            layer: operator.stored(keras.ops.convert_to_numpy(layer.kernel))
-            for layer in inner_layers(model)
-            if isinstance(layer, operator.keras_layer) and layer.name not in model.float_layers
-        }
-        kernels = {layer: kernel for layer, kernel in kernels.items() if kernel.shape == shape}
+    for layer in inner_layers(model):
+        for operator in LINEAR_OPERATORS:
+            if isinstance(layer, operator.keras_layer) and layer.name not in model.float_layers:
+                kernel = operator.stored(keras.ops.convert_to_numpy(layer.kernel))
+                kernels_by_key[operator, kernel.shape][layer] = kernel
+    for key, operations in groups.items():
+        kernels = kernels_by_key[key]
         known = set()
         for operation in operations:
             same = [layer for layer, k in kernels.items() if _has_weights(operation, k)]
