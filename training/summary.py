@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 import keraslight
-from keraslight.quantization.quantized_model import QuantizedModel
 from tflite.program import command
 from training.data.data import Data
 from training.loop import compile_model, jit_mode
@@ -35,7 +34,7 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
         "classes": data.classes,
         "image_size": recipe.image_size,
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-        "macs": None if isinstance(model, QuantizedModel) else keraslight.count_macs(model),
+        "macs": keraslight.count_macs(model),
         "epochs": recipe.epochs,
         "train_seconds": progress["seconds"],
         "images_per_second": float(np.median(rates)) if rates else None,
