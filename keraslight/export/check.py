@@ -29,7 +29,7 @@ LARGEST_MULTIPLIER = 256
 # how many float32 roundings a scale may differ by
 SCALE_TOLERANCE = 1e-5
 # half a step, and the rounding of the bias to float32
-HALF_STEP, FLOAT32_ROUNDING = 0.5 + 1e-3, 2.0**-22
+HALF_STEP, FLOAT32_ROUNDING = 0.5 + 1e-3, 2.0**-20
 
 
 TOO_SMALL = (
