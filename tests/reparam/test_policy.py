@@ -10,11 +10,13 @@ import keraslight
 from keraslight.graph import policy as policy_module
 from keraslight.graph.policy import Form, Policy, declare, policy_for
 from keraslight.layers import InterleavedGroupBlock, RefCO
+from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs, randomize_norms, relative_error, signal_to_noise
 from tests.quantization import small_models
 from tflite.runner import TFLiteRunner
 
 TOLERANCE = 1e-5
+VGNETS = ["vgnetg_1_0mp", "vgnetg_2_0mp", "vgnetf_1_0mp_se"]
 
 
 def kinds(model):
@@ -22,7 +24,7 @@ def kinds(model):
 
 
 @pytest.mark.parametrize("size", [(None, None, 3), (33, 48, 3)])
-@pytest.mark.parametrize("name", ["vgnetg_1_0mp", "vgnetg_2_0mp", "vgnetf_1_0mp_se"])
+@pytest.mark.parametrize("name", exhaustive_but(["vgnetg_1_0mp", "vgnetf_1_0mp_se"], VGNETS))
 @pytest.mark.parametrize("border", ["sum", "added"])
 def test_vgnet_for_float(border, name, size):
     model = keraslight.create_model(name, input_shape=size, classes=5, classifier_activation=None)
