@@ -27,8 +27,8 @@ BANKS = {
 class EdgeDepthwiseConv2D(FixedDepthwiseConv2D):
     """Convolves every channel with a fixed edge-detection kernel.
 
-    The spatial operation of VGNetF. Channel `j` takes kernel `j mod n` of the bank, so that any
-    number of channels is served.
+    It is the spatial operation of VGNetF. Channel `j` takes kernel `j mod n` of a bank of `n`
+    kernels, so any number of channels works.
 
     Args:
         strides: int, the stride in both directions.
@@ -41,7 +41,7 @@ class EdgeDepthwiseConv2D(FixedDepthwiseConv2D):
     Output shape: `(batch, ceil(height / strides), ceil(width / strides), channels)`.
 
     Raises:
-        ValueError: if `strides` is not a positive int or `kernels` names no bank.
+        ValueError: if `strides` is not a positive int or `kernels` is none of the banks.
 
     Example:
     >>> x = np.random.rand(1, 8, 8, 5)

@@ -1,4 +1,4 @@
-"""Depthwise convolutions whose kernels are given, not learned."""
+"""The base of depthwise convolutions with kernels that are not trained."""
 
 import keras
 import numpy as np

@@ -12,15 +12,16 @@ __all__ = ["GaussianDepthwiseConv2D"]
 class GaussianDepthwiseConv2D(FixedDepthwiseConv2D):
     """Blurs every channel with a fixed Gaussian kernel.
 
-    The downsampling of VGNetG. The published weights (2022) use the default, a kernel of
-    `sigma=1.0`; the paper's network (2021) uses `sigma=1.1, alternate_sign=True, decimals=4`.
+    VGNetG downsamples with it. The published weights (2022) use the default, a kernel with
+    `sigma=1.0`. The paper's network (2021) uses `sigma=1.1, alternate_sign=True, decimals=4`.
 
     Args:
         strides: int, the stride in both directions.
         sigma: float, standard deviation of the Gaussian in pixels.
         kernel_size: odd int, height and width of the kernel.
         alternate_sign: bool, whether odd channels take the negated kernel.
-        decimals: optional int, the digits the kernel is rounded to; `None` leaves it of sum 1.
+        decimals: optional int, to how many decimals the kernel is rounded. Defaults to `None`: it
+            is not rounded, and its sum is 1.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.

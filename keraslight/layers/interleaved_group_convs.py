@@ -25,16 +25,16 @@ __all__ = ["IGCV1Conv2D", "IGCV2Conv2D"]
 
 @keras.saving.register_keras_serializable("keraslight")
 class IGCV1Conv2D(ReparamLayer):
-    """A 3x3 convolution in groups, then a 1x1 convolution in groups across those groups.
+    """A grouped 3x3 convolution, then a grouped 1x1 convolution across its groups.
 
-    With `L` primary partitions of `M` channels each: `x' = P W2 P^T W1 x`, where `W1` is a 3x3
-    convolution of `L` groups, `W2` a 1x1 convolution of `M` groups, and the channels of each of the
-    latter come from `L` different groups of the former. It has `channels * (9 * M + L)` weights, no
-    bias, no normalization and no activation.
+    With `L` partitions of `M` channels it computes `x' = P W2 P^T W1 x`. `W1` is a 3x3 convolution
+    with `L` groups. `W2` is a 1x1 convolution with `M` groups; each of them takes one channel from
+    every group of `W1`. The layer has `channels * (9 * M + L)` weights, no bias, no normalization
+    and no activation.
 
     Args:
-        partitions: int, `L`.
-        strides: int, of the 3x3 convolution, which is padded with one zero on all four sides.
+        partitions: int, `L`, the groups of the 3x3 convolution.
+        strides: int, the stride of the 3x3 convolution, which pads one zero on all four sides.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -109,18 +109,19 @@ class IGCV1Conv2D(ReparamLayer):
 
 @keras.saving.register_keras_serializable("keraslight")
 class IGCV2Conv2D(ReparamLayer):
-    """A depthwise 3x3 convolution, then several 1x1 convolutions in groups, interleaved.
+    """A depthwise 3x3 convolution, then several interleaved grouped 1x1 convolutions.
 
-    `x' = P_L W_L ... P_2 W_2 W_1 x`: `W_1` is the depthwise convolution, `W_l` has groups of
-    `K_l` channels, and the permutations are such that every output depends on every input along
-    exactly one path, which takes `K_2 * ... * K_L = channels`. Written on the channels as an array
-    of shape `(K_2, ..., K_L)`, `W_l` mixes along axis `l`. It has `channels * (9 + K_2 + ... +
-    K_L)` weights, no bias, no normalization and no activation; at inference the 1x1 convolutions
-    are one.
+    It computes `x' = P_L W_L ... P_2 W_2 W_1 x`. `W_1` is the depthwise convolution, and `W_l` has
+    groups of `K_l` channels. Every output depends on every input along exactly one path, so
+    `K_2 * ... * K_L` must be the number of channels. In other words: if the channels are an array
+    of shape `(K_2, ..., K_L)`, `W_l` mixes along its axis `l`. The layer has
+    `channels * (9 + K_2 + ... + K_L)` weights, no bias, no normalization and no activation. At
+    inference the 1x1 convolutions are one.
 
     Args:
-        branch_channels: `(K_2, ..., K_L)`.
-        strides: int, of the depthwise convolution, padded with one zero on all four sides.
+        branch_channels: tuple of ints, `(K_2, ..., K_L)`.
+        strides: int, the stride of the depthwise convolution, which pads one zero on all four
+            sides.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.

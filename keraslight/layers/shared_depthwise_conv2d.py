@@ -15,9 +15,8 @@ __all__ = ["SharedDepthwiseConv2D"]
 class SharedDepthwiseConv2D(ReparamLayer):
     """Depthwise 3x3 convolution that uses each kernel for `repeats` channels.
 
-    The `channels / repeats` kernels serve the first chunk of channels, then the next, and so on:
-    channel `j` takes kernel `j mod (channels / repeats)`. Stride 1, no bias. It is the last spatial
-    operation of VGNet in the paper's version.
+    Channel `j` takes kernel `j mod (channels / repeats)`. The stride is 1, and there is no bias.
+    VGNet has it as its last spatial operation in the paper's version.
 
     Args:
         repeats: int, the number of channels that share a kernel.

@@ -1,4 +1,4 @@
-"""The block of IGCV3-W, the wide IGCV3, and its pair of group convolutions."""
+"""The block of IGCV3-W, the wide IGCV3, and its pair of grouped convolutions."""
 
 import keras
 
@@ -20,13 +20,13 @@ NORM_EPSILON = 1e-3
 class InterleavedGroupPair(ReparamLayer):
     """Two grouped 1x1 convolutions with a permutation between and one after them.
 
-    `shuffle(act(norm(conv(shuffle(norm(conv(x)))))))`, the "IGC 1x1" of IGCV3-W: the first
-    convolution keeps the number of channels. At inference the permutations are part of the kernels,
-    which are dense.
+    It computes `shuffle(act(norm(conv(shuffle(norm(conv(x)))))))`. The first convolution keeps the
+    number of channels. IGCV3-W calls it "IGC 1x1". At inference two dense 1x1 convolutions replace
+    it, whose kernels contain the permutations.
 
     Args:
         filters: int, the number of output channels.
-        groups: int, of both convolutions.
+        groups: int, the groups of both convolutions.
         activation: name of an activation or a callable.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
@@ -40,7 +40,7 @@ class InterleavedGroupPair(ReparamLayer):
 
     Reference:
         IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC
-        2018 (https://arxiv.org/abs/1806.00178), as the authors' code has it.
+        2018 (https://arxiv.org/abs/1806.00178), as in the authors' code.
     """
 
     def __init__(self, filters: int, groups: int = GROUPS, activation="relu6", **kwargs):
@@ -105,17 +105,17 @@ class InterleavedGroupPair(ReparamLayer):
 
 @keras.saving.register_keras_serializable("keraslight")
 class WideInterleavedGroupBlock(ReparamLayer):
-    """Expands in groups, filters, interleaves the groups, projects in groups, interleaves again.
+    """Inverted residual of IGCV3-W: grouped 1x1, depthwise 3x3 and grouped 1x1 convolution.
 
-    `shuffle(norm(project(shuffle(act(norm(depthwise(act(norm(expand(x)))))))))`, the block of
-    IGCV3-W. Where the stride is 1 a shortcut is added: the input itself, or an
-    `InterleavedGroupPair` of it where the number of channels changes. The stride is that of the
-    projection. At inference the permutations are part of the projection's kernel, which is dense.
+    It computes `shuffle(norm(project(shuffle(act(norm(depthwise(act(norm(expand(x)))))))))`. The
+    projection has the stride. If the stride is 1, the block adds a shortcut: its input, or an
+    `InterleavedGroupPair` of its input if the number of channels changes. At inference the kernel
+    of the projection is dense and contains the permutations.
 
     Args:
         filters: int, the number of output channels.
         expansion: int, the channels of the depthwise convolution divided by those of the input.
-        strides: int, of the projection.
+        strides: int, the stride of the projection in both directions.
         expand_groups: int, the groups of the expansion; the projection has 4.
         activation: name of an activation or a callable.
         **kwargs: the arguments of every Keras layer, such as `name`.
@@ -131,7 +131,7 @@ class WideInterleavedGroupBlock(ReparamLayer):
 
     Reference:
         IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Networks, BMVC
-        2018 (https://arxiv.org/abs/1806.00178), as the authors' code has it.
+        2018 (https://arxiv.org/abs/1806.00178), as in the authors' code.
     """
 
     def __init__(
