@@ -115,7 +115,7 @@ def export_tflite(
         concrete_function(graph, shapes, model.float_layers if is_quantized else ()),
         "int8" if is_quantized else quantization,
         input_type or "int8",
-        None if data is None else single_examples(data),
+        single_examples(data) if quantization == "int16x8" else None,
     )
     content = with_signature(content, [x.name for x in sources], _output_names(model))
     check_file(content, model)
@@ -153,9 +153,9 @@ def _refuse_unfit(model, path, quantization, representative_data, input_type):
         raise ValueError(
             f"`path` must end in .tflite and lie in a folder that exists. Received: path='{path}'"
         )
-    if (representative_data is not None) != (quantization == "int16x8"):
+    if representative_data is None and quantization == "int16x8":
         raise ValueError(
-            "`representative_data` is needed for quantization='int16x8' and used for nothing else. "
+            "quantization='int16x8' takes the ranges of activations from `representative_data`. "
             f"Received: quantization={quantization!r}, representative_data={representative_data!r}"
         )
     if input_type not in INPUT_TYPES or (input_type and not isinstance(model, QuantizedModel)):

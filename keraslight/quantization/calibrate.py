@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
+from keraslight.compat import standardized_inputs
 from keraslight.graph.graph import trace
 from keraslight.quantization.bias_correction import correct_biases
 from keraslight.quantization.fake_quantize import FakeQuantize
@@ -95,7 +96,10 @@ def inputs_of(batch, model: keras.Model) -> list:
     Raises:
         ValueError: if the number of inputs or a shape does not fit.
     """
-    inputs = keras.tree.flatten(batch[0] if isinstance(batch, tuple) else batch)
+    inputs = batch[0] if isinstance(batch, tuple) else batch
+    if isinstance(inputs, dict):
+        inputs = standardized_inputs(model, inputs)
+    inputs = keras.tree.flatten(inputs)
     tensors = [_as_float32(keras.ops.convert_to_tensor(x)) for x in inputs]
     shapes = [tuple(x.shape) for x in tensors]
     expected = [tuple(x.shape) for x in model.inputs]

@@ -12,6 +12,7 @@ class ChainOp(Op):
 
     layer: type
     elementwise = True
+    fuses_activation = True
 
     def rewrite(self, writer, call, *args):
         terms = _terms(args)

@@ -1,7 +1,10 @@
 """Runs a quantized model in the integer arithmetic of the int8 file, bit for bit."""
 
+import functools
+
 import keras
 
+from keraslight.compat import standardized_inputs
 from keraslight.graph.copies import clone_with_weights
 from keraslight.graph.graph import trace
 from keraslight.quantization.integers import Grid
@@ -51,7 +54,7 @@ class ExactModel(keras.Model):
     """The integer form of a quantized model, see `exact_model`."""
 
     def __init__(self, model: QuantizedModel):
-        super().__init__(name=f"{model.name}_exact")
+        super().__init__(name=f"{model.name}_exact", dtype="float32")
         # a variable, because graph optimizers replace the division by a constant by a product
         self.one = self.add_weight(name="one", shape=(), initializer="ones", trainable=False)
         copy = clone_with_weights(model, None)
@@ -59,5 +62,13 @@ class ExactModel(keras.Model):
         # the interpreter keeps the layers of the copy out of this model, which has no graph
         self._interpreter = Interpreter(trace(copy), copy.float_layers, grids, self.one)
 
+        self._standardized = functools.partial(standardized_inputs, copy)
+
     def call(self, inputs):
-        return self._interpreter.run(keras.tree.flatten(inputs))
+        return self._interpreter.run(keras.tree.flatten(self._standardized(inputs)))
+
+    def get_config(self):
+        raise ValueError(
+            "An exact model is a snapshot and cannot be saved: save the quantized model and call "
+            f"keraslight.exact_model again. Received: {self!r}"
+        )

@@ -45,7 +45,7 @@ class FakeQuantize(keras.layers.Layer):
         calls: int = 1,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": "float32", **kwargs})
         if ranges not in RANGES:
             raise ValueError(f"`ranges` must be one of {RANGES}. Received: ranges={ranges!r}")
         self.fixed_range = None if fixed_range is None else tuple(fixed_range)

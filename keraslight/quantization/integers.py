@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from keraslight.quantization import rounding
+from keraslight.quantization.fake_quantize import RANGE_OF_ZEROS, SMALLEST_RANGE
 from keraslight.quantization.rounding import in_double_precision, straight_through
 
 ops = keras.ops
@@ -50,6 +51,8 @@ class Grid:
     @classmethod
     def of(cls, low: float, high: float) -> "Grid":
         """Returns the grid of a known range."""
+        if high - low < SMALLEST_RANGE:
+            low, high = RANGE_OF_ZEROS
         scale = (high - low) / (HIGHEST - LOWEST)
         zero_point = np.clip(np.round(LOWEST - low / scale), LOWEST, HIGHEST).astype("float32")
         ends = (np.float32(low), np.float32(high))
@@ -60,7 +63,7 @@ class Grid:
         """Returns the grid of a range that training may change."""
         ends = [ops.stop_gradient(ops.convert_to_tensor(x)) for x in (minimum, maximum)]
         low, high = (in_double_precision(end) for end in ends)
-        scale = (high - low) / (HIGHEST - LOWEST)
+        scale = ops.where(high - low >= SMALLEST_RANGE, high - low, 1.0) / (HIGHEST - LOWEST)
         zero_point = ops.cast(ops.clip(ops.round(LOWEST - low / scale), LOWEST, HIGHEST), "float32")
         scale = ops.cast(scale, "float32")
         lower, upper = LOWEST - zero_point, HIGHEST - zero_point
@@ -71,7 +74,7 @@ class Grid:
 
     def clipped_to(self, lowest: float, highest: float | None) -> "Grid":
         """Returns the grid with its range clipped to two values, as a fused activation does."""
-        # zero is a step, so that no value below zero can reach the lower end of the range
+        # ReLU moves the lower end to 0. It clips values below 0, not the range: no gradient for it
         lower = ops.stop_gradient(ops.convert_to_tensor(self.lower))
         lower = ops.maximum(lower, ops.round(lowest / self.scale))
         upper = self.upper
@@ -111,7 +114,7 @@ class Real:
     """A float tensor: an input of the model, a constant, or what a layer in float32 computed."""
 
     values: object
-    one: object = 1.0
+    one: object = 1.0  # a divisor that graph optimizers do not know, see `ExactModel`
 
     def real(self):
         """Returns the values."""
@@ -131,15 +134,15 @@ class Sums:
     Attributes:
         sums: float32 tensor of integers.
         scale: float32, per channel or for the whole tensor.
-        count: number by which a mean divides the sums.
-        bias: float32 tensor that receives the gradient of an integer bias.
+        count: number, or float32 tensor, by which a mean divides the sums.
+        bias: optional float32 tensor that receives the gradient of an integer bias.
         bias_parts: two float32 tensors, whose sum is the integer bias.
     """
 
     sums: object
     scale: object
-    count: int = 1
-    bias: object = 0.0
+    count: object = 1.0
+    bias: object = None
     bias_parts: tuple = (0.0, 0.0)
 
     def real(self):
@@ -148,7 +151,7 @@ class Sums:
 
     def rounded(self, grid: Grid) -> Int8:
         """Multiplies by a float32 number and rounds halves to even."""
-        multiplier = self.scale / (grid.scale * np.float32(self.count))
+        multiplier = self.scale / (grid.scale * ops.cast(self.count, "float32"))
         steps = rounding.requantize(
             self.sums,
             self.bias,
@@ -177,8 +180,18 @@ class Clamped:
 
     def rounded(self, grid: Grid) -> Int8:
         """Rounds the value and clips the codes."""
-        rounded = self.value.rounded(grid.clipped_to(self.lower, self.upper))
-        return Int8(rounded.steps, grid)
+        clipped = grid.clipped_to(self.lower, self.upper)
+        if isinstance(self.value, INT8):
+            return Int8(_of_relu(self.value, clipped), grid)
+        return Int8(self.value.rounded(clipped).steps, grid)
+
+
+def _of_relu(x, grid):
+    """Returns the steps of an int8 tensor on another grid, as TFLite's own ReLU rounds them."""
+    ratio = in_double_precision(x.grid.scale) / in_double_precision(grid.scale)
+    exact = ops.floor(in_double_precision(x.steps) * ratio + 0.5)
+    smooth = x.steps * ops.cast(ratio, "float32")
+    return grid.holding(straight_through(ops.cast(exact, "float32"), smooth)).steps
 
 
 class Pointwise:
@@ -215,10 +228,17 @@ class Pointwise:
     def steps(self):
         """The steps at every position."""
         values = ops.clip(self.smooth / self.grid.scale, self.grid.lower, self.grid.upper)
-        return self._look_up(self.codes.steps, _slope(values))
+        steps = self._look_up(self.codes.steps, _slope(values))
+        if not self.grid.learned:
+            return steps
+        # zero, with the gradients of the ends of the range where the table reaches them
+        lower, upper = (end - ops.stop_gradient(end) for end in (self.grid.lower, self.grid.upper))
+        steps = steps + ops.where(steps <= ops.stop_gradient(self.grid.lower), lower, 0.0)
+        return steps + ops.where(steps >= ops.stop_gradient(self.grid.upper), upper, 0.0)
 
     def _look_up(self, table, slope):
         index = self.source.steps + (self.source.grid.zero_point - LOWEST)
+        index = ops.clip(index, 0, 255)  # a dropout before it may scale steps beyond
         return rounding.look_up(index, table, slope, self.source.grid.training)
 
     def real(self):
@@ -248,6 +268,6 @@ def as_int8(value):
     """Returns an int8 tensor: the value itself, or what the converter makes of a constant."""
     if isinstance(value, INT8):
         return value
-    constant = np.asarray(value, "float64")
-    grid = Grid.of(min(constant.min(), 0.0), max(constant.max(), 0.0))
-    return Real(ops.convert_to_tensor(constant.astype("float32"))).rounded(grid)
+    value = ops.convert_to_tensor(value, "float32")
+    low, high = ops.minimum(ops.min(value), 0.0), ops.maximum(ops.max(value), 0.0)
+    return Real(value).rounded(Grid.of_variables(low, high, learned=False, training=False))

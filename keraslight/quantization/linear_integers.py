@@ -61,10 +61,9 @@ def _sums(layer, kernel, x):
     if inputs * 127 * 255 < EXACT_IN_FLOAT32:
         return layer.linear(x.steps, layer.from_flat(kernel))
     # float32 may not hold the sums: split the kernel into 16 * high + low
-    low = ops.stop_gradient(ops.floor((kernel + 8) / 16) * 16)
-    low = kernel - low
-    high = (kernel - low) / 16
-    parts = (layer.linear(x.steps, layer.from_flat(part)) for part in (high, low))
-    high, low = parts
+    multiples = ops.stop_gradient(ops.floor((kernel + 8) / 16))
+    rest = kernel - 16 * multiples
+    high = layer.linear(x.steps, layer.from_flat((kernel - rest) / 16))
+    low = layer.linear(x.steps, layer.from_flat(rest))
     exact = ops.cast(high, "int32") * 16 + ops.cast(low, "int32")
     return straight_through(ops.cast(exact, "float32"), high * np.float32(16) + low)

@@ -3,7 +3,7 @@
 import keras
 
 from keraslight.quantization.linear_integers import linear_sums
-from keraslight.quantization.op import NamedCall, Op
+from keraslight.quantization.op import NamedCall, Op, refusal_of_data_format
 
 L = keras.layers
 
@@ -13,6 +13,11 @@ class LinearOp(Op):
 
     A subclass names the Keras layer and its `QuantizedLinear` in `classes`, in that order.
     """
+
+    fuses_activation = True
+
+    def refusal(self, call):
+        return refusal_of_data_format(call.operation)
 
     def activation(self, call):
         function = call.operation.activation

@@ -39,6 +39,8 @@ class Op:
             writes included. They are compared by identity.
         constant: bool, whether the outputs depend on the shapes of the inputs alone.
         selecting: bool, whether every output value is one of the input values.
+        fuses_activation: bool, whether the operation of TFLite can apply a ReLU to its output
+            before it rounds. Without that, the output is rounded before a ReLU that follows.
         elementwise: bool, whether an output value depends only on input values at its position.
             Bias correction looks at the means after such operations.
     """
@@ -47,6 +49,7 @@ class Op:
     constant = False
     selecting = False
     elementwise = False
+    fuses_activation = False
 
     def matches(self, call: Call) -> bool:
         """Tells whether a call is of this kind."""
@@ -94,6 +97,13 @@ class Op:
             An object of `keraslight.quantization.integers`, or another with a method `rounded`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `integer`.")
+
+
+def refusal_of_data_format(layer: keras.Layer) -> str | None:
+    """Returns why int8 cannot express a layer if it does not have the channels last."""
+    if getattr(layer, "data_format", "channels_last") == "channels_last":
+        return None
+    return "only data_format='channels_last' has one"
 
 
 class SelectingOp(Op):

@@ -27,6 +27,8 @@ class QuantizedModel(keras.Model):
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)
+        # what a layer computes in half precision is not what the file computes
+        self.dtype_policy = keras.dtype_policies.DTypePolicy("float32")
         self.float_layers = []
         self._interpreter = None
 
@@ -62,6 +64,16 @@ class QuantizedModel(keras.Model):
         """Trains the model, see `keras.Model.fit`. Raises an error if it was not calibrated."""
         self.require_calibration()
         return super().fit(*args, **kwargs)
+
+    def evaluate(self, *args, **kwargs):
+        """Evaluates the model, see `keras.Model.evaluate`. Raises an error as `fit` does."""
+        self.require_calibration()
+        return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        """Predicts, see `keras.Model.predict`. Raises an error as `fit` does."""
+        self.require_calibration()
+        return super().predict(*args, **kwargs)
 
     def get_config(self):
         return {**super().get_config(), "float_layers": list(self.float_layers)}

@@ -120,6 +120,11 @@ def quantization_report(
     True
     >>> report.plot().figure.savefig("report.png")
     """
+    if not isinstance(model, QuantizedModel):
+        raise ValueError(
+            "Only a model made by keraslight.quantize_model has int8 tensors to report on. "
+            f"Received: model={model!r}"
+        )
     model.require_calibration()
     graph = trace(model)
     run = PairedRun(_float_weights(float_model, graph))

@@ -30,7 +30,7 @@ def requantize(sums, bias, bias_parts, multiplier, lower, upper, learned=False, 
 
     Args:
         sums: float32 tensor of integers.
-        bias: float32 tensor, per channel: receives the gradient of the bias.
+        bias: optional float32 tensor, per channel: receives the gradient of the bias.
         bias_parts: two float32 tensors whose sum is the integer bias, each exact in float32.
         multiplier: float32 tensor, per channel or scalar.
         lower, upper: float32 scalars, the ends of the range in steps.
@@ -45,18 +45,21 @@ def requantize(sums, bias, bias_parts, multiplier, lower, upper, learned=False, 
             upstream = args[0] if upstream is None else upstream
             tensors = (upstream, sums, low, high, multiplier, lower, upper)
             of_sums = backward(*tensors)
-            of_bias = _sum_to(of_sums, bias)
-            of_ends = _end_gradients(*tensors) if learned else (0 * lower, 0 * upper)
+            of_bias = _sum_to(of_sums, bias) if has_bias else ops.zeros_like(bias)
+            of_ends = 0 * lower, 0 * upper
+            if learned:
+                of_ends = _of_ends(upstream, (sums + low + high) * multiplier, lower, upper)
             zeros = (ops.zeros_like(x) for x in (low, high, multiplier))
             return of_sums, of_bias, *zeros, *of_ends
 
         return forward(sums, low, high, multiplier, lower, upper), gradient
 
-    tensors = (sums, bias, *bias_parts, multiplier, lower, upper)
+    has_bias = bias is not None
+    tensors = (sums, bias if has_bias else 0.0, *bias_parts, multiplier, lower, upper)
     return rounded(*(ops.convert_to_tensor(x, "float32") for x in tensors))
 
 
-def add_in_fixed_point(first, second, ratios, lower, upper, compiled=False):
+def add_in_fixed_point(first, second, ratios, lower, upper, learned=False, compiled=False):
     """Returns the sum of two int8 tensors, in steps of a third scale.
 
     XNNPACK multiplies the steps by the ratios of the scales as integers, of which the larger one
@@ -67,6 +70,7 @@ def add_in_fixed_point(first, second, ratios, lower, upper, compiled=False):
         ratios: two float32 scalars, the scale of each tensor over that of the sum. The second is
             negative for a difference.
         lower, upper: float32 scalars, the ends of the range in steps.
+        learned: bool, whether the ends of the range receive gradients.
         compiled: bool, whether TensorFlow compiles the computation.
     """
     forward, backward = _functions(compiled, _added, _add_gradient)
@@ -77,8 +81,12 @@ def add_in_fixed_point(first, second, ratios, lower, upper, compiled=False):
             upstream = args[0] if upstream is None else upstream
             tensors = (first, second, first_ratio, second_ratio, lower, upper)
             of_first, of_second = backward(upstream, *tensors)
-            zeros = (ops.zeros_like(x) for x in tensors[2:])
-            return _sum_to(of_first, first), _sum_to(of_second, second), *zeros
+            of_ends = 0 * lower, 0 * upper
+            if learned:
+                steps = first * first_ratio + second * second_ratio
+                of_ends = _of_ends(upstream, steps, lower, upper)
+            zeros = ops.zeros_like(first_ratio), ops.zeros_like(second_ratio)
+            return _sum_to(of_first, first), _sum_to(of_second, second), *zeros, *of_ends
 
         ratios = (first_ratio, second_ratio)
         return forward(first, second, *_fixed_point(*ratios), lower, upper), gradient
@@ -124,8 +132,8 @@ def _requantize_gradient(upstream, sums, low, high, multiplier, lower, upper):
     return ops.where(inside, upstream * multiplier, 0.0)
 
 
-def _end_gradients(upstream, sums, low, high, multiplier, lower, upper):
-    steps = (sums + low + high) * multiplier
+def _of_ends(upstream, steps, lower, upper):
+    """Returns the gradients of the ends of the range, which get what they clip."""
     of_lower = ops.sum(ops.where(steps < lower, upstream, 0.0))
     of_upper = ops.sum(ops.where(steps > upper, upstream, 0.0))
     return of_lower, of_upper

@@ -149,7 +149,7 @@ class Writer:
         follows = None if user is None or user.name in self.keep_float else op_of(user)
         if not isinstance(follows, ActivationOp):
             return self.rounded(call.outputs, tensor, call.name)
-        if follows.fused:
+        if follows.fused and op_of(call).fuses_activation:
             return Value(tensor)
         return self.rounded(call.outputs, tensor, call.name, clips=False)
 

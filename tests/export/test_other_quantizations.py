@@ -48,9 +48,9 @@ def test_int16_activations(model, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"quantization": "int16x8"}, "`representative_data` is needed"),
+        ({"quantization": "int16x8"}, "takes the ranges of activations from `representative_data`"),
         ({"quantization": "int16x8", "representative_data": []}, "holds no batch"),
-        ({"representative_data": [1]}, "used for nothing else"),
+        ({"representative_data": [np.ones((1, 8, 8, 3))]}, "must hold batches"),
         (
             {"quantization": "int16x8", "representative_data": [np.ones((2, 8, 8, 3))]},
             r"shapes \[\(16, 16, 3\)\]",

@@ -27,6 +27,11 @@ def gated(x):
     return L.Multiply()([x, L.Conv2D(8, 1, activation="sigmoid")(gate)])
 
 
+def read_twice(x):
+    y = L.Conv2D(8, 1)(x)
+    return L.Add()([L.ReLU()(y), y])
+
+
 def grown(x):
     """A concatenation of concatenations, as VGNet's."""
     a, b = two(x)
@@ -61,6 +66,15 @@ MODELS = {
     "subtract": lambda x: L.Subtract()(two(x)),
     "multiply": lambda x: L.Multiply()(two(x)),
     "gate": gated,
+    "global_average_pooling_relu": lambda x: L.ReLU()(L.GlobalAveragePooling2D()(x)),
+    "global_average_pooling_relu6": lambda x: L.ReLU(6)(L.GlobalAveragePooling2D(keepdims=True)(x)),
+    "max_pooling_relu6": lambda x: L.ReLU(6)(L.MaxPooling2D(2)(x)),
+    "concat_relu": lambda x: L.ReLU()(L.Concatenate()(two(x))),
+    "transpose_relu": lambda x: L.ReLU()(L.Conv2DTranspose(4, 2, 2)(x)),
+    "transpose_with_relu": lambda x: L.Conv2DTranspose(4, 2, 2, activation="relu")(x),
+    "separable_relu": lambda x: L.ReLU()(L.SeparableConv2D(4, 3)(x)),
+    "multiply_relu": lambda x: L.ReLU()(L.Multiply()(two(x))),
+    "relu_read_twice": read_twice,
     "concat": lambda x: L.Concatenate()(two(x)),
     "concat_of_slices": grown,
     "average_pooling": lambda x: L.AveragePooling2D(2)(x),

@@ -18,7 +18,7 @@ class ConcatenateOp(Op):
         return call.inputs
 
     def rewrite(self, writer, call, xs, **kwargs):
-        fixed = [x.quantizer.fixed_range for x in xs if x.quantizer is not None]
+        fixed = [None if x.quantizer is None else x.quantizer.fixed_range for x in xs]
         if any(fixed):
             if len(set(fixed)) > 1:
                 raise ValueError(

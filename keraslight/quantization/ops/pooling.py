@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keraslight.quantization.integers import Int8, Sums
-from keraslight.quantization.op import Op
+from keraslight.quantization.op import Op, refusal_of_data_format
 from keraslight.quantization.rounding import straight_through
 
 __all__ = ["AveragePooling2DOp", "GlobalAveragePooling2DOp"]
@@ -17,6 +17,9 @@ class AveragePooling2DOp(Op):
     """AveragePooling2D: the output has the range of the input."""
 
     classes = (L.AveragePooling2D,)
+
+    def refusal(self, call):
+        return refusal_of_data_format(call.operation)
 
     def ties(self, call):
         return call.inputs
@@ -41,7 +44,10 @@ class GlobalAveragePooling2DOp(Op):
 
     classes = (L.GlobalAveragePooling2D,)
 
+    def refusal(self, call):
+        return refusal_of_data_format(call.operation)
+
     def integer(self, call, x):
-        height, width = x.steps.shape[1:3]
+        height, width = ops.shape(x.steps)[1:3]
         sums = ops.sum(x.steps, axis=(1, 2), keepdims=call.operation.keepdims)
-        return Sums(sums, x.grid.scale, height * width)
+        return Sums(sums, x.grid.scale, ops.cast(height * width, "float32"))

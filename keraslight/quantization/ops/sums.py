@@ -31,7 +31,13 @@ class Addition:
             self.sign * self.second.grid.scale / grid.scale,
         )
         steps = add_in_fixed_point(
-            self.first.steps, self.second.steps, ratios, grid.lower, grid.upper, grid.training
+            self.first.steps,
+            self.second.steps,
+            ratios,
+            grid.lower,
+            grid.upper,
+            grid.learned,
+            grid.training,
         )
         return Int8(steps, grid)
 
