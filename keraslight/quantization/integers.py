@@ -91,10 +91,18 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Int8:
-    """An int8 tensor: its steps and its grid."""
+    """An int8 tensor: its steps and its grid.
+
+    Attributes:
+        steps: float32 tensor.
+        grid: its `Grid`.
+        clamps_itself: bool, whether the operation that computed it applies a ReLU after it. Then
+            nothing but a conversion to the grid of the ReLU is left to do.
+    """
 
     steps: object
     grid: Grid
+    clamps_itself: bool = False
 
     def real(self):
         """Returns the real values."""
@@ -181,7 +189,7 @@ class Clamped:
     def rounded(self, grid: Grid) -> Int8:
         """Rounds the value and clips the codes."""
         clipped = grid.clipped_to(self.lower, self.upper)
-        if isinstance(self.value, INT8):
+        if isinstance(self.value, INT8) and not self.value.clamps_itself:
             return Int8(_of_relu(self.value, clipped), grid)
         return Int8(self.value.rounded(clipped).steps, grid)
 
@@ -206,6 +214,8 @@ class Pointwise:
         smooth: float32 tensor of shape `(256,)`: the real values without any rounding, for the
             gradient.
     """
+
+    clamps_itself = False
 
     def __init__(self, source: Int8, codes, smooth):
         self.source = source

@@ -1,13 +1,13 @@
-"""Average pooling in int8."""
+"""Pooling in int8."""
 
 import keras
 import numpy as np
 
 from keraslight.quantization.integers import Int8, Sums
-from keraslight.quantization.op import Op, refusal_of_data_format
+from keraslight.quantization.op import Op, SelectingOp, refusal_of_data_format
 from keraslight.quantization.rounding import straight_through
 
-__all__ = ["AveragePooling2DOp", "GlobalAveragePooling2DOp"]
+__all__ = ["AveragePooling2DOp", "GlobalAveragePooling2DOp", "MaxPooling2DOp"]
 
 L = keras.layers
 ops = keras.ops
@@ -51,3 +51,13 @@ class GlobalAveragePooling2DOp(Op):
         height, width = ops.shape(x.steps)[1:3]
         sums = ops.sum(x.steps, axis=(1, 2), keepdims=call.operation.keepdims)
         return Sums(sums, x.grid.scale, ops.cast(height * width, "float32"))
+
+
+class MaxPooling2DOp(SelectingOp):
+    """MaxPooling2D: the output values are input values."""
+
+    classes = (L.MaxPooling2D,)
+    fuses_activation = True
+
+    def integer(self, call, x):
+        return Int8(call.operation(x.steps), x.grid, clamps_itself=True)

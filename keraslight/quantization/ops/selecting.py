@@ -19,7 +19,6 @@ class PlainSelectingOp(SelectingOp):
         L.Flatten,
         L.GlobalMaxPooling2D,
         L.Identity,
-        L.MaxPooling2D,
         L.Permute,
         L.Reshape,
         L.ZeroPadding2D,
