@@ -1,22 +1,64 @@
 """A fused Keras model as a PyTorch module, to time it there."""
 
+import math
+
 import keras
 import numpy as np
 import torch
 from torch.nn import functional
 
+from keraslight.compat import operation_class
 from keraslight.graph.graph import Graph, trace
 from keraslight.quantization.rules import constant_calls
 
-ACTIVATIONS = {
-    "linear": lambda x: x,
-    "relu": functional.relu,
-    "relu6": functional.relu6,
-    "silu": functional.silu,
-    "sigmoid": torch.sigmoid,
-    "softmax": lambda x: functional.softmax(x, dim=-1),
-}
 L = keras.layers
+ACTIVATIONS = {
+    keras.activations.linear: lambda x: x,
+    keras.activations.relu: functional.relu,
+    keras.activations.relu6: functional.relu6,
+    keras.activations.silu: functional.silu,
+    keras.activations.sigmoid: torch.sigmoid,
+    keras.activations.softmax: lambda x: functional.softmax(x, dim=-1),
+}
+
+
+def _relu(layer, x):
+    if layer.negative_slope or layer.threshold:
+        return None
+    return functional.relu(x) if layer.max_value is None else x.clamp(0, layer.max_value)
+
+
+def _operands(args):
+    """Returns the operands of a layer of a list, or of an operation of two tensors."""
+    return args[0] if isinstance(args[0], list | tuple) else args
+
+
+def _zero_padding(layer, x):
+    (top, bottom), (left, right) = layer.padding
+    return functional.pad(x, (left, right, top, bottom))
+
+
+def _get_item(operation, x, key):
+    return x[:, key[-1]] if key[:-1] == (Ellipsis,) else None
+
+
+# What layers and operations without weights compute. They return None where there is no form here.
+FORMS = {
+    L.Activation: lambda layer, x: ACTIVATIONS.get(layer.activation, lambda x: None)(x),
+    L.ReLU: _relu,
+    L.Concatenate: lambda layer, xs: torch.cat(xs, dim=1),
+    L.Add: lambda layer, *args: sum(_operands(args)),
+    L.Multiply: lambda layer, *args: math.prod(_operands(args)),
+    L.ZeroPadding2D: _zero_padding,
+    L.GlobalAveragePooling2D: lambda layer, x: x.mean(dim=(2, 3), keepdim=layer.keepdims),
+    L.Dropout: lambda layer, x: x,
+    L.Identity: lambda layer, x: x,
+    operation_class("Add"): lambda operation, *args: sum(_operands(args)),
+    operation_class("Multiply"): lambda operation, *args: math.prod(_operands(args)),
+    operation_class("Concatenate"): lambda operation, xs: torch.cat(xs, dim=1),
+    operation_class("GetItem"): _get_item,
+}
+LINEAR = (L.Conv2D, L.DepthwiseConv2D, L.Dense)
 
 
 class TorchModel(torch.nn.Module):
@@ -73,48 +115,32 @@ class TorchModel(torch.nn.Module):
         return self.graph.run([x], visit)
 
     def _visit(self, call, *args):
-        operation, kind = call.operation, type(call.operation).__name__
-        if kind in ("Conv2D", "DepthwiseConv2D", "Dense"):
-            return self._linear(operation, kind, args[0])
-        if kind in ("Activation", "ReLU"):
-            name = operation.activation.__name__ if kind == "Activation" else "relu"
-            if kind == "ReLU" and operation.max_value == 6:
-                name = "relu6"
-            if name in ACTIVATIONS:
-                return ACTIVATIONS[name](args[0])
-        if kind == "Concatenate":
-            return torch.cat(args[0], dim=1)
-        if kind == "Add":
-            operands = args[0] if isinstance(args[0], list | tuple) else args
-            return sum(operands[1:], operands[0])
-        if kind == "Multiply":
-            operands = args[0] if isinstance(args[0], list | tuple) else args
-            return operands[0] * operands[1]
-        if kind == "ZeroPadding2D":
-            (top, bottom), (left, right) = operation.padding
-            return functional.pad(args[0], (left, right, top, bottom))
-        if kind == "GlobalAveragePooling2D":
-            return args[0].mean(dim=(2, 3), keepdim=operation.keepdims)
-        if kind == "GetItem" and args[1][:-1] == (Ellipsis,):
-            return args[0][:, args[1][-1]]
-        if kind in ("Dropout", "Identity"):
-            return args[0]
+        kind, result = type(call.operation), None
+        if kind in LINEAR:
+            result = self._linear(call.operation, args[0])
+        elif kind in FORMS:
+            result = FORMS[kind](call.operation, *args)
+        if result is not None:
+            return result
         raise ValueError(
-            f"There is no PyTorch form here of the layer '{call.name}'. Received: a {kind}"
+            f"There is no PyTorch form here of the layer '{call.name}'. Received: a {kind.__name__}"
         )
 
-    def _linear(self, operation, kind, x):
+    def _linear(self, operation, x):
+        """Returns the output of a linear layer, `None` if its activation has no form here."""
+        if operation.activation not in ACTIVATIONS:
+            return None
         kernel, *bias = (self.values[place] for place in self.places[id(operation)])
         bias = bias[0] if bias else None
-        if kind == "Dense":
+        if type(operation) is L.Dense:
             x = functional.linear(x, kernel, bias)
         else:
-            groups = x.shape[1] if kind == "DepthwiseConv2D" else operation.groups
+            groups = x.shape[1] if type(operation) is L.DepthwiseConv2D else operation.groups
             strides, size = operation.strides, kernel.shape[-2:]
             if operation.padding == "same":
                 x = functional.pad(x, _same(x.shape[-2:], size, strides))
             x = functional.conv2d(x, kernel, bias, strides, groups=groups)
-        return ACTIVATIONS[operation.activation.__name__](x)
+        return ACTIVATIONS[operation.activation](x)
 
 
 def _arrays(layer):

@@ -2,9 +2,13 @@
 
 import keras
 
+from keraslight.compat import inner_layers
+
 
 def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> keras.layers.Layer:
     """Returns a built copy of a layer with the same weights, which shares nothing with it.
+
+    It is frozen where the original is.
 
     Args:
         layer: a built layer or model.
@@ -26,7 +30,19 @@ def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> kera
     if not copy.built:
         copy.build(input_shape)
     copy.set_weights(layer.get_weights())
+    _copy_trainable(layer, copy)
     return copy
+
+
+def _copy_trainable(layer, copy):
+    """Freezes the layers and the variables of a copy that are frozen in the original."""
+    copy.trainable = layer.trainable  # sets it for all layers inside
+    for inner, inner_copy in zip(
+        inner_layers(layer, recursive=False), inner_layers(copy, recursive=False), strict=True
+    ):
+        _copy_trainable(inner, inner_copy)
+    for variable, variable_copy in zip(layer.variables, copy.variables, strict=True):
+        variable_copy.trainable = variable.trainable
 
 
 def call_with_weights(layer: keras.layers.Layer, inputs, *weights):

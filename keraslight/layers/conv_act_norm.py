@@ -35,6 +35,9 @@ class ConvActNorm(ReparamLayer):
 
     Output shape: `(batch, ceil(height / strides), ceil(width / strides), filters)`.
 
+    Raises:
+        ValueError: if `kernel_size` is even.
+
     Example:
     >>> layer = keraslight.layers.ConvActNorm(16, kernel_size=3, strides=2)
     >>> tuple(layer(np.random.rand(1, 9, 9, 3)).shape)
@@ -55,6 +58,8 @@ class ConvActNorm(ReparamLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"`kernel_size` must be odd. Received: kernel_size={kernel_size!r}")
         self.filters = filters
         self.kernel_size = kernel_size
         self.strides = strides

@@ -27,15 +27,16 @@ class DiracConv2D(LinearBranches):
         kernel_size: odd int.
         strides: int; the paper's networks use only 1, and pool instead.
         padding: `"same"` or `"valid"`; at `strides` above 1 `"same"` is Keras's.
-        **kwargs: the arguments of `LinearBranches` but `groups`, and of every Keras layer, such as
-            `name`. Weight decay should leave `a` and `b` out.
+        **kwargs: the arguments of `LinearBranches` but `groups` and `gamma_initializer`, and of
+            every Keras layer, such as `name`. Weight decay should leave `a` and `b` out.
 
     Input shape: `(batch, height, width, channels)`.
 
     Output shape: that of a convolution, `(batch, new height, new width, filters)`.
 
     Raises:
-        ValueError: if `kernel_size` is even, or if `padding` or `groups` is anything else.
+        ValueError: if `kernel_size` is even, if `padding` is anything else, or if `groups` or
+            `gamma_initializer` is given.
 
     Example:
     >>> tuple(keraslight.layers.DiracConv2D(16)(np.random.rand(1, 9, 9, 8)).shape)
@@ -61,6 +62,11 @@ class DiracConv2D(LinearBranches):
             raise ValueError(
                 "DiracConv2D takes no `groups`, and 'same' or 'valid' as `padding`. "
                 f"Received: groups={self.groups!r}, padding={padding!r}"
+            )
+        if not isinstance(self.gamma_initializer, keras.initializers.Ones):
+            raise ValueError(
+                "DiracConv2D takes no `gamma_initializer`, because it has no normalizations. "
+                f"Received: gamma_initializer={self.gamma_initializer!r}"
             )
         self.kernel_size = kernel_size
 

@@ -6,6 +6,7 @@ from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.gaussian_depthwise_conv2d import GaussianDepthwiseConv2D
 from keraslight.layers.parts import depthwise_conv2d, padded, padded_shape, padding_before
 from keraslight.layers.pointwise import Pointwise
+from keraslight.layers.squeeze_excite import checked_se_ratio
 
 __all__ = ["DownsamplingBlock"]
 
@@ -27,8 +28,8 @@ class DownsamplingBlock(ReparamLayer):
         downsampling: `"gaussian"`, a fixed blur (VGNetG); `"signed_gaussian"`, the paper's blur,
             negated in odd channels; `"learned"` (VGNetC).
         activation: name of an activation or a callable.
-        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps; `None`
-            leaves it out.
+        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps, rounded
+            to a multiple of 8; `None` leaves it out.
         norm_first: bool, see `ConvActNorm`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
@@ -37,7 +38,8 @@ class DownsamplingBlock(ReparamLayer):
     Output shape: two of `(batch, ceil(height / strides), ceil(width / strides), filters // 2)`.
 
     Raises:
-        ValueError: if `filters` is odd or `downsampling` unknown.
+        ValueError: if `filters` is odd, `downsampling` unknown, or `se_ratio` not above 0 and at
+            most 1.
 
     Example:
     >>> left, right = keraslight.layers.DownsamplingBlock(16)(np.random.rand(1, 8, 8, 8))
@@ -72,7 +74,7 @@ class DownsamplingBlock(ReparamLayer):
         self.downsampling = downsampling
         self.activation = keras.activations.get(activation)
         self.norm_first = norm_first
-        self.se_ratio = se_ratio
+        self.se_ratio = checked_se_ratio(se_ratio)
         dtype = self.dtype_policy
         self.pad = None
         if downsampling == "learned":

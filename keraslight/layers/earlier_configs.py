@@ -12,8 +12,13 @@ def current_config(config: dict) -> dict:
     if "deploy" in config:
         config["fused"] = config.pop("deploy")
     if "se_filters" in config:
-        filters = config.pop("se_filters")
-        config["se_ratio"] = filters / config["filters"] if filters else None
+        squeezed, filters = config.pop("se_filters"), config.get("filters")
+        if squeezed and not filters:
+            raise ValueError(
+                "The share of the squeezed channels needs the number of all channels. "
+                f"Received: a config with se_filters={squeezed!r} and without `filters`"
+            )
+        config["se_ratio"] = squeezed / filters if squeezed else None
     gamma = config.get("gamma_initializer")
     if isinstance(gamma, int | float):
         config["gamma_initializer"] = {"class_name": "Constant", "config": {"value": gamma}}

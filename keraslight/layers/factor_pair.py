@@ -39,13 +39,18 @@ class FactorSizes(NamedTuple):
             ValueError: if the window does not divide the channels, or the reduction the window, or
                 the hidden values of a window the filters.
         """
-        hidden = window // reduction
-        if channels % window or window % reduction or hidden < 1 or filters % hidden:
+        if (
+            not 1 <= reduction <= window
+            or channels % window
+            or window % reduction
+            or filters % (window // reduction)
+        ):
             raise ValueError(
                 "`window` must divide the channels, `reduction` the window, and window / reduction "
                 f"the filters. Received: window={window}, reduction={reduction}, "
                 f"channels={channels}, filters={filters}"
             )
+        hidden = window // reduction
         return cls(window, channels // window, hidden, filters // hidden)
 
 

@@ -6,6 +6,7 @@ from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.edge_depthwise_conv2d import BANKS, EdgeDepthwiseConv2D
 from keraslight.layers.parts import batch_normalization, depthwise_conv2d
 from keraslight.layers.pointwise import Pointwise
+from keraslight.layers.squeeze_excite import checked_se_ratio
 
 __all__ = ["HalfIdentityBlock"]
 
@@ -21,8 +22,8 @@ class HalfIdentityBlock(ReparamLayer):
         kernels: `"learned"` (VGNetC, VGNetG), or the fixed kernels of VGNetF: `"edge"` or
             `"edge_gaussian"`. Fixed kernels are followed by a batch normalization.
         activation: name of an activation or a callable.
-        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps; `None`
-            leaves it out.
+        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps, rounded
+            to a multiple of 8; `None` leaves it out.
         norm_first: bool, see `ConvActNorm`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
@@ -31,7 +32,8 @@ class HalfIdentityBlock(ReparamLayer):
     Output shape: two of `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: if `kernels` is unknown or the two halves differ in shape.
+        ValueError: if `kernels` is unknown, `se_ratio` is not above 0 and at most 1, or the two
+            halves differ in shape.
 
     Example:
     >>> half = np.random.rand(1, 8, 8, 16)
@@ -61,7 +63,7 @@ class HalfIdentityBlock(ReparamLayer):
         self.kernels = kernels
         self.activation = keras.activations.get(activation)
         self.norm_first = norm_first
-        self.se_ratio = se_ratio
+        self.se_ratio = checked_se_ratio(se_ratio)
         self.depthwise, self.norm = spatial_layers(kernels, self.dtype_policy, f"{self.name}_")
         self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
 

@@ -24,7 +24,11 @@ from keraslight.layers.parts import (
     depthwise_conv2d,
     zero_padding,
 )
-from keraslight.layers.squeeze_excite import SqueezeExcite, squeezed_channels
+from keraslight.layers.squeeze_excite import (
+    SqueezeExcite,
+    checked_se_ratio,
+    squeezed_channels,
+)
 
 __all__ = ["LinearBranches"]
 
@@ -43,11 +47,11 @@ class LinearBranches(ReparamLayer):
         padding: `"same"`, half the largest kernel in zeros on all four sides, at any stride (Keras
             pads less on the top and the left at stride 2); `"valid"`, none; or that number of
             zeros.
-        groups: int, the groups of all convolutions.
+        groups: int, the groups of all convolutions; a depthwise block takes none.
         dilation_rate: int, of all convolutions.
         activation: optional name of an activation or a callable.
-        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps; `None`
-            leaves it out.
+        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps, rounded
+            to the nearest number of channels, at least 1; `None` leaves it out.
         gamma_initializer: Keras initializer of the scales of the branches' normalizations.
         fused: bool, whether to build the one convolution of inference at once.
         **kwargs: the arguments of every Keras layer, such as `name`.
@@ -61,9 +65,10 @@ class LinearBranches(ReparamLayer):
         filters)`.
 
     Raises:
-        ValueError: if the number of channels or `filters` is not a multiple of `groups`, if
-            `padding` is none of the above, if a kernel size is even, or if there is an identity
-            although the numbers of channels differ.
+        ValueError: if the number of channels or `filters` is not a multiple of `groups`, if a
+            depthwise block has `groups`, if `padding` is none of the above, if `se_ratio` is not
+            above 0 and at most 1, if a kernel size is even, or if there is an identity although the
+            numbers of channels differ.
 
     Example:
     >>> class Square(keraslight.layers.LinearBranches):
@@ -99,6 +104,11 @@ class LinearBranches(ReparamLayer):
                 "`filters` must be a positive multiple of `groups`. "
                 f"Received: filters={filters!r}, groups={groups!r}"
             )
+        if filters is None and groups != 1:
+            raise ValueError(
+                "A depthwise block takes no `groups`: every channel is its own. "
+                f"Received: groups={groups!r}"
+            )
         if padding not in ("same", "valid") and not (isinstance(padding, int) and padding >= 0):
             raise ValueError(
                 "`padding` must be 'same', 'valid' or a number of zeros. "
@@ -110,7 +120,7 @@ class LinearBranches(ReparamLayer):
         self.groups = groups
         self.dilation_rate = dilation_rate
         self.activation = keras.activations.get(activation)
-        self.se_ratio = se_ratio
+        self.se_ratio = checked_se_ratio(se_ratio)
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
         self.fused = fused
         self.sum_norm = self.attention = None
@@ -142,7 +152,7 @@ class LinearBranches(ReparamLayer):
         if self.norm_after_sum and not self.fused:
             layers["sum_norm"] = self.part(batch_normalization, "sum_norm")
             layers["sum_norm"].build(output_shape)
-        if self.se_ratio:
+        if self.se_ratio is not None:
             filters = squeezed_channels(output_shape[-1], self.se_ratio)
             layers["attention"] = self.part(SqueezeExcite, "attention", filters=filters)
             layers["attention"].build(output_shape)

@@ -97,6 +97,9 @@ class PartialConv2D(ReparamLayer):
 
     Output shape: that of the input.
 
+    Raises:
+        ValueError: if `ratio` is less than 1 or more than the number of channels.
+
     Example:
     >>> tuple(keraslight.layers.PartialConv2D()(np.random.rand(1, 8, 8, 16)).shape)
     (1, 8, 8, 16)
@@ -108,11 +111,18 @@ class PartialConv2D(ReparamLayer):
 
     def __init__(self, ratio: int = 4, **kwargs):
         super().__init__(**kwargs)
+        if ratio < 1:
+            raise ValueError(f"`ratio` must be at least 1. Received: ratio={ratio!r}")
         self.ratio = ratio
         self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
 
     def build(self, input_shape):
         *shape, channels = input_shape
+        if channels is None or channels < self.ratio:
+            raise ValueError(
+                f"The number of channels must be known and at least ratio={self.ratio}. "
+                f"Received: input_shape={input_shape}"
+            )
         self.convolved = channels // self.ratio
         self.conv = conv2d(self.convolved, 3, dtype=self.dtype_policy, name=f"{self.name}_conv")
         self.conv.build((*shape, self.convolved))

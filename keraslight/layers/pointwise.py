@@ -4,7 +4,7 @@ import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.conv_act_norm import ConvActNorm
-from keraslight.layers.squeeze_excite import SqueezeExcite
+from keraslight.layers.squeeze_excite import SqueezeExcite, checked_se_ratio
 
 __all__ = ["Pointwise"]
 
@@ -31,6 +31,9 @@ class Pointwise(ReparamLayer):
 
     Output shape: `(batch, height, width, filters)`.
 
+    Raises:
+        ValueError: if `se_ratio` is not above 0 and at most 1.
+
     Example:
     >>> layer = keraslight.layers.Pointwise(16, se_ratio=0.25)
     >>> tuple(layer(np.random.rand(1, 8, 8, 4)).shape)
@@ -53,7 +56,7 @@ class Pointwise(ReparamLayer):
         self.filters = filters
         self.activation = keras.activations.get(activation)
         self.norm_first = norm_first
-        self.se_ratio = se_ratio
+        self.se_ratio = checked_se_ratio(se_ratio)
         dtype = self.dtype_policy
         self.mix = ConvActNorm(
             filters,
@@ -63,7 +66,7 @@ class Pointwise(ReparamLayer):
             name=self.name,
         )
         self.attention = None
-        if se_ratio:
+        if se_ratio is not None:
             self.attention = SqueezeExcite(
                 make_divisible(int(filters * se_ratio)),
                 activation=self.activation,

@@ -49,7 +49,8 @@ class RefCO(ReparamLayer):
     Output shape: `(batch, height, width, filters)`, normalized.
 
     Raises:
-        ValueError: if no window fits the channels, the filters and the reduction.
+        ValueError: if no window fits the channels, the filters and the reduction, or if `branches`
+            is not a pair of positive numbers.
 
     Example:
     >>> layer = keraslight.layers.RefCO(64)
@@ -79,13 +80,21 @@ class RefCO(ReparamLayer):
         self.window = window
         self.reduction = reduction
         self.branches = None if branches is None else tuple(branches)
+        if self.branches is not None and (len(self.branches) != 2 or min(self.branches) < 1):
+            raise ValueError(
+                f"`branches` must be two positive ints. Received: branches={self.branches!r}"
+            )
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        window = self.window or best_window(channels, self.filters, self.reduction)
+        window = self.window
+        if window is None:
+            window = best_window(channels, self.filters, self.reduction)
         self.sizes = FactorSizes.of(channels, self.filters, window, self.reduction)
-        branches = self.branches or (self.sizes.groups, self.sizes.window)
+        branches = self.branches
+        if branches is None:
+            branches = (self.sizes.groups, self.sizes.window)
         self.first, self.second = (
             NormalizedBranches(
                 count,

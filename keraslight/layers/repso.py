@@ -16,15 +16,15 @@ class RepSO(LinearBranches):
 
     Args:
         squares: int, how many 3x3 branches there are.
-        **kwargs: the arguments of `LinearBranches` without `filters`, and of every Keras layer,
-            such as `name`. The identity is there only at `strides` 1.
+        **kwargs: the arguments of `LinearBranches` but `filters` and `groups`, and of every Keras
+            layer, such as `name`. The identity is there only at `strides` 1.
 
     Input shape: `(batch, height, width, channels)`.
 
     Output shape: that of the input, at `strides` 1.
 
     Raises:
-        ValueError: if `squares` is less than 1.
+        ValueError: if `squares` is less than 1, or `filters` or `groups` is given.
 
     Example:
     >>> tuple(keraslight.layers.RepSO()(np.random.rand(1, 9, 9, 8)).shape)
@@ -37,6 +37,11 @@ class RepSO(LinearBranches):
 
     def __init__(self, squares: int = 3, **kwargs):
         super().__init__(**kwargs)
+        if self.filters is not None:
+            raise ValueError(
+                "RepSO takes no `filters`: it is depthwise, as many as its input has channels. "
+                f"Received: filters={self.filters!r}"
+            )
         if squares < 1:
             raise ValueError(f"`squares` must be at least 1. Received: squares={squares!r}")
         self.squares = squares

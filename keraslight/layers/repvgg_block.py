@@ -20,9 +20,10 @@ class RepVGGBlock(LinearBranches):
         filters: int, the number of output channels.
         strides: int, the stride in both directions.
         groups: int, the groups of both convolutions.
-        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps; `None`
-            leaves it out.
+        se_ratio: optional float, the share of channels that squeeze-and-excitation keeps, rounded
+            to the nearest number of channels, at least 1; `None` leaves it out.
         se_after: bool, whether the attention stands after the activation instead of before.
+            It needs `se_ratio`.
         activation: name of an activation or a callable.
         fused: bool, whether to build the one convolution of inference at once.
         **kwargs: the arguments of `LinearBranches` and of every Keras layer, such as `name`.
@@ -32,7 +33,8 @@ class RepVGGBlock(LinearBranches):
     Output shape: `(batch, ceil(height / strides), ceil(width / strides), filters)`.
 
     Raises:
-        ValueError: if `filters` or the number of channels is not a multiple of `groups`.
+        ValueError: if `filters` or the number of channels is not a multiple of `groups`, if
+            `se_ratio` is not above 0 and at most 1, or if `se_after` has no `se_ratio`.
 
     Example:
     >>> layer = keraslight.layers.RepVGGBlock(16, strides=2)
@@ -64,6 +66,11 @@ class RepVGGBlock(LinearBranches):
             fused=fused,
             **kwargs,
         )
+        if se_after and se_ratio is None:
+            raise ValueError(
+                "`se_after` is the place of squeeze-and-excitation and needs `se_ratio`. "
+                f"Received: se_after={se_after!r}, se_ratio=None"
+            )
         self.se_after = se_after
         self.identity_norm = None
 
@@ -108,7 +115,7 @@ class QARepVGGBlock(RepVGGBlock):
     norm_after_sum = True
 
     def __init__(self, filters: int, strides: int = 1, groups: int = 1, se_ratio=None, **kwargs):
-        if se_ratio:
+        if se_ratio is not None:
             raise ValueError(
                 "The published block with squeeze-and-excitation is not the same function before "
                 f"and after fusing; use RepVGGBlock. Received: se_ratio={se_ratio!r}"

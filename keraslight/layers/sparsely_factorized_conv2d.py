@@ -52,7 +52,9 @@ class SparselyFactorizedConv2D(ReparamLayer):
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        window = self.window or best_window(channels, self.filters, self.reduction)
+        window = self.window
+        if window is None:
+            window = best_window(channels, self.filters, self.reduction)
         self.sizes = FactorSizes.of(channels, self.filters, window, self.reduction)
         window, groups, hidden, outputs = self.sizes
         self.first = self.add_weight(

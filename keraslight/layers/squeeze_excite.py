@@ -13,6 +13,20 @@ def squeezed_channels(channels: int, se_ratio: float) -> int:
     return max(1, round(channels * se_ratio))
 
 
+def checked_se_ratio(se_ratio: float | None) -> float | None:
+    """Returns the share of channels that squeeze-and-excitation keeps, if it is one.
+
+    Raises:
+        ValueError: if it is neither `None` nor above 0 and at most 1.
+    """
+    if se_ratio is not None and not 0 < se_ratio <= 1:
+        raise ValueError(
+            "`se_ratio` is the share of channels that squeeze-and-excitation keeps, above 0 and at "
+            f"most 1, or None. Received: se_ratio={se_ratio!r}"
+        )
+    return se_ratio
+
+
 @keras.saving.register_keras_serializable("keraslight")
 class SqueezeExcite(ReparamLayer):
     """Multiplies every channel by a gate computed from the mean of all channels.

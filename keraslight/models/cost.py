@@ -28,8 +28,9 @@ def count_macs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -
         input_shape: `(height, width, channels)`, needed if the model takes any size.
 
     Returns:
-        An int. Additions, activations, poolings and normalizations are not counted, nor what
-        happens inside custom layers that are not a `keraslight.layers.ReparamLayer`.
+        An int. Additions, activations, poolings and normalizations are not counted. Nor is what
+        happens inside recurrent layers, attention layers, and custom layers that are not a
+        `keraslight.layers.ReparamLayer`.
 
     Raises:
         ValueError: if the size of the input is not known.
@@ -125,9 +126,16 @@ def _einsum(call, subscripts, *operands):
     return math.prod(call.outputs.shape[1:]) * contracted * (len(operands) - 1)
 
 
+def _dot(call, axes):
+    """Every output is a sum along an axis of the first input."""
+    axis = axes if isinstance(axes, int) else axes[0]
+    return math.prod(call.outputs.shape[1:]) * call.inputs[0].shape[axis]
+
+
 L = keras.layers
 LAYERS = {
     (L.Conv1D, L.Conv2D, L.Conv3D): lambda call, layer: _convolution(call, layer.kernel),
+    (L.Dot,): lambda call, layer: _dot(call, layer.axes),
     (L.Dense,): lambda call, layer: _convolution(call, layer.kernel),
     (L.DepthwiseConv1D, L.DepthwiseConv2D): lambda call, layer: _depthwise(call, layer.kernel),
     (L.SeparableConv1D, L.SeparableConv2D): lambda call, layer: _separable(

@@ -77,11 +77,11 @@ def classifier(
     dropout_rate: float = 0.0,
 ):
     """Returns the output of the classifier or, without the top, the pooled or plain features."""
+    pool = None if pooling is None else pick(POOLINGS, pooling, "pooling")
     if not include_top:
-        if pooling is None:
+        if pool is None:
             return features
-        layer = pick(POOLINGS, pooling, "pooling")
-        return layer(data_format="channels_last", name=f"{pooling}_pool")(features)
+        return pool(data_format="channels_last", name=f"{pooling}_pool")(features)
     if classes < 1:
         raise ValueError(f"`classes` must be positive. Received: classes={classes!r}")
     x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name="avg_pool")(features)

@@ -90,14 +90,14 @@ class LightModel(keras.Model):
         model.stages = tuple(s for s in self.stages if producer(s.output) in operations)
         return model
 
-    def fuse(self, **kwargs) -> keras.Model:
+    def fuse(self, target="int8", tolerance: float = 1e-4, data=None) -> keras.Model:
         """Returns the same function in inference form, made of built-in layers.
 
         See `keraslight.fuse`, which takes the same arguments.
         """
         from keraslight.reparam.fuse import fuse
 
-        return fuse(self, **kwargs)
+        return fuse(self, target, tolerance, data)
 
     def get_config(self):
         return {

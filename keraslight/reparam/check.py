@@ -8,7 +8,8 @@ much it changes where all weights change by a share, divided by that share, but 
 largest value of all channels.
 
 A channel that is 0 on all inputs, behind a ReLU for example, shows no error. So further batches,
-shifted and scaled, are drawn until every channel has been seen to be active.
+shifted and scaled, are drawn until every channel has been seen to be active. A warning lists the
+channels that never were.
 """
 
 import itertools
@@ -66,10 +67,18 @@ def check_equal(model: keras.Model, fused: keras.Model, tolerance: float, data=N
         unseen = silent if unseen is None else [a & b for a, b in zip(unseen, silent, strict=True)]
         if not any(channels.any() for channels in unseen):
             return
-    if all(channels.all() for channels in unseen):
+    if data is None:
+        silent = {i: np.flatnonzero(channels).tolist() for i, channels in enumerate(unseen)}
+        silent = {index: channels for index, channels in silent.items() if channels}
+        warnings.warn(
+            "Some output channels were 0 on all inputs and were not compared: "
+            f"{silent}. Pass a batch of the model's own inputs as data=.",
+            stacklevel=3,
+        )
+    elif all(channels.all() for channels in unseen):
         warnings.warn(
             "The fused model was not compared, because all outputs of the model are 0 on the data. "
-            "Pass a batch of the model's own inputs as data=.",
+            "Pass another batch of the model's own inputs as data=.",
             stacklevel=3,
         )
 
@@ -119,7 +128,10 @@ def _outputs_of_changed_weights(model, batch):
 
 
 def _random_batches(model):
-    """Yields random inputs in the structure of the model's; sides of any size are 64."""
+    """Yields random inputs in the structure of the model's; sides of any size are 64.
+
+    Integers are pixels from 0 to 255 in images, and 0 or 1 elsewhere.
+    """
     rng = np.random.default_rng(0)
     inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
 
@@ -127,7 +139,8 @@ def _random_batches(model):
         shape = [BATCH if tensor.shape[0] is None else tensor.shape[0]]
         shape += [SIZE if side is None else side for side in tensor.shape[1:]]
         if "float" not in tensor.dtype:
-            return rng.integers(0, 2, shape).astype(tensor.dtype)
+            is_image = len(shape) == 4 and tensor.dtype != "bool"
+            return rng.integers(0, 256 if is_image else 2, shape).astype(tensor.dtype)
         noise = rng.normal(0, 1, shape)
         for picture, (scale, shift) in zip(noise, itertools.cycle(spreads), strict=False):
             picture[...] = scale * picture + shift

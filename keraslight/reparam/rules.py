@@ -13,6 +13,7 @@ from keraslight.compat import operation_class
 from keraslight.graph.copies import call_with_weights
 from keraslight.graph.kernels import norm_scale_shift, response, scale_inputs
 from keraslight.graph.policy import Form, declare
+from keraslight.layers.parts import conv2d
 from keraslight.reparam.border import at_output_size, outside_response
 from keraslight.reparam.reach import (
     GET_ITEM,
@@ -212,7 +213,7 @@ def _pointwise(writer, call, x, kernel, bias, borders):
     else:
         terms.append(_linear(writer, call, x, kernel, bias))
     for key, rows in borders.items():
-        conv = writer.new(L.Conv2D, f"{call.name}_border", len(bias), 1, use_bias=False)
+        conv = writer.new(conv2d, f"{call.name}_border", len(bias))
         maps = call_with_weights(conv, writer.outside_maps(key), rows[None, None])
         terms.append(Signal.of(maps))
     if len(terms) == 1:

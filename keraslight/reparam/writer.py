@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keraslight.graph.copies import call_with_weights
-from keraslight.layers.parts import zero_padding
+from keraslight.layers.parts import conv2d, depthwise_conv2d, zero_padding
 from keraslight.reparam.border import outside_maps
 from keraslight.reparam.signal import Signal
 
@@ -68,11 +68,11 @@ class FusedWriter:
             return call_with_weights(
                 layer, joined, signal.scale, signal.shift, zeros, zeros + 1 - layer.epsilon
             )
-        layer = L.DepthwiseConv2D(1, data_format="channels_last", dtype="float32", name=name)
+        layer = depthwise_conv2d(kernel_size=1, use_bias=True, dtype="float32", name=name)
         kernel = signal.scale[None, None, :, None]
         result = call_with_weights(layer, joined, kernel, signal.shift)
         for key, coefficients in signal.border.items():
-            layer = self.new(L.Conv2D, f"{name}_border", signal.channels, 1, use_bias=False)
+            layer = self.new(conv2d, f"{name}_border", signal.channels)
             border = call_with_weights(layer, self.outside_maps(key), coefficients.T[None, None])
             result = self.new(L.Add, f"{name}_add")([result, border])
         return result
@@ -126,7 +126,7 @@ class FusedWriter:
         key = (id(tensor), constant.tobytes())
         if key not in self.sums:
             one_pixel = keras.ops.ones_like(tensor[..., :1])[:, :1, :1]
-            layer = self.new(L.Conv2D, f"{name or 'input'}_shift", len(constant), 1, use_bias=False)
+            layer = self.new(conv2d, f"{name or 'input'}_shift", len(constant))
             shift = call_with_weights(layer, one_pixel, constant[None, None, None])
             add = self.new(L.Add, f"{layer.name}_add")
             self.sums[key] = (tensor, add([tensor, shift]))

@@ -22,7 +22,8 @@ class LayerCensus:
     Attributes:
         layer: str, the name of the layer.
         size: int, height and width of the kernels.
-        learned: bool, whether training changes the kernels.
+        learned: bool, whether the kernels are learned, not computed. Those of a frozen layer are
+            learned too.
         kinds: dict from kinds to the number of kernels.
         patterns: dict from the names of fixed kernels to the number of kernels near them.
     """
@@ -64,7 +65,7 @@ class KernelCensus(Report):
 
         Args:
             kind: str, one of `"identity"`, `"gaussian"`, `"edge"`, `"none"` and `"zero"`.
-            learned_only: bool, whether to count only layers whose kernels are trained.
+            learned_only: bool, whether to count only layers whose kernels are learned.
         """
         if kind not in ALL_KINDS:
             raise ValueError(f"`kind` must be one of {ALL_KINDS}. Received: kind={kind!r}")

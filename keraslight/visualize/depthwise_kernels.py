@@ -8,7 +8,7 @@ import numpy as np
 
 from keraslight.compat import inner_layers
 from keraslight.layers.fixed_depthwise_conv2d import FixedDepthwiseConv2D
-from keraslight.layers.repso import RepSO
+from keraslight.layers.linear_branches import LinearBranches
 from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
 
 L = keras.layers
@@ -21,23 +21,22 @@ class DepthwiseKernels:
     Attributes:
         layer: str, the name of the layer.
         values: float32 array of shape `(height, width, kernels)`.
+        is_learned: bool, whether the kernels are learned, not computed. Those of a frozen layer are
+            learned too.
         variable: the variable that holds them, `None` if they are the sum of several branches.
     """
 
     layer: str
     values: np.ndarray
+    is_learned: bool
     variable: keras.Variable | None = None
-
-    @property
-    def is_learned(self) -> bool:
-        """Whether training changes the kernels."""
-        return self.variable is None or self.variable.trainable
 
 
 def find_depthwise_kernels(model: keras.Model) -> list[DepthwiseKernels]:
     """Returns the depthwise kernels of a model, layer by layer, without 1x1 kernels.
 
-    RepSO is one depthwise convolution at inference: the kernels of that convolution are returned.
+    A depthwise sum of branches, such as RepSO, is one depthwise convolution at inference: the
+    kernels of that convolution are returned.
 
     Args:
         model: any Keras model that was built.
@@ -60,10 +59,19 @@ def _layers_of_kernels(layer, seen: set[int]) -> Iterator[keras.layers.Layer]:
         if id(inner) in seen:
             continue
         seen.add(id(inner))
-        if isinstance(inner, KINDS) and inner.built:
+        if _may_have_kernels(inner):
             yield inner
         else:
             yield from _layers_of_kernels(inner, seen)
+
+
+def _may_have_kernels(layer) -> bool:
+    """Returns whether a layer is a convolution of any kind or a depthwise sum of branches."""
+    if not isinstance(layer, KINDS) or not layer.built:
+        return False
+    if isinstance(layer, LinearBranches) and layer.filters is not None:
+        return layer.groups == layer.channels > 1
+    return True
 
 
 KINDS = (
@@ -71,14 +79,14 @@ KINDS = (
     L.DepthwiseConv2D,
     L.SeparableConv2D,
     FixedDepthwiseConv2D,
-    RepSO,
+    LinearBranches,
     SharedDepthwiseConv2D,
 )
 
 
 def _kernels(layer) -> DepthwiseKernels | None:
     """Returns the depthwise kernels of a layer, `None` if it has none."""
-    if isinstance(layer, RepSO):
+    if isinstance(layer, LinearBranches):
         variable, values = None, layer.fused_weights()[0]
     else:
         name = "depthwise_kernel" if isinstance(layer, L.SeparableConv2D) else "kernel"
@@ -94,4 +102,5 @@ def _kernels(layer) -> DepthwiseKernels | None:
             "The model has kernels that are NaN or infinite: its training or its loading failed. "
             f"Received: a model with the layer {layer.name}"
         )
-    return DepthwiseKernels(layer.name, values, variable)
+    is_learned = not isinstance(layer, FixedDepthwiseConv2D)
+    return DepthwiseKernels(layer.name, values, is_learned, variable)

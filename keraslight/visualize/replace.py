@@ -117,8 +117,9 @@ def replace_kernels(
         and `plot`.
 
     Raises:
-        ValueError: if the model has no learned depthwise kernels, if it has a layer whose kernel
-            exists only after fusing (RepSO), or if an argument is invalid.
+        ValueError: if the model has no learned depthwise kernels, if it has a depthwise sum of
+            branches, such as RepSO, whose kernel exists only after fusing, or if an argument is
+            invalid.
 
     Example:
     >>> model = keraslight.VGNetC("1.0mp", input_shape=(32, 32, 3))

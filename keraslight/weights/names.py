@@ -187,11 +187,11 @@ def _without_other_head(model, tensors, values):
 def _refuse_misfits(tensors, values, path):
     missing = sorted(tensors.keys() - values.keys())
     unexpected = sorted(values.keys() - tensors.keys())
-    misshaped, not_finite = [], []
+    misshaped, not_finite = {}, []  # the messages of those misshaped, by name
     for name in tensors.keys() & values.keys():
         found, expected = values[name].shape, tensors[name].published_shape
         if found != expected:
-            misshaped.append(f"{name} {found} instead of {expected}")
+            misshaped[name] = f"{name} {found} instead of {expected}"
         elif not np.isfinite(_float32(values[name])).all():
             not_finite.append(name)
     lines = [
@@ -199,12 +199,12 @@ def _refuse_misfits(tensors, values, path):
         for kind, names in (
             ("missing", ", ".join(missing)),
             ("unexpected", listed(unexpected)),
-            ("misshaped", ", ".join(sorted(misshaped))),
+            ("misshaped", ", ".join(sorted(misshaped.values()))),
             ("not finite", ", ".join(sorted(not_finite))),
         )
         if names
     ]
-    misfits = {*missing, *unexpected, *(line.split(" ")[0] for line in misshaped)}
+    misfits = {*missing, *unexpected, *misshaped}
     if misfits and misfits <= tensors.head_names:
         lines.append("Only the classifier does not fit: skip_head=True leaves it out.")
     if lines:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.graph.copies import clone_with_weights
 from keraslight.graph.graph import tensors_in, trace
 from tests.helpers import images, outputs, randomize_norms, relative_error
 
@@ -113,3 +114,18 @@ def test_refusals():
 
     with pytest.raises(ValueError, match="must take one argument"):
         trace(keras.Model([first, second], Scaled(name="two")(first, factor=second)))
+
+
+def test_a_copy_is_frozen_where_the_original_is():
+    block = keraslight.layers.RepVGGBlock(4)
+    frozen = keraslight.layers.RepVGGBlock(4)
+    inner = keras.Sequential([keras.Input(SHAPE), L.Conv2D(4, 1), L.BatchNormalization()])
+    model = keras.Sequential([keras.Input(SHAPE), block, frozen, inner])
+    block.dense_norm.trainable = frozen.trainable = inner.layers[0].trainable = False
+    copy = clone_with_weights(model, None)
+    assert [x.trainable for x in copy.variables] == [x.trainable for x in model.variables]
+    assert len(copy.trainable_variables) == len(model.trainable_variables)
+    assert not copy.layers[0].dense_norm.trainable
+    assert copy.layers[0].pointwise_norm.trainable
+    model.trainable = False
+    assert not clone_with_weights(model, None).trainable_variables

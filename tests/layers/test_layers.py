@@ -255,11 +255,40 @@ def test_dynamic_size_and_mixed_precision(case):
         (lambda: kl.MetaBasicBlock("mobilenetv1", 6), "'mobilenetv1' does not use `expansion`.*6"),
         (lambda: kl.MetaLightBlock(layout="irb"), "use MetaBasicBlock.*Received: layout='irb'"),
         (lambda: kl.DiracConv2D(4, groups=2), "takes no `groups`.*groups=2"),
+        (
+            lambda: kl.DiracConv2D(4, gamma_initializer="zeros"),
+            "takes no `gamma_initializer`.*Received: gamma_initializer=",
+        ),
+        (lambda: kl.RepSO(groups=4), "depthwise block takes no `groups`.*Received: groups=4"),
+        (lambda: kl.RepSO(filters=8), "takes no `filters`.*Received: filters=8"),
+        (lambda: kl.RepVGGBlock(8, se_after=True), "needs `se_ratio`.*Received: se_after=True"),
+        (lambda: kl.RepVGGBlock(8, se_ratio=16), r"at most 1, or None. Received: se_ratio=16"),
+        (lambda: kl.RepVGGBlock(8, se_ratio=0), "Received: se_ratio=0"),
+        (lambda: kl.QARepVGGBlock(8, se_ratio=0), "use RepVGGBlock"),
+        (lambda: kl.Pointwise(8, se_ratio=4), "Received: se_ratio=4"),
+        (lambda: kl.HalfIdentityBlock(se_ratio=-0.25), "Received: se_ratio=-0.25"),
+        (lambda: kl.DownsamplingBlock(8, se_ratio=4), "Received: se_ratio=4"),
+        (lambda: kl.SparselyFactorizedConv2D(8, window=0)(images(1, 4, 4, 8)), "window=0"),
+        (lambda: kl.RefCO(8, window=0)(images(1, 4, 4, 8)), "window=0"),
+        (lambda: kl.RefCO(8, branches=()), r"Received: branches=\(\)"),
+        (lambda: kl.RefCO(8, branches=(0, 2)), r"Received: branches=\(0, 2\)"),
+        (lambda: kl.ConvActNorm(8, 2), "must be odd. Received: kernel_size=2"),
+        (lambda: kl.PartialConv2D(0), "Received: ratio=0"),
+        (lambda: kl.PartialConv2D(32)(images(1, 4, 4, 16)), "at least ratio=32"),
+        (
+            lambda: kl.RepVGGBlock.from_config({"se_filters": 4}),
+            "Received: a config with se_filters=4 and without `filters`",
+        ),
     ],
 )
 def test_bad_arguments(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_file_without_attention_needs_no_filters():
+    layer = kl.RepSO.from_config({"se_filters": None})
+    assert layer.se_ratio is None
 
 
 def test_gaussian_kernels_of_the_release_and_of_the_paper():

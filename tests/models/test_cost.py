@@ -28,6 +28,8 @@ KERNEL = np.zeros((3, 3, 4, 8), "float32")
         (lambda x: ops.matmul(x, np.zeros((4, 5))), 6 * 6 * 5 * 4),
         (lambda x: ops.einsum("nhwc,cd->nhwd", x, np.zeros((4, 5))), 6 * 6 * 5 * 4),
         (lambda x: ops.einsum("...c,cd", x, np.zeros((4, 5))), 6 * 6 * 5 * 4),
+        (lambda x: L.Dot(-1)(2 * [L.Reshape((36, 4))(x)]), 36 * 36 * 4),
+        (lambda x: L.Dot((1, 2))([L.Reshape((36, 4))(x), L.Reshape((4, 36))(x)]), 4 * 4 * 36),
         (L.MaxPooling2D(), 0),
     ],
     ids=lambda value: str(value) if isinstance(value, int) else type(value).__name__,

@@ -1,3 +1,5 @@
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -106,6 +108,7 @@ def test_options_reach_the_model():
         ({"input_shape": (64, 64)}, "height, width, channels"),
         ({"input_shape": (64, 64, None)}, "known number of channels"),
         ({"classes": 0}, "Received: classes=0"),
+        ({"pooling": "sum"}, "'avg', 'max'.*pooling='sum'"),
         ({"include_top": False, "pooling": "sum"}, "'avg', 'max'.*pooling='sum'"),
         ({"input_tensor": np.zeros((1, 64, 64, 3))}, "symbolic"),
         ({"input_tensor": keras.Input((64, 64, 3)), "input_shape": (32, 32, 3)}, "contradicts"),
@@ -114,6 +117,16 @@ def test_options_reach_the_model():
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         keraslight.VGNetG(**arguments)
+
+
+def test_a_model_fuses_like_the_function_does():
+    model = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3), classes=3)
+    arguments = inspect.signature(keraslight.fuse).parameters.values()
+    assert [(x.name, x.default) for x in arguments][1:] == [
+        (x.name, x.default) for x in inspect.signature(model.fuse).parameters.values()
+    ]
+    names = [layer.name for layer in keraslight.fuse(model, "float").layers]
+    assert [layer.name for layer in model.fuse("float").layers] == names
 
 
 def test_vgnetf_is_version_1_with_its_own_kernels():

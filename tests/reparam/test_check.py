@@ -1,5 +1,7 @@
 """What fuse() refuses after comparing the two models."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -54,6 +56,24 @@ def test_outputs_that_are_always_0_are_said_to_be_unchecked():
     model = dense(kernel(), np.full(4, -1e9), "relu")
     with pytest.warns(UserWarning, match=r"not compared.*data="):
         check_equal(model, model, TOLERANCE)
+
+
+def test_a_channel_that_is_always_0_is_said_to_be_unchecked():
+    model = dense(kernel(), np.array([0, 0, 0, -1e9]), "relu")
+    with pytest.warns(UserWarning, match=r"not compared: \{0: \[3\]\}.*data="):
+        check_equal(model, model, TOLERANCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_equal(model, model, TOLERANCE, data=images(4, 8))
+
+
+def test_images_of_integers_are_drawn_as_pixels():
+    start = keras.Input((4, 4, 1), dtype="uint8")
+    x = L.Rescaling(1 / 255)(start)
+    bright = keras.Model(start, L.ReLU(threshold=0.5)(x))
+    wrong = keras.Model(start, 2 * L.ReLU(threshold=0.5)(x))
+    with pytest.raises(ValueError, match="was refused"):
+        check_equal(bright, wrong, TOLERANCE)
 
 
 def test_a_batch_of_data_is_compared():

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.graph.policy import Policy
 from keraslight.layers import (
     DownsamplingBlock,
     EdgeDepthwiseConv2D,
     GaussianDepthwiseConv2D,
     HalfIdentityBlock,
+    RepVGGBlock,
     SqueezeExcite,
 )
 from tests.helpers import images, outputs, randomize_norms, relative_error, unchanged
@@ -102,6 +104,27 @@ def test_border_that_must_be_written():
     x = L.DepthwiseConv2D(3, padding="same")(L.BatchNormalization()(L.ReLU()(x)))
     both = L.Concatenate()([x, start])
     check(keras.Model(start, [L.Conv2D(3, 1)(both), L.ReLU()(both[..., 2:6])]), 9, 9, 4)
+
+
+@pytest.fixture
+def channels_first():
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format(before)
+
+
+@pytest.mark.parametrize("target", ["int8", "float", Policy(border="sum")])
+def test_the_image_data_format_of_keras_does_not_matter(channels_first, target):
+    last = {"data_format": "channels_last"}
+    x = start = keras.Input((9, 9, 4))
+    x = L.BatchNormalization()(L.ReLU()(x))
+    y, z = (L.DepthwiseConv2D(3, padding="same", **last)(x) for _ in range(2))
+    both = L.Concatenate()([y, start])
+    results = [L.Conv2D(4, 1, **last)(both), L.ReLU()(both[..., 2:6]), L.Conv2D(4, 1, **last)(z)]
+    model = randomize_norms(keras.Model(start, [*results, RepVGGBlock(4)(start)]))
+    fused = keraslight.fuse(model, target)
+    assert relative_error(model, fused, images(2, 9, 9, 4)) <= TOLERANCE
 
 
 def test_shared_and_branching_layers():

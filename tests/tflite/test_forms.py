@@ -83,6 +83,28 @@ def test_the_same_network_in_pytorch(target):
     )
 
 
+def twice(x):
+    return 2 * x
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        type("Dropout", (keras.layers.Layer,), {"call": lambda self, x: 2 * x}),
+        lambda name: keras.layers.Activation(twice, name=name),
+        lambda name: keras.layers.Conv2D(2, 1, activation=twice, name=name),
+        lambda name: keras.layers.ReLU(negative_slope=0.1, name=name),
+    ],
+)
+def test_a_name_alone_does_not_make_a_pytorch_layer(layer, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(twice, "__name__", "relu")
+    start = keras.Input((8, 8, 3))
+    model = keras.Model(start, layer(name="own")(start))
+    with pytest.raises(ValueError, match="no PyTorch form here of the layer 'own'"):
+        TorchModel(model)(torch.zeros(1, 3, 8, 8))
+
+
 def test_what_pytorch_has_no_form_of():
     torch = pytest.importorskip("torch")
     start = keras.Input((8, 8, 3))

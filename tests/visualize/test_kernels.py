@@ -108,6 +108,36 @@ def test_our_layers_and_their_fused_forms_count_alike():
     assert fused[3].kinds == {kind: 2 * count for kind, count in census[3].kinds.items()}
 
 
+class TwoSquares(keraslight.layers.LinearBranches):
+    """Two branches of 3x3."""
+
+    def branches_of(self, channels):
+        return [keraslight.layers.Branch("first", 3), keraslight.layers.Branch("second", 3)]
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("arguments", [{}, {"filters": 8, "groups": 8}])
+def test_a_depthwise_sum_of_branches_counts_as_one_convolution(arguments, fused):
+    block = TwoSquares(**arguments, fused=fused, name="sum")
+    model = keras.Sequential([L.Input((8, 8, 8)), block])
+    (layer,) = kernel_census(model).layers
+    assert (layer.layer, layer.kernels, layer.learned) == ("sum", 8, True)
+    assert layer.kinds == kernel_census(keraslight.fuse(model)).layers[0].kinds
+
+
+def test_a_dense_sum_of_branches_has_no_depthwise_kernels():
+    model = keras.Sequential([L.Input((8, 8, 8)), TwoSquares(8)])
+    with pytest.raises(ValueError, match="no depthwise convolution"):
+        kernel_census(model)
+
+
+def test_learned_kernels_of_a_frozen_model_count_as_learned():
+    layers = [L.DepthwiseConv2D(3), keraslight.layers.EdgeDepthwiseConv2D()]
+    model = keras.Sequential([L.Input((8, 8, 8)), *layers])
+    model.trainable = False
+    assert [layer.learned for layer in kernel_census(model).layers] == [True, False]
+
+
 def test_errors():
     dense = keras.Sequential([L.Input((4,)), L.Dense(2)])
     with pytest.raises(ValueError, match=r"no depthwise convolution.*Received: model="):
@@ -209,6 +239,12 @@ class TestReplaceKernels:
         assert (report.layers[0].layer, report.layers[0].replaced) == ("inside", 2)
         assert 0 < report.layers[0].error < 0.3
         assert report.accuracy_before is None
+
+    def test_a_frozen_model_stays_frozen(self, model):
+        model.trainable = False
+        replaced, _ = keraslight.replace_kernels(model, 0.9)
+        assert not replaced.trainable_variables
+        assert not any(variable.trainable for variable in replaced.variables)
 
     def test_accuracy(self):
         """A classifier by the right column, which a rule that mirrors kernels turns around."""

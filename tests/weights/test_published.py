@@ -13,7 +13,7 @@ from keraslight.weights import registry
 from keraslight.weights.download import DownloadError
 from keraslight.weights.inference import preprocessing_of
 from keraslight.weights.load import load_weights
-from keraslight.weights.names import tensor_map
+from keraslight.weights.names import TensorMap, assign, tensor_map
 from keraslight.weights.registry import Source
 from tests.golden import recipe
 from tests.helpers import randomize_norms, unchanged
@@ -254,6 +254,15 @@ def test_tensors_that_do_not_fit_leave_nothing(damage, reason, server, cache):
     with unchanged(model), pytest.raises(ValueError, match=f"(?s)left as it was.*{reason}: "):
         load_weights(model, url)
     assert not list(cache.iterdir())
+
+
+def test_a_classifier_of_any_name_is_told_from_the_rest():
+    model = small("vgnetg_1_0mp", classes=3)
+    tensors = TensorMap()
+    tensors.head("last layer", model)
+    values = {name: np.zeros(1) for name in tensors}
+    with pytest.raises(ValueError, match=r"misshaped: last layer.*skip_head=True"):
+        assign(model, tensors, values, "file.npz", skip_head=False)
 
 
 def test_names_from_a_file_are_safe_to_print(tmp_path):
