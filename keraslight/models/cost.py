@@ -86,7 +86,7 @@ def _calls(model, input_shape):
             "The model takes any size: pass input_shape=(height, width, channels). "
             f"Received: input_shape={shape}"
         )
-    return trace(model, "inline", shape).calls
+    return trace(model, "training", shape).calls
 
 
 def _convolution(call, kernel):

@@ -47,7 +47,7 @@ def LightNet(
     channel: str = "pointwise",
     expansion: int = EXPANSION,
     activation=None,
-    stem_shortcut: bool = True,
+    stem_residual: bool = True,
     head_channels: int = HEAD_CHANNELS,
     include_top: bool = True,
     weights=None,
@@ -76,7 +76,7 @@ def LightNet(
             `"shufflenetv2"` and `"mobilenetv1"` have no expansion.
         activation: optional name of an activation or callable. Defaults to `"relu"`, and in the
             blocks of `"igcv3"` to their published `"relu6"`.
-        stem_shortcut: bool, whether the stem adds the input of its first depthwise convolution to
+        stem_residual: bool, whether the stem adds the input of its first depthwise convolution to
             the output of its pointwise convolution.
         head_channels: int, the channels of the 1x1 convolution before the classifier.
         include_top: bool, whether to include the classifier.
@@ -125,13 +125,13 @@ def LightNet(
         {
             "expansion": expansion,
             "activation": default if activation is None else activation,
-            "stem_shortcut": stem_shortcut,
+            "stem_residual": stem_residual,
             "head_channels": head_channels,
         },
         {
             "expansion": EXPANSION,
             "activation": default,
-            "stem_shortcut": True,
+            "stem_residual": True,
             "head_channels": HEAD_CHANNELS,
         },
     )
@@ -140,7 +140,7 @@ def LightNet(
     )
     block_activation = activation or ("relu6" if block == "igcv3" else ACTIVATION)
     activation = activation or ACTIVATION
-    x, layers = _stem(start, STAGES[0].channels, activation, stem_shortcut)
+    x, layers = _stem(start, STAGES[0].channels, activation, stem_residual)
     stages = [Stage("stem", 4, layers, x)]
     for number, row in enumerate(STAGES, 1):
         blocks, strides = [], stages[-1].strides
@@ -216,7 +216,7 @@ def FalconNet(expansion: int = EXPANSION, name: str | None = None, **kwargs) -> 
     return LightNet("meta_light", "repso", "refco", expansion, name=name, **kwargs)
 
 
-def _stem(x, channels, activation, shortcut):
+def _stem(x, channels, activation, residual):
     """Returns the output and the layers with weights of the stem, which has stride 4."""
     x = zero_padding(1, name="stem_pad")(x)
     conv = conv2d(channels, 3, 2, padding="valid", name="stem_conv")
@@ -225,7 +225,7 @@ def _stem(x, channels, activation, shortcut):
     for layer in (depthwise_conv2d(name="stem_depthwise"), conv2d(channels, name="stem_pointwise")):
         inside, pair = _norm_act(layer(inside), layer, activation)
         layers += pair
-    x = keras.layers.Add(name="stem_add")([x, inside]) if shortcut else inside
+    x = keras.layers.Add(name="stem_add")([x, inside]) if residual else inside
     x = zero_padding(1, name="stem_downsample_pad")(x)
     depthwise = depthwise_conv2d(2, name="stem_downsample")
     x, pair = _norm_act(depthwise(x), depthwise, activation)
