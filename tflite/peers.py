@@ -1,4 +1,4 @@
-"""The networks people use today beside ours: built, written as .tflite, timed in one run.
+"""Builds popular networks and those of keraslight as .tflite files and times them in one run.
 
 Weights are random, so that nothing is downloaded: what is timed is the structure. Accuracies are
 those published, with their source.

@@ -2,12 +2,16 @@
 
 FalconNet: Factorization for the Light-weight ConvNets, 2023 (https://arxiv.org/abs/2306.06365).
 
-No code and no figures of the paper could be found, so these networks claim neither parity nor
-accuracy. Taken from the paper's text are: the operations of the stem, the depths and widths of the
-stages, the grouped 2x2 convolutions between them, the head, the two channel operations and the one
-spatial operation of the basic block, the branches of RepSO, and the factors and branches of RefCO.
-Our reading are: the places of normalizations and activations, the strides inside the stem, what its
-shortcut spans, the width of the head, and the default expansion.
+The authors published no code, and only the text of the paper could be found, without its figures.
+These networks may therefore differ from the authors', and no accuracy is claimed for them.
+
+The paper's text states the operations of the stem, the depths and widths of the stages, the grouped
+2x2 convolutions between them, the head, the two channel operations and the spatial operation of the
+basic block, the branches of RepSO, and the factors and branches of RefCO.
+
+The text does not state the following, which we chose: where normalizations and activations are, the
+strides inside the stem, which layers the residual of the stem spans, the width of the head, and the
+default expansion.
 """
 
 from typing import NamedTuple
@@ -61,9 +65,8 @@ def LightNet(
 ) -> LightModel:
     """Builds LightNet, the overall architecture of FalconNet, with a choice of basic blocks.
 
-    No code and no figures of the paper could be found, so this network claims neither parity nor
-    accuracy; `keraslight/models/lightnet.py` says which parts are the paper's and which our
-    reading.
+    The authors published no code, so the network may differ from theirs, and no accuracy is
+    claimed. `keraslight/models/lightnet.py` lists what the paper states and what we chose.
 
     Args:
         block: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
