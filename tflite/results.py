@@ -1,4 +1,8 @@
-"""What a benchmark found: the rounds of every case, their figures, as JSON and as a table."""
+"""What a benchmark found: the rounds of every case, their figures, as JSON and as a table.
+
+keraslight imports Keras and its backend. It is imported when the results are written, so that
+neither is in the process while it measures.
+"""
 
 import datetime
 import json
@@ -10,8 +14,6 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from keraslight.files import write_whole
-from keraslight.report import markdown_table
 from tflite import program
 
 FORMAT = 1
@@ -170,6 +172,8 @@ def document(models: Sequence[dict], runs: Sequence[dict], **others) -> dict:
 
 def write_json(path: str | os.PathLike, values: dict) -> None:
     """Writes a result, completely or not at all."""
+    from keraslight.files import write_whole
+
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
@@ -192,6 +196,8 @@ FORMATS = {"ms": ".3f", "spread": ".1%", "ratio": ".3f", "init ms": ".1f", "peak
 
 def table(run: dict) -> str:
     """Returns a device's results as a Markdown table, and the errors below it."""
+    from keraslight.report import markdown_table
+
     results = run["results"]
     text = markdown_table([_row(result) for result in results], FORMATS, missing="")
     failed = [r for r in results if "latency_ms" not in r]

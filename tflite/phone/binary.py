@@ -8,8 +8,6 @@ import shutil
 import urllib.error
 import urllib.request
 
-from keraslight.files import atomic_file
-
 NIGHTLY = (
     "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/"
     "nightly/latest/android_{abi}_benchmark_model{ending}"
@@ -82,6 +80,9 @@ def _download(url, path):
             "KERASLIGHT_OFFLINE is set: download the tool elsewhere and pass it with "
             f"--benchmark_binary=FILE. Received: {url}"
         )
+    # imports Keras and its backend, which a run without a download does not need
+    from keraslight.files import atomic_file
+
     try:
         with atomic_file(path) as part:
             with urllib.request.urlopen(url, timeout=SECONDS) as response, part.open("wb") as file:
