@@ -33,8 +33,8 @@ flags.DEFINE_enum(
     "suite",
     None,
     ["peers", "forms"],
-    "Build and time, of peers, the networks people use today beside ours; of forms, ours as built "
-    "and fused.",
+    "The networks to build and time: peers, popular ones beside those of keraslight; forms, those "
+    "of keraslight as built and fused.",
 )
 flags.DEFINE_string("suite_dir", "runs/suite", "Folder for the files of --suite.")
 flags.DEFINE_list("only", [], "Names of those of --suite wanted; all by default.")

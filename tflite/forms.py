@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 import keraslight
+from keraslight.report import markdown_table
 from tflite import desktop, machine, program
 from tflite.convert_by_tensorflow import write_by_tensorflow, write_int8_by_tensorflow
 from tflite.model_file import ModelFile
@@ -148,6 +149,9 @@ def _floor(measurement, path, kind, limits):
     return {"median_ms": latency, "floor_ms": floor, "over_floor": latency / floor}
 
 
+FORMATS = {"ratio": ".3f", "goal": ".2f", "ms": ".2f", "x floor": ".2f"}
+
+
 def forms_table(result: dict) -> str:
     """Returns the ratios as Markdown."""
     device = result["runs"][0]["device"]
@@ -157,22 +161,27 @@ def forms_table(result: dict) -> str:
         "of all multiply-adds and of all traffic at the peaks measured here. Ratios of two runs "
         f"differ by up to {SLACK:.0%}: what misses its goal by no more does so within noise.",
         "",
-        "| file | over | threads | ratio | goal | met | ms | x floor |",
-        "| --- | --- | ---: | ---: | ---: | --- | ---: | ---: |",
+        markdown_table([_row(figure) for figure in result["figures"]], FORMATS, missing=""),
     ]
-    for figure in result["figures"]:
-        goal = figure["goal"]
-        lines.append(
-            f"| {figure['file']} | {figure['reference']} | {figure['threads']} "
-            f"| {figure['ratio']:.3f} | {'' if goal is None else f'{goal:.2f}'} | {_met(figure)} "
-            f"| {figure['median_ms']:.2f} | {figure['over_floor']:.2f} |"
-        )
     if any(_met(figure) == "no" for figure in result["figures"]):
         lines += [
             "",
             "For what misses its goal, `results/forms_by_choice.md` has what was tried.",
         ]
     return "\n".join(lines)
+
+
+def _row(figure):
+    return {
+        "file": figure["file"],
+        "over": figure["reference"],
+        "threads": figure["threads"],
+        "ratio": figure["ratio"],
+        "goal": figure["goal"],
+        "met": _met(figure),
+        "ms": figure["median_ms"],
+        "x floor": figure["over_floor"],
+    }
 
 
 def _met(figure):

@@ -25,6 +25,7 @@ import tensorflow as tf
 from absl import flags
 
 import keraslight
+from keraslight.report import markdown_table
 from tflite import preprocessing_flags, program
 from tflite.convert_by_tensorflow import write_int8_by_tensorflow
 from tflite.keras_model import image_shape, load_model
@@ -211,34 +212,28 @@ def _decibels(signal, received):
 
 
 def tables(results: list[dict]) -> str:
-    """Returns the results as two Markdown tables."""
+    """Returns the commands and the results as two Markdown tables."""
     first = results[0]
-    lines = [
+    parts = [
+        *(f"`{command}`" for command in dict.fromkeys(result["command"] for result in results)),
         f"Top-1 on {first['pictures']} pictures; one picture is {1 / first['pictures']:.4f}.",
-        "",
+        _table(results, ACCURACIES),
+        f"On {first['exact_images']} of the pictures, the int8 file calibrated:",
+        _table(results, EXACT),
     ]
-    lines += _table(results, ACCURACIES)
-    lines += ["", f"On {first['exact_images']} of the pictures, the int8 file calibrated:", ""]
-    return "\n".join(lines + _table(results, EXACT)) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _table(results, columns):
-    def cell(result, key):
-        value = result.get(key)
-        if value is None:
-            return ""
-        return f"{value:.1f}" if key.endswith("db") else f"{value:.4f}"
-
-    return [
-        "| model | " + " | ".join(columns.values()) + " |",
-        "| --- |" + " ---: |" * len(columns),
-        *(
-            f"| {pathlib.Path(r['model']).name} | "
-            + " | ".join(cell(r, key) for key in columns)
-            + " |"
-            for r in results
-        ),
+    rows = [
+        {
+            "model": pathlib.Path(result["model"]).name,
+            **{title: result.get(key) for key, title in columns.items()},
+        }
+        for result in results
     ]
+    formats = {title: ".1f" if key.endswith("db") else ".4f" for key, title in columns.items()}
+    return markdown_table(rows, formats, missing="")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The networks people use today beside ours: built, written as .tflite, timed in one run.
+"""Builds popular networks and those of keraslight as .tflite files and times them in one run.
 
 Weights are random, so that nothing is downloaded: what is timed is the structure. Accuracies are
 those published, with their source.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import keras
 
 import keraslight
+from keraslight.report import markdown_table
 from tflite import desktop, machine, program
 from tflite.model_file import ModelFile
 from tflite.results import Case, Measurement, document, run_dict, write_json
@@ -200,6 +201,15 @@ def _figures(measurement: Measurement, reference: Measurement, floor: float | No
     return figures if floor is None else {**figures, "over_floor": measurement.latency_ms / floor}
 
 
+FORMATS = {
+    "M MACs": ".0f",
+    "float ratio": ".3f",
+    "float x floor": ".2f",
+    "int8 ratio": ".3f",
+    "int8 x floor": ".2f",
+}
+
+
 def suite_table(result: dict) -> str:
     """Returns the comparison as Markdown: a table for each number of threads."""
     lines = []
@@ -220,12 +230,15 @@ def suite_table(result: dict) -> str:
             "",
             f"{count} thread{'s' * (count != 1)}:",
             "",
-            "| network | top-1 % | M MACs | float ms (p90) | ratio | x floor | int8 ms (p90) "
-            "| ratio | x floor | MB float / int8 | top-1 from |",
-            "| --- " + "| ---: " * 9 + "| --- |",
+            markdown_table(
+                [
+                    _suite_row(name, entries[name, "float"], entries[name, "int8"], count)
+                    for name in names
+                ],
+                FORMATS,
+                missing="",
+            ),
         ]
-        for name in names:
-            lines.append(_suite_row(name, entries[name, "float"], entries[name, "int8"], count))
         for one, other in PAIRS:
             if one in names and other in names:
                 shares = [
@@ -247,16 +260,14 @@ def suite_table(result: dict) -> str:
 
 
 def _suite_row(name, as_float, as_int8, count):
-    cells = [name, "" if as_float["top1"] is None else as_float["top1"]]
-    cells.append(f"{as_float['macs'] / 1e6:.0f}")
-    for entry in (as_float, as_int8):
+    row = {"network": name, "top-1 %": as_float["top1"], "M MACs": as_float["macs"] / 1e6}
+    for kind, entry in (("float", as_float), ("int8", as_int8)):
         figures = entry["threads"][count]
         mark = "*" if entry["written_by"].startswith("tensorflow:") else ""
-        cells += [
-            f"{figures['median_ms']:.2f}{mark} ({figures['p90_ms']:.2f})",
-            f"{figures['ratio']:.3f}",
-            f"{figures['over_floor']:.2f}" if "over_floor" in figures else "",
-        ]
-    cells.append(f"{as_float['size_bytes'] / 1e6:.2f} / {as_int8['size_bytes'] / 1e6:.2f}")
-    cells.append(as_float["source"])
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+        row |= {
+            f"{kind} ms (p90)": f"{figures['median_ms']:.2f}{mark} ({figures['p90_ms']:.2f})",
+            f"{kind} ratio": figures["ratio"],
+            f"{kind} x floor": figures.get("over_floor"),
+        }
+    sizes = f"{as_float['size_bytes'] / 1e6:.2f} / {as_int8['size_bytes'] / 1e6:.2f}"
+    return {**row, "MB float / int8": sizes, "top-1 from": as_float["source"]}

@@ -1,11 +1,14 @@
-"""What a benchmark found: the rounds of every case, their figures, as JSON and as a table."""
+"""What a benchmark found: the rounds of every case, their figures, as JSON and as a table.
+
+keraslight imports Keras and its backend. It is imported when the results are written, so that
+neither is in the process while it measures.
+"""
 
 import datetime
 import json
 import os
 import pathlib
 import statistics
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -168,14 +171,12 @@ def document(models: Sequence[dict], runs: Sequence[dict], **others) -> dict:
 
 
 def write_json(path: str | os.PathLike, values: dict) -> None:
-    """Writes a result; the file appears complete or not at all."""
+    """Writes a result, completely or not at all."""
+    from keraslight.files import write_whole
+
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, suffix=".part") as file:
-        json.dump(values, file, indent=1)
-        file.write("\n")
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
 
 
 def noise_warnings(measurements: Sequence[Measurement]) -> list[str]:
@@ -190,33 +191,31 @@ def noise_warnings(measurements: Sequence[Measurement]) -> list[str]:
     ]
 
 
-COLUMNS = ("model", "threads", "delegate", "ms", "tail", "spread", "ratio", "init ms", "peak MB")
+FORMATS = {"ms": ".3f", "spread": ".1%", "ratio": ".3f", "init ms": ".1f", "peak MB": ".1f"}
 
 
 def table(run: dict) -> str:
-    """Returns a device's results as a Markdown table."""
-    lines = [_row(COLUMNS), "| --- " * 3 + "| ---: " * (len(COLUMNS) - 3) + "|"]
-    for result in run["results"]:
-        cells = [result["model"], result["threads"], result["delegate"]]
-        if "latency_ms" not in result:
-            cells += [f"failed: {result['error']}", *[""] * 5]
-        else:
-            tail = next((n for n in ("p90", "p95") if result.get(f"{n}_ms") is not None), None)
-            cells += [
-                f"{result['latency_ms']:.3f}",
-                f"{result[f'{tail}_ms']:.3f} ({tail})" if tail else "",
-                f"{result['spread']:.1%}",
-                f"{result['ratio']:.3f}" if "ratio" in result else "",
-                _number(result["init_ms"], ".1f"),
-                _number(result["peak_memory_mb"], ".1f"),
-            ]
-        lines.append(_row(cells))
-    return "\n".join(lines)
+    """Returns a device's results as a Markdown table, and the errors below it."""
+    from keraslight.report import markdown_table
+
+    results = run["results"]
+    text = markdown_table([_row(result) for result in results], FORMATS, missing="")
+    failed = [r for r in results if "latency_ms" not in r]
+    return text + "".join(
+        f"\n\n{Case(r['model'], r['threads'], r['delegate'])} failed: {r['error']}" for r in failed
+    )
 
 
-def _row(cells):
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def _number(value, form):
-    return "" if value is None else format(value, form)
+def _row(result):
+    tail = next((name for name in ("p90", "p95") if result.get(f"{name}_ms") is not None), None)
+    return {
+        "model": result["model"],
+        "threads": result["threads"],
+        "delegate": result["delegate"],
+        "ms": result.get("latency_ms"),
+        "tail": f"{result[f'{tail}_ms']:.3f} ({tail})" if tail else "",
+        "spread": result.get("spread"),
+        "ratio": result.get("ratio"),
+        "init ms": result.get("init_ms"),
+        "peak MB": result.get("peak_memory_mb"),
+    }

@@ -76,7 +76,7 @@ def main():
         program.note(f"note: {warning}")
     if FLAGS.output:
         write_json(FLAGS.output, {"kind": "runtimes", "command": program.command(), **run})
-        pathlib.Path(FLAGS.output).with_suffix(".md").write_text(text)
+        pathlib.Path(FLAGS.output).with_suffix(".md").write_text(f"`{program.command()}`\n\n{text}")
 
 
 def _visit(call):

@@ -98,13 +98,13 @@ def publish(result: dict, text: str, json_path, name: str) -> None:
 
     Args:
         result: the result.
-        text: the table.
+        text: the table. The file has the command above it.
         json_path: path of the JSON file; `None` for `results/<name>_<processor>.json`.
         name: str, see `json_path`.
     """
     path = pathlib.Path(json_path or f"results/{name}_{slug(machine.processor())}.json")
     write_json(path, result)
-    path.with_suffix(".md").write_text(text + "\n")
+    path.with_suffix(".md").write_text(f"`{result['command']}`\n\n{text}\n")
     print(text)
     for warning in result["runs"][0]["warnings"]:
         program.note(f"warning: {warning}")

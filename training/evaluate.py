@@ -1,4 +1,4 @@
-r"""Evaluates a Keras model: top-1, top-5, every class, and who is taken for whom.
+r"""Evaluates a Keras model: top-1, top-5, recall and precision of every class, confusion matrix.
 
     python -m training.evaluate --model=runs/vgnetg/model.keras --recipe=imagenette_vgnetg \
         --data_dir=imagenette160 --output_dir=runs/vgnetg/evaluation
@@ -11,20 +11,17 @@ import json
 import pathlib
 
 import keras
-import matplotlib
 import numpy as np
 from absl import app, flags
 
 import keraslight  # noqa: F401  the layers that the file may hold
-from keraslight.files import write_whole
+from keraslight.files import atomic_file, write_whole
 from tflite.program import command
 from training import common_flags
 from training.data.data import eval_batches
 from training.files import to_csv
 from training.scores import Scores
 from training.summary import versions
-
-matplotlib.use("Agg")
 
 FLAGS = flags.FLAGS
 _MODEL = flags.DEFINE_string("model", None, "Path of a .keras file.", required=True)
@@ -82,8 +79,9 @@ def main(argv):
         "versions": versions(),
     }
     write_whole(folder / "summary.json", json.dumps(summary, indent=2).encode())
-    write_whole(folder / "per_class.csv", to_csv(scores.per_class()))
-    scores.plot(folder / "confusion.png")
+    write_whole(folder / "per_class.csv", to_csv(scores.as_dicts()))
+    with atomic_file(folder / "confusion.png") as path:
+        scores.plot().figure.savefig(path)
     print(
         f"top-1 {scores.accuracy:.2%}, top-5 {scores.top5:.2%}, of {summary['pictures']} pictures"
     )

@@ -11,15 +11,14 @@ import pathlib
 import time
 
 import keras
-import matplotlib
 import numpy as np
 from absl import app, flags
 
 import keraslight
+from keraslight.canvas import canvas
+from keraslight.report import markdown_table
 from tflite.runner import TFLiteRunner
 from training.data.digits import CLASSES, SIZE, load_data
-
-matplotlib.use("Agg")
 
 FLAGS = flags.FLAGS
 _OUTPUT_DIR = flags.DEFINE_string(
@@ -88,29 +87,25 @@ def _seconds(function):
 
 def format_table(rows: list[tuple]) -> str:
     """Returns the rows as a Markdown table."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "| --- | ---: | ---: | ---: |"]
-    lines += [f"| {n} | {a:.2%} | {s:.0f} | {t:.3f} |" for n, a, s, t in rows]
-    return "\n".join(lines)
+    formats = dict(zip(COLUMNS, ("", ".2%", ".0f", ".3f"), strict=True))
+    return markdown_table([dict(zip(COLUMNS, row, strict=True)) for row in rows], formats)
 
 
 def plot(rows: list[tuple], path: pathlib.Path) -> None:
     """Draws accuracy, size and latency of every row as bars."""
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
     names = [row[0] for row in rows]
-    for axis, column in zip(axes, range(1, 4), strict=True):
-        values = [row[column] * (100 if column == 1 else 1) for row in rows]
-        bars = axis.barh(names, values, color=["#8da0cb", "#66a3a3", "#66a61e", "#e08214"])
-        axis.bar_label(bars, fmt="%.3g", padding=3)
-        axis.set_xlabel("accuracy (%)" if column == 1 else COLUMNS[column])
-        axis.set_xlim(0, max(values) * 1.18)
-        axis.invert_yaxis()
-        axis.spines[["top", "right"]].set_visible(False)
-    for axis in axes[1:]:
-        axis.set_yticklabels([])
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with canvas(11, 3) as figure:
+        axes = figure.subplots(1, 3)
+        for axis, column in zip(axes, range(1, 4), strict=True):
+            values = [row[column] * (100 if column == 1 else 1) for row in rows]
+            bars = axis.barh(names, values, color=["#8da0cb", "#66a3a3", "#66a61e", "#e08214"])
+            axis.bar_label(bars, fmt="%.3g", padding=3)
+            axis.set_xlabel("accuracy (%)" if column == 1 else COLUMNS[column])
+            axis.set_xlim(0, max(values) * 1.18)
+            axis.invert_yaxis()
+        for axis in axes[1:]:
+            axis.set_yticklabels([])
+    figure.savefig(path)
 
 
 def main(argv):

@@ -1,6 +1,7 @@
-"""How well a classifier did, overall and class by class."""
+"""The scores of a classifier: accuracy, and recall and precision of every class."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 from sklearn.metrics import (
@@ -9,19 +10,24 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-# beyond so many classes the picture has no room for their names, or for counts
-MOST_NAMES, MOST_COUNTS = 50, 20
+from keraslight.report import Report
+
+# with more classes than these, the figure has no room for their names, or for the shares
+MOST_NAMES, MOST_SHARES = 50, 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Scores:
-    """What a classifier made of pictures whose classes are known.
+class Scores(Report):
+    """The predictions of a classifier for images whose classes are known.
 
     Attributes:
-        labels, predictions: int arrays, the class of every picture and the one it was taken for.
-        top5: float, the share of pictures whose class is among the five likeliest.
+        labels: int array, the class of every image.
+        predictions: int array, the predicted class of every image.
+        top5: float, the share of images whose class is among the five with the highest scores.
         class_names: list of str.
     """
+
+    formats: ClassVar = {"recall": ".3f", "precision": ".3f", "f1": ".3f"}
 
     labels: np.ndarray
     predictions: np.ndarray
@@ -30,23 +36,23 @@ class Scores:
 
     @classmethod
     def of(cls, logits: np.ndarray, labels: np.ndarray, class_names: list[str]) -> "Scores":
-        """Returns the scores of logits of shape `(pictures, classes)`."""
+        """Returns the scores of logits of shape `(images, classes)`."""
         likeliest = np.argsort(-logits, axis=-1)[:, :5]
         top5 = float((likeliest == labels[:, None]).any(axis=-1).mean())
         return cls(labels, likeliest[:, 0], top5, class_names)
 
     @property
     def accuracy(self) -> float:
-        """The share of pictures taken for what they are."""
+        """The share of images that are classified correctly."""
         return float((self.labels == self.predictions).mean())
 
     @property
     def confusion(self) -> np.ndarray:
-        """How many pictures of the class of the row were taken for that of the column."""
+        """The confusion matrix, with a row for each true class and a column for each predicted."""
         return confusion_matrix(self.labels, self.predictions, labels=range(len(self.class_names)))
 
-    def per_class(self) -> list[dict]:
-        """Returns a row per class: pictures, recall, precision, what it is mistaken for most."""
+    def as_dicts(self) -> list[dict]:
+        """Returns a row per class: images, recall, precision, F1, the most frequent mistake."""
         columns = precision_recall_fscore_support(
             self.labels, self.predictions, labels=range(len(self.class_names)), zero_division=np.nan
         )
@@ -66,23 +72,21 @@ class Scores:
             )
         ]
 
-    def plot(self, path) -> None:
-        """Draws the confusion matrix, in shares of every class, into a PNG."""
-        from matplotlib import pyplot as plt
+    def _figure_size(self) -> tuple[float, float]:
+        side = float(np.clip(0.5 * len(self.class_names), 4, 20))
+        return side + 1, side
 
+    def _draw(self, ax) -> None:
+        """Draws the confusion matrix, in shares of the images of each class."""
         classes = len(self.class_names)
         shares = self.confusion / np.maximum(self.confusion.sum(axis=1, keepdims=True), 1)
-        side = np.clip(0.5 * classes, 4, 20)
-        figure, axis = plt.subplots(figsize=(side + 1, side), layout="constrained")
         ConfusionMatrixDisplay(shares, display_labels=self.class_names).plot(
-            ax=axis,
+            ax=ax,
             cmap="Blues",
             values_format=".2g",
-            include_values=classes <= MOST_COUNTS,
+            include_values=classes <= MOST_SHARES,
             xticks_rotation="vertical",
         )
         if classes > MOST_NAMES:
-            axis.set(xticks=[], yticks=[])
-        axis.set(xlabel="taken for", ylabel="is", title=f"accuracy {self.accuracy:.2%}")
-        figure.savefig(path, dpi=120)
-        plt.close(figure)
+            ax.set(xticks=[], yticks=[])
+        ax.set(xlabel="predicted", ylabel="true", title=f"accuracy {self.accuracy:.2%}")

@@ -1,4 +1,4 @@
-"""Reads a Keras model as a list of calls. Our own layers are replaced by what they consist of."""
+"""Reads a Keras model as a list of calls. `ReparamLayer`s are replaced by their parts."""
 
 import collections
 import inspect
@@ -11,7 +11,7 @@ from keraslight.graph.copies import clone_with_weights
 from keraslight.graph.policy import Policy
 from keraslight.graph.reparam_layer import ReparamLayer
 
-FORMS = ("deploy", "inline")
+PHASES = ("inference", "training")
 
 
 @dataclass(eq=False)
@@ -47,7 +47,7 @@ class Graph:
         inputs: the model's symbolic inputs, in its structure.
         outputs: the model's symbolic outputs, in its structure.
         calls: list of `Call`.
-        written_out: int, how many of our own layers were replaced by their parts.
+        written_out: int, how many `ReparamLayer`s were replaced by their parts.
     """
 
     def __init__(self, inputs, outputs, calls: list[Call], written_out: int = 0):
@@ -109,18 +109,18 @@ class Graph:
 
 def trace(
     model: keras.Model,
-    form: str = "deploy",
+    phase: str = "inference",
     input_shape: tuple[int, ...] | None = None,
     policy: Policy | None = None,
 ) -> Graph:
     """Reads a functional model as a graph of calls.
 
-    Nested models and our own layers are replaced by what they consist of. The model is not changed.
+    Nested models and `ReparamLayer`s are replaced by their parts. The model is not changed.
 
     Args:
         model: a functional or a built Sequential model.
-        form: `"deploy"` writes every `ReparamLayer` in its form at inference, `"inline"` in its
-            form in training.
+        phase: `"inference"` writes every `ReparamLayer` in its form at inference, `"training"` in
+            its form in training.
         input_shape: optional shape of the input, without the batch, for a model of any size.
         policy: optional `Policy` that chooses among the forms at inference. Defaults to that for
             int8.
@@ -130,18 +130,18 @@ def trace(
 
     Raises:
         ValueError: if the model is neither functional nor Sequential, if it was not built, if
-            `form` is unknown, or if `input_shape` is given for a model of several inputs.
+            `phase` is unknown, or if `input_shape` is given for a model of several inputs.
     """
     if not isinstance(model, keras.Model) or not _is_functional(model):
         raise ValueError(
             "Only functional and built Sequential Keras models can be read as a graph. "
             f"Received: model={model!r}"
         )
-    if form not in FORMS:
-        raise ValueError(f"`form` must be one of {FORMS}. Received: form={form!r}")
+    if phase not in PHASES:
+        raise ValueError(f"`phase` must be one of {PHASES}. Received: phase={phase!r}")
     model = as_functional(model)
     sized = None if input_shape is None else _sized_inputs(model, input_shape)
-    write_out = _WriteOut(form, policy or Policy(), model.operations)
+    write_out = _WriteOut(phase, policy or Policy(), model.operations)
     # what a nested model or layer consists of may hold nested ones again
     while sized is not None or any(_is_nested(operation) for operation in model.operations):
         model = keras.models.clone_model(
@@ -157,7 +157,7 @@ def trace(
 
 
 def _read(model, written_out: int) -> Graph:
-    """Returns the graph of a model without nested models and layers of ours."""
+    """Returns the graph of a model without nested models and without `ReparamLayer`s."""
     calls = []
 
     def record(stand_in, *args, **kwargs):
@@ -225,20 +225,20 @@ class _StandIn(keras.Operation):
 
 
 class _WriteOut:
-    """Calls the parts of a nested model or of a layer of ours in place of it.
+    """Calls the parts of a nested model or of a `ReparamLayer` in place of it.
 
     Args:
-        form: `"deploy"` or `"inline"`, see `trace`.
-        policy: the `Policy` for `"deploy"`.
+        phase: `"inference"` or `"training"`, see `trace`.
+        policy: the `Policy` for `"inference"`.
         originals: the operations of the model that is read. They are copied before their parts are
             called, so that they stay unchanged.
 
     Attributes:
-        layers: int, how many layers of ours were written out.
+        layers: int, how many `ReparamLayer`s were written out.
     """
 
-    def __init__(self, form, policy, originals):
-        self.form = form
+    def __init__(self, phase, policy, originals):
+        self.phase = phase
         self.policy = policy
         self.originals = {id(operation) for operation in originals}
         self.calls = collections.Counter()
@@ -261,7 +261,7 @@ class _WriteOut:
         return copy.call(inputs)
 
     def write_layer(self, layer, inputs):
-        """Calls the parts of a layer of ours."""
+        """Calls the parts of a `ReparamLayer`."""
         self.layers += 1
         first = self.calls[id(layer)] == 1
         # a layer inside a copy is a copy already, and needs another one only for its second call
@@ -269,7 +269,7 @@ class _WriteOut:
             shape = keras.tree.map_structure(lambda x: x.shape, inputs)
             name = layer.name if first else self.numbered_name(layer)
             layer = clone_with_weights(layer, shape, name=name)
-        if self.form == "inline":
+        if self.phase == "training":
             return layer.inline(inputs)
         return layer.deploy(inputs, self.policy)
 
@@ -279,7 +279,7 @@ class _WriteOut:
 
 
 def _only_input(operation, args, kwargs):
-    """Returns the one argument with tensors of a nested model or of a layer of ours."""
+    """Returns the one argument with tensors of a nested model or of a `ReparamLayer`."""
     values = [value for value in (*args, *kwargs.values()) if tensors_in(value)]
     if len(values) != 1:
         raise ValueError(

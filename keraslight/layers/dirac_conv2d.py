@@ -23,7 +23,7 @@ class DiracConv2D(LinearBranches):
 
     Args:
         filters: int, the number of output channels. If it differs from the number of input
-            channels, those that only one side has get no identity.
+            channels, the identity covers only the first `min(channels, filters)` channels.
         kernel_size: odd int.
         strides: int; the paper's networks use only 1, and pool instead.
         padding: `"same"` or `"valid"`; at `strides` above 1 `"same"` is Keras's.

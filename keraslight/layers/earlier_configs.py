@@ -6,11 +6,14 @@ def current_config(config: dict) -> dict:
 
     - `deploy` is `fused` now.
     - `se_filters`, the number of squeezed channels, is `se_ratio` now, their share.
+    - `ratio`, of `PartialConv2D`, is `reduction` now.
     - `gamma_initializer` was a number and is an initializer now.
     """
     config = dict(config)
     if "deploy" in config:
         config["fused"] = config.pop("deploy")
+    if "ratio" in config:
+        config["reduction"] = config.pop("ratio")
     if "se_filters" in config:
         squeezed, filters = config.pop("se_filters"), config.get("filters")
         if squeezed and not filters:

@@ -105,7 +105,8 @@ class FactorPair(NamedTuple):
         narrow = min(channels, filters) <= policy["narrow"]
         form = policy["narrow_pair"] if narrow else policy["wide_pair"]
         if form == "mixed" and filters < channels:
-            form = "dense"  # with a dense first factor, half of all weights are there already
+            # a dense first factor alone has half the weights of the dense convolution
+            form = "dense"
         if form == "grouped" and None in inputs.shape[1:3]:
             form = "mixed"
         return WRITERS[form](self, inputs, name)

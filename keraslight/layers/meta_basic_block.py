@@ -6,6 +6,7 @@ import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle
+from keraslight.layers.earlier_configs import current_config
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d
 from keraslight.layers.refco import RefCO
 from keraslight.layers.repso import RepSO
@@ -90,7 +91,7 @@ class PartialConv2D(ReparamLayer):
     """A 3x3 convolution of the first channels; the others pass as they are.
 
     Args:
-        ratio: int, the channels over those that are convolved.
+        reduction: int, the channels divided by the convolved channels.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -98,7 +99,7 @@ class PartialConv2D(ReparamLayer):
     Output shape: that of the input.
 
     Raises:
-        ValueError: if `ratio` is less than 1 or more than the number of channels.
+        ValueError: if `reduction` is less than 1 or more than the number of channels.
 
     Example:
     >>> tuple(keraslight.layers.PartialConv2D()(np.random.rand(1, 8, 8, 16)).shape)
@@ -109,21 +110,21 @@ class PartialConv2D(ReparamLayer):
         (https://arxiv.org/abs/2303.03667).
     """
 
-    def __init__(self, ratio: int = 4, **kwargs):
+    def __init__(self, reduction: int = 4, **kwargs):
         super().__init__(**kwargs)
-        if ratio < 1:
-            raise ValueError(f"`ratio` must be at least 1. Received: ratio={ratio!r}")
-        self.ratio = ratio
+        if reduction < 1:
+            raise ValueError(f"`reduction` must be at least 1. Received: reduction={reduction!r}")
+        self.reduction = reduction
         self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
 
     def build(self, input_shape):
         *shape, channels = input_shape
-        if channels is None or channels < self.ratio:
+        if channels is None or channels < self.reduction:
             raise ValueError(
-                f"The number of channels must be known and at least ratio={self.ratio}. "
+                f"The number of channels must be known and at least reduction={self.reduction}. "
                 f"Received: input_shape={input_shape}"
             )
-        self.convolved = channels // self.ratio
+        self.convolved = channels // self.reduction
         self.conv = conv2d(self.convolved, 3, dtype=self.dtype_policy, name=f"{self.name}_conv")
         self.conv.build((*shape, self.convolved))
 
@@ -135,7 +136,11 @@ class PartialConv2D(ReparamLayer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "ratio": self.ratio}
+        return {**super().get_config(), "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config):
+        return super().from_config(current_config(config))
 
 
 @keras.saving.register_keras_serializable("keraslight")

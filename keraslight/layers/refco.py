@@ -59,9 +59,10 @@ class RefCO(ReparamLayer):
 
     Reference:
         FalconNet: Factorization for the Light-weight ConvNets, 2023
-        (https://arxiv.org/abs/2306.06365). The text states branches that are summed and become one
-        pair. Their numbers (a fraction bar is lost in the only text found), a normalization in each
-        and no activation between the factors are our reading.
+        (https://arxiv.org/abs/2306.06365). The paper describes branches that are summed and
+        become one pair of factors. It does not state the following, which we chose: a normalization
+        in each branch, and no activation between the factors. The numbers of branches are our
+        reading of a formula: its fraction bar is missing in the only text that we found.
     """
 
     forms = FACTOR_FORMS

@@ -12,7 +12,7 @@ from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2
 __all__ = ["InterleavedGroupPair", "WideInterleavedGroupBlock"]
 
 GROUPS = 4
-# MXNet's default, which the authors left in this network
+# MXNet's default; the authors did not change it
 NORM_EPSILON = 1e-3
 
 

@@ -51,7 +51,7 @@ def summary_table(*models: keras.Model, input_shape: tuple[int, ...] | None = No
         input_shape: `(height, width, channels)`, needed if the models take any size.
 
     Returns:
-        A Markdown table with the parameters, the layers (those inside our blocks one by one) and
+        A Markdown table with the parameters, the layers (those inside blocks one by one) and
         the multiply-adds as `keraslight.count_macs` counts them.
 
     Raises:
@@ -87,16 +87,16 @@ def _calls(model, input_shape):
             "The model takes any size: pass input_shape=(height, width, channels). "
             f"Received: input_shape={shape}"
         )
-    return trace(model, "inline", shape).calls
+    return trace(model, "training", shape).calls
 
 
 def _convolution(call, kernel):
-    """`(..., channels / groups, filters)`"""
+    """Counts the multiply-adds of a kernel of shape `(..., channels / groups, filters)`."""
     return math.prod(call.outputs.shape[1:]) * math.prod(kernel.shape[:-1])
 
 
 def _depthwise(call, kernel):
-    """`(..., channels, multiplier)`"""
+    """Counts the multiply-adds of a kernel of shape `(..., channels, multiplier)`."""
     return math.prod(call.outputs.shape[1:]) * math.prod(kernel.shape[:-2])
 
 
@@ -107,12 +107,19 @@ def _separable(call, depthwise_kernel, pointwise_kernel):
 
 
 def _transposed(call, kernel):
-    """`(..., filters, channels)`: every input is multiplied with all of its channel's weights."""
+    """Counts the multiply-adds of a kernel of shape `(..., filters, channels)`.
+
+    Every input value is multiplied with all weights of its channel.
+    """
     return math.prod(call.inputs[0].shape[1:]) * math.prod(kernel.shape[:-1])
 
 
 def _einsum(call, subscripts, *operands):
-    """One product of all operands for every value of the output and of the contracted indices."""
+    """Counts the multiply-adds of an einsum.
+
+    The operands are multiplied once for each combination of the output's indices and of the
+    contracted ones.
+    """
     inputs, _, output = subscripts.replace(" ", "").partition("->")
     sizes = {}
     for names, operand in zip(inputs.split(","), operands, strict=True):

@@ -65,9 +65,10 @@ class LightModel(keras.Model):
 
     @property
     def pyramid_outputs(self) -> dict[str, keras.KerasTensor]:
-        """The feature pyramid: for every stride the last feature map, from `"P1"` on.
+        """The feature pyramid: for every stride the last feature map.
 
-        `"P3"` is the map of stride 2 ** 3 = 8. The attribute has the name and the form that
+        The keys begin with `"P1"`, or with `"P0"` if the first stage keeps the input's size. `"P3"`
+        is the map of stride 2 ** 3 = 8. The attribute has the name and the form that
         KerasHub's detectors and segmenters read from a backbone.
         """
         if not self.stages:

@@ -2,12 +2,16 @@
 
 FalconNet: Factorization for the Light-weight ConvNets, 2023 (https://arxiv.org/abs/2306.06365).
 
-No code and no figures of the paper could be found, so these networks claim neither parity nor
-accuracy. Taken from the paper's text are: the operations of the stem, the depths and widths of the
-stages, the grouped 2x2 convolutions between them, the head, the two channel operations and the one
-spatial operation of the basic block, the branches of RepSO, and the factors and branches of RefCO.
-Our reading are: the places of normalizations and activations, the strides inside the stem, what its
-shortcut spans, the width of the head, and the default expansion.
+The authors published no code, and only the text of the paper could be found, without its figures.
+These networks may therefore differ from the authors', and no accuracy is claimed for them.
+
+The paper's text states the operations of the stem, the depths and widths of the stages, the grouped
+2x2 convolutions between them, the head, the two channel operations and the spatial operation of the
+basic block, the branches of RepSO, and the factors and branches of RefCO.
+
+The text does not state the following, which we chose: where normalizations and activations are, the
+strides inside the stem, which layers the residual of the stem spans, the width of the head, and the
+default expansion.
 """
 
 from typing import NamedTuple
@@ -47,7 +51,7 @@ def LightNet(
     channel: str = "pointwise",
     expansion: int = EXPANSION,
     activation=None,
-    stem_shortcut: bool = True,
+    stem_residual: bool = True,
     head_channels: int = HEAD_CHANNELS,
     include_top: bool = True,
     weights=None,
@@ -61,9 +65,8 @@ def LightNet(
 ) -> LightModel:
     """Builds LightNet, the overall architecture of FalconNet, with a choice of basic blocks.
 
-    No code and no figures of the paper could be found, so this network claims neither parity nor
-    accuracy; `keraslight/models/lightnet.py` says which parts are the paper's and which our
-    reading.
+    The authors published no code, so the network may differ from theirs, and no accuracy is
+    claimed. `keraslight/models/lightnet.py` lists what the paper states and what we chose.
 
     Args:
         block: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
@@ -76,7 +79,7 @@ def LightNet(
             `"shufflenetv2"` and `"mobilenetv1"` have no expansion.
         activation: optional name of an activation or callable. Defaults to `"relu"`, and in the
             blocks of `"igcv3"` to their published `"relu6"`.
-        stem_shortcut: bool, whether the stem adds the input of its first depthwise convolution to
+        stem_residual: bool, whether the stem adds the input of its first depthwise convolution to
             the output of its pointwise convolution.
         head_channels: int, the channels of the 1x1 convolution before the classifier.
         include_top: bool, whether to include the classifier.
@@ -125,13 +128,13 @@ def LightNet(
         {
             "expansion": expansion,
             "activation": default if activation is None else activation,
-            "stem_shortcut": stem_shortcut,
+            "stem_residual": stem_residual,
             "head_channels": head_channels,
         },
         {
             "expansion": EXPANSION,
             "activation": default,
-            "stem_shortcut": True,
+            "stem_residual": True,
             "head_channels": HEAD_CHANNELS,
         },
     )
@@ -140,7 +143,7 @@ def LightNet(
     )
     block_activation = activation or ("relu6" if block == "igcv3" else ACTIVATION)
     activation = activation or ACTIVATION
-    x, layers = _stem(start, STAGES[0].channels, activation, stem_shortcut)
+    x, layers = _stem(start, STAGES[0].channels, activation, stem_residual)
     stages = [Stage("stem", 4, layers, x)]
     for number, row in enumerate(STAGES, 1):
         blocks, strides = [], stages[-1].strides
@@ -216,7 +219,7 @@ def FalconNet(expansion: int = EXPANSION, name: str | None = None, **kwargs) -> 
     return LightNet("meta_light", "repso", "refco", expansion, name=name, **kwargs)
 
 
-def _stem(x, channels, activation, shortcut):
+def _stem(x, channels, activation, residual):
     """Returns the output and the layers with weights of the stem, which has stride 4."""
     x = zero_padding(1, name="stem_pad")(x)
     conv = conv2d(channels, 3, 2, padding="valid", name="stem_conv")
@@ -225,7 +228,7 @@ def _stem(x, channels, activation, shortcut):
     for layer in (depthwise_conv2d(name="stem_depthwise"), conv2d(channels, name="stem_pointwise")):
         inside, pair = _norm_act(layer(inside), layer, activation)
         layers += pair
-    x = keras.layers.Add(name="stem_add")([x, inside]) if shortcut else inside
+    x = keras.layers.Add(name="stem_add")([x, inside]) if residual else inside
     x = zero_padding(1, name="stem_downsample_pad")(x)
     depthwise = depthwise_conv2d(2, name="stem_downsample")
     x, pair = _norm_act(depthwise(x), depthwise, activation)

@@ -135,7 +135,7 @@ def kernel_census(model: keras.Model, threshold: float = 0.9) -> KernelCensus:
     weight decay may leave it.
 
     Args:
-        model: any Keras model with depthwise convolutions, ours or another, fused or not.
+        model: any Keras model with depthwise convolutions, fused or not.
         threshold: float, the smallest cosine similarity that counts as near.
 
     Returns:

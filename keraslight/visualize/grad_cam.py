@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def grad_cam(
     model: keras.Model, image, class_index: int | None = None, layer: str | None = None
 ) -> np.ndarray:
-    """Returns a map of the regions of an image that speak for a class (Grad-CAM).
+    """Returns a map of the regions of an image that raise the score of a class (Grad-CAM).
 
     Each channel of the last feature map is weighted by the mean gradient of the logit of the class.
-    The map is the sum of the weighted channels. Negative values, which speak against the class, are
-    set to 0.
+    The map is the sum of the weighted channels. Negative values, which lower the score,
+    are set to 0.
 
     Args:
-        model: a functional or Sequential classifier with one output, ours or another.
+        model: a functional or Sequential classifier with one output.
         image: array of shape `(height, width, channels)` as the model takes.
         class_index: optional int, the class. Defaults to the class that the model predicts.
         layer: optional name of the layer whose feature map is used. Defaults to the last layer with
@@ -85,7 +85,7 @@ def plot_grad_cam(
     class_index: int | None = None,
     layer: str | None = None,
 ) -> "Figure":
-    """Draws an image, and over a copy of it the regions that speak for a class.
+    """Draws an image, and a copy of it with the regions that raise the score of a class.
 
     Args:
         model: see `keraslight.visualize.grad_cam`.

@@ -26,7 +26,7 @@ def plot_kernels(
     Red is positive, blue is negative, white is zero. Each kernel is scaled by its largest value.
 
     Args:
-        model: any Keras model with depthwise convolutions, ours or another, fused or not.
+        model: any Keras model with depthwise convolutions, fused or not.
         layers: optional list of names of layers, which `keraslight.visualize.kernel_census`
             lists. All layers by default.
 

@@ -103,7 +103,7 @@ def replace_kernels(
     change is as small as possible; no other layer has to change.
 
     Args:
-        model: a Keras model with depthwise convolutions, ours or another. It is not changed.
+        model: a Keras model with depthwise convolutions. It is not changed.
         rule: float, the smallest cosine similarity to a fixed kernel at which a kernel is replaced;
             or a callable that takes the name of a layer and its kernels, an array of shape
             `(height, width, kernels)`, and returns an array of that shape.

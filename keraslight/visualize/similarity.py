@@ -15,7 +15,7 @@ from keraslight.visualize.feature_maps import feature_maps
 L = keras.layers
 # a channel repeats a channel of the map before if the correlation is at least this
 REPEATED = 0.9
-# the layers that end a block, of ours and of others
+# the layers that end a block
 ENDS = (ReparamLayer, L.Activation, L.ReLU, L.Add)
 MAX_PIXELS = 4096  # drawn at random, the same for both maps
 
@@ -81,10 +81,10 @@ def feature_similarity(
     several maps, their channels are compared together.
 
     Args:
-        model: a functional or Sequential Keras model with one input, ours or another.
+        model: a functional or Sequential Keras model with one input.
         image: array of shape `(height, width, channels)` as the model takes, or a batch of such.
         layers: optional names of the layers to compare. By default those that end a block:
-            activations, additions and our own layers; where there are none, the convolutions.
+            activations, additions and `ReparamLayer`s. If there are none, the convolutions.
 
     Returns:
         A `FeatureSimilarity`: print it, or call its methods `table`, `as_dicts` and `plot`.

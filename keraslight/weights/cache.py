@@ -1,4 +1,4 @@
-"""The cache of downloaded weights: every file in it is verified, and whole or not there at all."""
+"""The cache of downloaded weights. Every file in it is complete and verified."""
 
 import contextlib
 import dataclasses

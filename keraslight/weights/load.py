@@ -15,8 +15,8 @@ from keraslight.weights.messages import printable, say
 from keraslight.weights.names import (
     TensorMap,
     assign,
+    classifier_of,
     has_names,
-    head_of,
     tensor_map,
     warn_of_other_kernels,
 )
@@ -31,7 +31,7 @@ STEP_COUNTER = ".num_batches_tracked"
 IMAGENET = "imagenet"
 
 
-def load_checkpoint(model, path: str | os.PathLike, skip_head: bool = False) -> None:
+def load_checkpoint(model, path: str | os.PathLike, skip_classifier: bool = False) -> None:
     """Loads a checkpoint into a model.
 
     Either all tensors are loaded, or the model stays as it was. Nothing in a checkpoint can run
@@ -42,9 +42,10 @@ def load_checkpoint(model, path: str | os.PathLike, skip_head: bool = False) -> 
         path: path of a .pth, .pt, .bin, .pth.zip, .safetensors, .npz or .params file with the
             tensor names and layouts of the official implementation, or of another one that is
             known for the family; or of a .weights.h5 file that `model.save_weights` wrote.
-        skip_head: bool, whether to leave out the checkpoint's classifier if the model has none, or
-            one of another number of classes, which then keeps its values. The constructors'
-            argument `weights` does so. By default such a checkpoint is refused.
+        skip_classifier: bool, whether to leave out the checkpoint's classifier if the model has
+            none, or has one of another number of classes. The model's classifier then keeps its
+            values. The constructors' argument `weights` does so. By default such a checkpoint is
+            refused.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -56,7 +57,7 @@ def load_checkpoint(model, path: str | os.PathLike, skip_head: bool = False) -> 
     >>> model.save_weights("vgnetg.weights.h5")
     >>> keraslight.load_checkpoint(model, "vgnetg.weights.h5")
     >>> other = keraslight.VGNetG("1.0mp", input_shape=(32, 32, 3), classes=10)
-    >>> keraslight.load_checkpoint(other, "vgnetg.weights.h5", skip_head=True)
+    >>> keraslight.load_checkpoint(other, "vgnetg.weights.h5", skip_classifier=True)
     vgnetg_1_0mp: the checkpoint's classifier was left out; the model's keeps its initial values.
     """
     if not getattr(model, "architecture", None):
@@ -64,7 +65,7 @@ def load_checkpoint(model, path: str | os.PathLike, skip_head: bool = False) -> 
             "Checkpoints are loaded into models as keraslight builds them, before they are fused. "
             f"Received: model={model!r}"
         )
-    _load_file(model, path, skip_head)
+    _load_file(model, path, skip_classifier)
     model.architecture.pop("weights", None)
 
 
@@ -101,20 +102,20 @@ def load_weights(model, weights: str | os.PathLike | None) -> None:
         _load_file(model, weights, True)
 
 
-def _load_file(model, path, skip_head):
+def _load_file(model, path, skip_classifier):
     path = pathlib.Path(path)
     if suffix_of(path.name) == KERAS_SUFFIX:
-        load_keras_file(model, path, skip_head)
+        load_keras_file(model, path, skip_classifier)
         tensors = tensor_map(model) if has_names(model) and model.stages else TensorMap()
         warn_of_other_kernels(model, tensors)
         return
     values = {k: v for k, v in read_tensors(path).items() if not k.endswith(STEP_COUNTER)}
     tensors = tensor_map(model, values)
-    assign(model, tensors, values, path, skip_head)
+    assign(model, tensors, values, path, skip_classifier)
     warn_of_other_kernels(model, tensors)
 
 
-def load_keras_file(model, path, skip_head):
+def load_keras_file(model, path, skip_classifier):
     """Loads a file that `model.save_weights` wrote; it leaves the model as it was if it fails."""
     budget = budget_of(path)
     try:
@@ -124,13 +125,13 @@ def load_keras_file(model, path, skip_head):
             f"The file cannot be read as {KERAS_SUFFIX}: {printable(error)} "
             f"Received: path={str(path)!r}"
         ) from error
-    head = head_of(model)
+    classifier = classifier_of(model)
     try:
         _load_all(model, path)
     except ValueError:
-        if not skip_head or head is None:
+        if not skip_classifier or classifier is None:
             raise
-        _load_all(keras.Model(model.inputs, head.input), path)
+        _load_all(keras.Model(model.inputs, classifier.input), path)
         say(
             f"{model.name}: the checkpoint's classifier was left out; "
             "the model's keeps its initial values."

@@ -11,7 +11,7 @@ from keraslight.models.light_model import NO_STAGES
 from keraslight.weights.messages import listed, say
 from keraslight.weights.registry import FAMILIES
 
-HEAD = "predictions"
+CLASSIFIER = "predictions"
 # how far a fixed kernel in a checkpoint may be from the one that the layer computes
 KERNEL_TOLERANCE = 1e-4
 
@@ -48,9 +48,9 @@ class Entry(NamedTuple):
         return value if self.axes is None else value.transpose(np.argsort(self.axes))
 
 
-def head_of(model: keras.Model) -> keras.layers.Layer | None:
+def classifier_of(model: keras.Model) -> keras.layers.Layer | None:
     """Returns the classifier of a model, or `None` if it has none."""
-    return next((layer for layer in model.layers if layer.name == HEAD), None)
+    return next((layer for layer in model.layers if layer.name == CLASSIFIER), None)
 
 
 class TensorMap(dict):
@@ -62,7 +62,7 @@ class TensorMap(dict):
         norm: the four suffixes of a batch normalization: gamma, beta, mean, variance.
 
     Attributes:
-        head_names: the names of the classifier's tensors, even if the model has no classifier.
+        classifier_names: the names of the classifier's tensors, also if the model has none.
         fixed: dict from the names of kernels that are computed, not trained, to their layers.
         unused: prefixes of tensors that a checkpoint may hold and that the model has no use for.
     """
@@ -75,7 +75,7 @@ class TensorMap(dict):
     ):
         super().__init__()
         self.weight, self.bias, self.norm_suffixes = weight, bias, norm
-        self.head_names: set[str] = set()
+        self.classifier_names: set[str] = set()
         self.fixed: dict[str, FixedDepthwiseConv2D] = {}
         self.unused: tuple[str, ...] = ()
 
@@ -93,11 +93,11 @@ class TensorMap(dict):
         """Adds the kernel and the bias of a dense layer."""
         self._linear(name, layer, OI_TO_IO)
 
-    def head(self, name: str, model) -> None:
+    def classifier(self, name: str, model) -> None:
         """Adds the classifier of a model, if it has one."""
-        self.head_names = {name + self.weight, name + self.bias}
-        if (head := head_of(model)) is not None:
-            self.dense(name, head)
+        self.classifier_names = {name + self.weight, name + self.bias}
+        if (layer := classifier_of(model)) is not None:
+            self.dense(name, layer)
 
     def norm(self, name: str, layer) -> None:
         """Adds a batch normalization."""
@@ -145,7 +145,9 @@ def tensor_map(model, names=()) -> TensorMap:
     return max(maps, key=lambda tensors: len(tensors.keys() & set(names)))
 
 
-def assign(model, tensors: TensorMap, values: dict[str, np.ndarray], path, skip_head: bool) -> None:
+def assign(
+    model, tensors: TensorMap, values: dict[str, np.ndarray], path, skip_classifier: bool
+) -> None:
     """Assigns the tensors of a checkpoint to the variables of a model: all of them, or none.
 
     Args:
@@ -153,15 +155,15 @@ def assign(model, tensors: TensorMap, values: dict[str, np.ndarray], path, skip_
         tensors: where each tensor belongs.
         values: the tensors.
         path: the file they come from, for the message.
-        skip_head: whether to leave out a classifier that the model does not have, or that has
+        skip_classifier: whether to leave out a classifier that the model does not have, or that has
             another number of classes.
 
     Raises:
         ValueError: if the tensors are not those of the model. The model is then unchanged.
     """
     values = {name: v for name, v in values.items() if not name.startswith(tensors.unused)}
-    if skip_head:
-        values = _without_other_head(model, tensors, values)
+    if skip_classifier:
+        values = _without_other_classifier(model, tensors, values)
     _refuse_misfits(tensors, values, path)
     for name, value in values.items():
         tensors[name].variable.assign(tensors[name].to_keras(_float32(value)))
@@ -172,9 +174,11 @@ def _float32(value):
         return value.astype("float32", copy=False)
 
 
-def _without_other_head(model, tensors, values):
-    found = {name: values[name].shape for name in tensors.head_names & values.keys()}
-    wanted = {name: tensors[name].published_shape for name in tensors.head_names & tensors.keys()}
+def _without_other_classifier(model, tensors, values):
+    found = {name: values[name].shape for name in tensors.classifier_names & values.keys()}
+    wanted = {
+        name: tensors[name].published_shape for name in tensors.classifier_names & tensors.keys()
+    }
     if not found or found == wanted:
         return values
     for name in wanted:
@@ -205,8 +209,8 @@ def _refuse_misfits(tensors, values, path):
         if names
     ]
     misfits = {*missing, *unexpected, *misshaped}
-    if misfits and misfits <= tensors.head_names:
-        lines.append("Only the classifier does not fit: skip_head=True leaves it out.")
+    if misfits and misfits <= tensors.classifier_names:
+        lines.append("Only the classifier does not fit: skip_classifier=True leaves it out.")
     if lines:
         raise ValueError(
             "The checkpoint does not fit the model, which was left as it was.\n"

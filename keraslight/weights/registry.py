@@ -87,8 +87,8 @@ class Family:
 
     Attributes:
         name: the family, as `model.architecture["family"]` has it.
-        namings: dict from who names the tensors so, to a function of a model that returns the
-            `keraslight.weights.names.TensorMap` of that naming.
+        namings: dict from the name of an implementation, such as `"timm"`, to a function that takes
+            a model and returns its `keraslight.weights.names.TensorMap`.
         published: the weights of its networks.
         why_none: where no weights were published, a sentence that says why.
     """
@@ -112,8 +112,8 @@ def register_family(
 
     Args:
         name: the family, as `model.architecture["family"]` has it.
-        namings: dict from who names the tensors so, such as `"timm"`, to a function that takes a
-            model and returns its `keraslight.weights.names.TensorMap`.
+        namings: dict from the name of an implementation, such as `"timm"`, to a function that takes
+            a model and returns its `keraslight.weights.names.TensorMap`.
         published: the weights of its networks.
         why_none: where no weights were published, a sentence that says why.
 

@@ -105,7 +105,7 @@ def test_refusals():
     model = keras.Model([first, second], L.Add()([first, second]))
     with pytest.raises(ValueError, match="a model of one input"):
         trace(model, input_shape=SHAPE)
-    with pytest.raises(ValueError, match="Received: form='train'"):
+    with pytest.raises(ValueError, match="Received: phase='train'"):
         trace(model, "train")
 
     class Scaled(keraslight.layers.ReparamLayer):

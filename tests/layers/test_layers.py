@@ -273,8 +273,8 @@ def test_dynamic_size_and_mixed_precision(case):
         (lambda: kl.RefCO(8, branches=()), r"Received: branches=\(\)"),
         (lambda: kl.RefCO(8, branches=(0, 2)), r"Received: branches=\(0, 2\)"),
         (lambda: kl.ConvActNorm(8, 2), "must be odd. Received: kernel_size=2"),
-        (lambda: kl.PartialConv2D(0), "Received: ratio=0"),
-        (lambda: kl.PartialConv2D(32)(images(1, 4, 4, 16)), "at least ratio=32"),
+        (lambda: kl.PartialConv2D(0), "Received: reduction=0"),
+        (lambda: kl.PartialConv2D(32)(images(1, 4, 4, 16)), "at least reduction=32"),
         (
             lambda: kl.RepVGGBlock.from_config({"se_filters": 4}),
             "Received: a config with se_filters=4 and without `filters`",

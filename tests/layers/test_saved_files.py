@@ -44,6 +44,13 @@ def test_options_that_a_layout_ignored_are_dropped():
     assert kl.MetaLightBlock.from_config({**config, "layout": "meta_light"}).layout == "meta_light"
 
 
+def test_the_divisor_of_a_partial_convolution_was_called_ratio():
+    layer = kl.PartialConv2D(reduction=2)
+    config = {**layer.get_config(), "ratio": 2}
+    del config["reduction"]
+    assert kl.PartialConv2D.from_config(config).get_config() == layer.get_config()
+
+
 def test_weights_keep_their_order():
     """Optimizers are saved by the order of the weights."""
     block = kl.RepVGGBlock(8, se_ratio=0.25)

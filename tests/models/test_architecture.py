@@ -17,7 +17,7 @@ SMALL = {"include_top": False, "input_shape": (32, 32, 3)}
         (keraslight.RepVGG, {"fused": True}),
         (keraslight.RepVGG, {"activation": "silu"}),
         (keraslight.IGCV3, {"thumbnail": True, "activation": "relu"}),
-        (keraslight.LightNet, {"expansion": 2, "stem_shortcut": False}),
+        (keraslight.LightNet, {"expansion": 2, "stem_residual": False}),
         (keraslight.LightNet, {"block": "igcv3", "activation": "relu"}),
     ],
 )

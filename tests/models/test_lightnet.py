@@ -78,8 +78,8 @@ def test_fused_falconnet_of_fixed_size():
     assert {layer.kernel_size for layer in pointwise} == {(1, 1)}
 
 
-def test_stem_without_shortcut_and_head():
-    model = keraslight.LightNet(stem_shortcut=False, head_channels=512, include_top=False)
+def test_stem_without_residual_and_another_head():
+    model = keraslight.LightNet(stem_residual=False, head_channels=512, include_top=False)
     assert model.output_shape[-1] == 512
     assert "stem_add" not in [layer.name for layer in model.layers]
 

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from absl import flags
 from absl.testing import flagsaver
+from matplotlib import pyplot
 from PIL import Image
 
+from tests.helpers import table_cells
 from tests.training.pictures import CLASSES, EVAL, TRAIN
 from tests.training.program import TINY, outputs, start, summary
 from tflite.runner import TFLiteRunner
 from training import evaluate, train
+from training.scores import Scores
 
 
 def run(program, **values):
@@ -96,6 +99,14 @@ def test_evaluation_counts_every_class(finished, pictures, tmp_path):
     recalls = [float(row["recall"]) for row in rows]
     assert np.mean(recalls) == pytest.approx(result["accuracy"])
     assert Image.open(tmp_path / "confusion.png").width > 400
+
+
+def test_scores_are_a_report():
+    scores = Scores.of(np.eye(3)[[0, 1, 1, 2]], np.array([0, 1, 2, 2]), list("abc"))
+    assert table_cells(scores.table())[-1] == ["c", "2", "0.500", "1.000", "0.667", "b"]
+    ax = scores.plot()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+    assert pyplot.get_fignums() == []
 
 
 def test_evaluation_refuses_what_does_not_fit(finished, pictures, tmp_path):

@@ -1,6 +1,5 @@
 """The quickstart, whole."""
 
-import re
 import subprocess
 import sys
 
@@ -15,7 +14,7 @@ def test_quickstart(tmp_path):
     """Float accuracy of 97 % at least, int8 within one point of it and within 20 dB."""
     import keras
 
-    from tests.helpers import signal_to_noise
+    from tests.helpers import signal_to_noise, table_cells
     from tflite.runner import TFLiteRunner
 
     command = [sys.executable, "-m", "training.quickstart", f"--output_dir={tmp_path}"]
@@ -24,8 +23,8 @@ def test_quickstart(tmp_path):
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     table = (tmp_path / "quickstart.md").read_text()
     assert table in printed
-    rows = re.findall(r"^\| (\S.*?) \| ([\d.]+)% \| (\d+) \| ([\d.]+) \|$", table, re.MULTILINE)
-    accuracies = {name: float(accuracy) for name, accuracy, *_ in rows}
+    _, *rows = table_cells(table)
+    accuracies = {name: float(accuracy.rstrip("%")) for name, accuracy, *_ in rows}
     assert list(accuracies) == ["Keras", "Keras, fused", "TFLite float32", "TFLite int8"]
     assert accuracies["Keras"] >= 97
     assert abs(accuracies["TFLite float32"] - accuracies["Keras"]) < 0.01

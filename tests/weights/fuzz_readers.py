@@ -126,7 +126,7 @@ def read_damaged(format, first, count, seed, current, connection):
                 if model is None:
                     read_tensors(path)
                 else:
-                    load_keras_file(model, path, skip_head=False)
+                    load_keras_file(model, path, skip_classifier=False)
                 outcome["read"] += 1
             except ValueError as error:
                 if _is_greed(error):

@@ -47,7 +47,7 @@ def test_a_keras_file_that_claims_more_than_it_holds(model, tmp_path):
     path.write_bytes(greedy_files.keras_file_of_fill_values())
     assert path.stat().st_size < 10_000
     with pytest.raises(ValueError, match="claims to hold 2080"):
-        load_keras_file(model, path, skip_head=False)
+        load_keras_file(model, path, skip_classifier=False)
 
 
 @pytest.mark.parametrize("link", ["external", "soft", "stored elsewhere", "virtual"])
@@ -56,7 +56,7 @@ def test_a_keras_file_that_refers_to_other_files(link, model, tmp_path):
     path = tmp_path / "file.weights.h5"
     greedy_files.keras_file_with_link(path, link, tmp_path / "other.weights.h5")
     with pytest.raises(ValueError, match="kernel refers to another place"):
-        load_keras_file(model, path, skip_head=False)
+        load_keras_file(model, path, skip_classifier=False)
 
 
 def test_the_budget_grows_with_the_file_and_not_with_what_it_claims():

@@ -128,7 +128,7 @@ def test_nothing_but_the_verified_file_is_loaded(published, cache):
     [("repvgg_a0", {"classes": 7}), ("igcv3_d_0_5", {"include_top": False})],
     indirect=["published"],
 )
-def test_the_head_of_every_family_can_be_left_out(head, published, cache):
+def test_the_classifier_of_every_family_can_be_left_out(head, published, cache):
     assert_same_weights(small(published.name, weights="imagenet", **head), published.model)
 
 
@@ -152,16 +152,16 @@ def test_load_checkpoint_leaves_a_classifier_out_only_if_asked(published, tmp_pa
     path = tmp_path / "weights.pth"
     path.write_bytes(published.data)
     for head, message in (
-        ({"classes": 7}, r"(?s)misshaped: .*instead of \(7,.*skip_head=True leaves it out"),
-        ({"include_top": False}, r"(?s)unexpected: .*skip_head=True leaves it out"),
+        ({"classes": 7}, r"(?s)misshaped: .*instead of \(7,.*skip_classifier=True leaves it out"),
+        ({"include_top": False}, r"(?s)unexpected: .*skip_classifier=True leaves it out"),
     ):
         model = small(published.name, **head)
         with unchanged(model), pytest.raises(ValueError, match=message):
             keraslight.load_checkpoint(model, path)
-        keraslight.load_checkpoint(model, path, skip_head=True)
+        keraslight.load_checkpoint(model, path, skip_classifier=True)
         assert_same_weights(model, published.model)
     model = small(published.name)
-    keraslight.load_checkpoint(model, path, skip_head=True)
+    keraslight.load_checkpoint(model, path, skip_classifier=True)
     np.testing.assert_array_equal(model.get_weights()[-1], published.model.get_weights()[-1])
 
 
@@ -261,8 +261,8 @@ def test_a_classifier_of_any_name_is_told_from_the_rest():
     tensors = TensorMap()
     tensors.head("last layer", model)
     values = {name: np.zeros(1) for name in tensors}
-    with pytest.raises(ValueError, match=r"misshaped: last layer.*skip_head=True"):
-        assign(model, tensors, values, "file.npz", skip_head=False)
+    with pytest.raises(ValueError, match=r"misshaped: last layer.*skip_classifier=True"):
+        assign(model, tensors, values, "file.npz", skip_classifier=False)
 
 
 def test_names_from_a_file_are_safe_to_print(tmp_path):
@@ -355,7 +355,7 @@ def test_keras_files_that_do_not_fit(keras_file, tmp_path):
     seven = small("vgnetg_1_0mp", classes=7)
     with unchanged(seven), pytest.raises(ValueError, match="left as it was"):
         keraslight.load_checkpoint(seven, path)
-    keraslight.load_checkpoint(seven, path, skip_head=True)
+    keraslight.load_checkpoint(seven, path, skip_classifier=True)
     assert_same_weights(seven, model)
     weights = model.get_weights()
     model.set_weights([*weights[:-1], np.full_like(weights[-1], np.nan)])

@@ -5,7 +5,6 @@ import hashlib
 import os
 import pathlib
 import shutil
-import tempfile
 import urllib.error
 import urllib.request
 
@@ -81,23 +80,21 @@ def _download(url, path):
             "KERASLIGHT_OFFLINE is set: download the tool elsewhere and pass it with "
             f"--benchmark_binary=FILE. Received: {url}"
         )
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-        try:
-            with urllib.request.urlopen(url, timeout=SECONDS) as response:
-                shutil.copyfileobj(response, part)
-                length = response.headers.get("Content-Length")
-                sums = ",".join(response.headers.get_all("x-goog-hash", []))
-            part.flush()
-            _compare(url, pathlib.Path(part.name), length, sums)
-            os.replace(part.name, path)
-        except BaseException as error:
-            os.unlink(part.name)
-            if isinstance(error, urllib.error.URLError):
-                raise OSError(
-                    f"The tool cannot be downloaded ({error}): pass --benchmark_binary=FILE. "
-                    f"Received: {url}"
-                ) from error
-            raise
+    # imports Keras and its backend, which a run without a download does not need
+    from keraslight.files import atomic_file
+
+    try:
+        with atomic_file(path) as part:
+            with urllib.request.urlopen(url, timeout=SECONDS) as response, part.open("wb") as file:
+                shutil.copyfileobj(response, file)
+            length = response.headers.get("Content-Length")
+            sums = ",".join(response.headers.get_all("x-goog-hash", []))
+            _compare(url, part, length, sums)
+    except urllib.error.URLError as error:
+        raise OSError(
+            f"The tool cannot be downloaded ({error}): pass --benchmark_binary=FILE. "
+            f"Received: {url}"
+        ) from error
 
 
 def _compare(url, path, length, sums):

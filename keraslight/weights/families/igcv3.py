@@ -93,7 +93,7 @@ def _deep(model, tensors):
             for part, layer, norm in _parts(block, ("exp", "depthwise", "linear")):
                 _conv(tensors, f"{name}-{part}-conv2d", layer, block)
                 tensors.norm(f"{name}-{part}-batchnorm", norm)
-    tensors.head("fc", model)
+    tensors.classifier("fc", model)
     return tensors
 
 
@@ -111,7 +111,7 @@ def _wide(model, tensors):
         if block.shortcut is not None:
             _pair(tensors, f"blk{index}_igc", block.shortcut, norm_names)
     _pair(tensors, "final_conv", head.blocks[0], norm_names)
-    tensors.head("fullyconnected0", model)
+    tensors.classifier("fullyconnected0", model)
     return tensors
 
 
@@ -139,7 +139,7 @@ def pytorchcv_tensors(model) -> TensorMap:
             for part, layer, norm in _parts(block, ("conv1", "conv2", "conv3")):
                 _conv(tensors, f"{unit}.{part}.conv", layer, block)
                 tensors.norm(f"{unit}.{part}.bn", norm)
-    tensors.head("output", model)
+    tensors.classifier("output", model)
     return tensors
 
 

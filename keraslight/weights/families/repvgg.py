@@ -159,7 +159,7 @@ def _tensors(model, names):
                 block_of_part=index - HALF_OF_STAGE_3 * second,
             )
             _block(tensors, name, block, names)
-    tensors.head(names.classifier, model)
+    tensors.classifier(names.classifier, model)
     return tensors
 
 

@@ -69,7 +69,9 @@ def official_tensors(model) -> TensorMap:
             blocks = _without_last_block(tensors, f"features.stage{number}", blocks)
         for index, block in enumerate(blocks):
             _block(tensors, f"features.stage{number}.{index}", block)
-    tensors.head("classifier.1" if model.architecture["version"] == 2 else "classifier", model)
+    tensors.classifier(
+        "classifier.1" if model.architecture["version"] == 2 else "classifier", model
+    )
     return tensors
 
 

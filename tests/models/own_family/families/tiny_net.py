@@ -17,7 +17,7 @@ def official_tensors(model) -> TensorMap:
                 tensors.norm(f"{name}.{branch}_bn", getattr(block, f"{branch}_norm"))
             if hasattr(block, "identity_norm"):
                 tensors.norm(f"{name}.bn", block.identity_norm)
-    tensors.head("fc", model)
+    tensors.classifier("fc", model)
     return tensors
 
 
