@@ -71,11 +71,14 @@ def check_equal(model: keras.Model, fused: keras.Model, tolerance: float, data=N
         if not any(channels.any() for channels in unseen):
             return
     if data is None:
-        silent = {i: np.flatnonzero(channels).tolist() for i, channels in enumerate(unseen)}
-        silent = {index: channels for index, channels in silent.items() if channels}
+        silent = ", ".join(
+            f"{index}: {np.array2string(np.flatnonzero(channels), separator=', ', threshold=10)}"
+            for index, channels in enumerate(unseen)
+            if channels.any()
+        )
         warnings.warn(
             "Some output channels were 0 on all inputs and were not compared: "
-            f"{silent}. Pass a batch of the model's own inputs as data=.",
+            f"{{{silent}}}. Pass a batch of the model's own inputs as data=.",
             stacklevel=3,
         )
     elif all(channels.all() for channels in unseen):
