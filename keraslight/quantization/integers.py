@@ -119,10 +119,15 @@ class Int8:
 
 @dataclass(frozen=True, eq=False)
 class Real:
-    """A float tensor: an input of the model, a constant, or what a layer in float32 computed."""
+    """A float tensor: an input of the model, a constant, or what a layer in float32 computed.
+
+    Attributes:
+        values: float32 tensor.
+        one: the divisor of 1 of `keraslight.quantization.interpreter.Interpreter`.
+    """
 
     values: object
-    one: object = 1.0  # a divisor that graph optimizers do not know, see `ExactModel`
+    one: object = 1.0
 
     def real(self):
         """Returns the values."""

@@ -19,7 +19,8 @@ class Interpreter:
         float_layers: names of the layers that are kept in float32.
         grids: optional dict from quantizers to their `Grid`. By default every run takes the grids
             from the ranges as they are then.
-        one: the number one. See `keraslight.quantization.exact.ExactModel`.
+        one: a divisor of 1. As a variable it keeps graph optimizers from turning the division by a
+            constant scale into a product, which rounds in another way.
     """
 
     def __init__(self, graph: Graph, float_layers=(), grids=None, one=1.0):

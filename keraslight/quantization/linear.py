@@ -60,8 +60,14 @@ class QuantizedLinear:
 
     The kernel is int8, symmetric, with a scale per output channel or for the whole tensor. The bias
     is int32 in steps of the input's step times the kernel's; that is why the layer is called with
-    `[input, range of input]`. A subclass defines `linear` and, if the output channels are not the
-    last axis of its kernel, `flat_kernel` and `from_flat`.
+    `[input, range of input]`.
+
+    `call` computes in floating point. The converter reads it, and calibration runs it beside the
+    float model. A `QuantizedModel` computes the integers of the layer instead, see
+    `keraslight.quantization.linear_integers`.
+
+    A subclass defines `linear` and, if the output channels are not the last axis of its kernel,
+    `flat_kernel` and `from_flat`.
     """
 
     per_channel = True

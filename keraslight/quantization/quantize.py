@@ -19,7 +19,7 @@ def quantize_model(
     keep_float: Iterable[str] = (),
     unknown: str = "error",
 ) -> QuantizedModel:
-    """Returns a model that simulates int8 TFLite: fake quantization of weights and activations.
+    """Returns a model that computes, and trains, with the integers of an int8 TFLite file.
 
     Weights are int8, symmetric, per output channel (per tensor in dense layers). Activations are
     int8, asymmetric, per tensor. Biases are int32. The inputs of a concatenation share one range.
