@@ -58,8 +58,9 @@ def export_tflite(
         normalization: optional `(mean, std)`, each a number or one number for each channel: the
             model takes `(pixel - mean) / std` of pixels from 0 to 255. Written as metadata; it does
             not change the model.
-        representative_data: for `"int16x8"`: iterable of batches of inputs, or of tuples that begin
-            with them. The ranges of the activations are taken from it.
+        representative_data: optional iterable of batches of inputs, or of tuples that begin with
+            them. The check compares the file and the model on the first batch, and on drawn inputs
+            without it. For `"int16x8"` it is needed: it gives the ranges of the activations.
         input_type: for a quantized model: `"int8"`, which is the default, or `"uint8"`.
         name: optional name of the model in the metadata. Defaults to `model.name`.
         description: optional description in the metadata, for people.
