@@ -143,7 +143,9 @@ def _find_ranges(graph, batches, method, progress):
     def run(batch, collect):
         def visit(call, *args, **kwargs):
             if call.operation in histograms:
-                collect(histograms[call.operation], keras.ops.convert_to_numpy(args[0]))
+                # a histogram of half precision would overflow
+                values = keras.ops.convert_to_numpy(args[0]).astype("float32")
+                collect(histograms[call.operation], values)
             return in_float(call.operation, *args, **kwargs)
 
         graph.run(batch, visit)

@@ -23,14 +23,13 @@ class Histogram:
 
     def observe(self, values: np.ndarray) -> None:
         """Widens the range to that of `values`. NaN and infinity make it infinite."""
-        values = values.astype("float32")  # sums of half precision overflow
         low, high = (values.min(), values.max()) if np.isfinite(values).all() else (-np.inf, np.inf)
         self.minimum = min(self.minimum, float(low))
         self.maximum = max(self.maximum, float(high))
 
     def count(self, values: np.ndarray) -> None:
         """Counts `values`, or a random sample of them with the weight of all."""
-        sample = values = values.astype("float32").reshape(-1)
+        sample = values = values.reshape(-1)
         if len(values) > self.MAX_SAMPLE:
             # every channel and position is as likely; a stride would meet some channels only
             sample = values[self._random.integers(len(values), size=self.MAX_SAMPLE)]
