@@ -1,42 +1,51 @@
-"""keraslight: light-weight, re-parameterizable CNN backbones for mobile devices on Keras 3."""
+"""keraslight: light-weight, re-parameterizable CNN backbones for mobile devices on Keras 3.
 
-from keraslight import kernels, layers, models, visualize
-from keraslight.export.pixels import with_pixel_input
-from keraslight.export.tflite import export_tflite
-from keraslight.graph.policy import Policy
-from keraslight.quantization.calibrate import calibrate
-from keraslight.quantization.exact import exact_model
-from keraslight.quantization.quantize import quantize_model
-from keraslight.quantization.report import quantization_report
-from keraslight.quantization.tfmot import to_tfmot
-from keraslight.reparam.fuse import fuse
-from keraslight.visualize.replace import replace_kernels
-from keraslight.weights.download import DownloadError
-from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
-from keraslight.weights.info import model_info
-from keraslight.weights.load import load_checkpoint
+Importing it takes milliseconds. Keras and its backend are imported with the first name that is
+used; the parts around .tflite files and the command line do without them.
+"""
 
-__all__ = [
-    "DownloadError",
-    "Policy",
-    "calibrate",
-    "decode_predictions",
-    "exact_model",
-    "export_tflite",
-    "fuse",
-    "kernels",
-    "layers",
-    "load_checkpoint",
-    "model_info",
-    "preprocess_image",
-    "preprocess_input",
-    "quantization_report",
-    "quantize_model",
-    "replace_kernels",
-    "to_tfmot",
-    "visualize",
-    "with_pixel_input",
-]
-# the constructors of all networks, and what else the modules of `models` list
-__all__ += models.__all__
-globals().update((name, getattr(models, name)) for name in models.__all__)
+import importlib
+import importlib.metadata
+import sys
+from typing import TYPE_CHECKING
+
+import wrapt
+
+if TYPE_CHECKING:
+    from keraslight.export.pixels import with_pixel_input  # noqa: F401
+    from keraslight.export.tflite import export_tflite  # noqa: F401
+    from keraslight.graph.policy import Policy  # noqa: F401
+    from keraslight.quantization.calibrate import calibrate  # noqa: F401
+    from keraslight.quantization.exact import exact_model  # noqa: F401
+    from keraslight.quantization.quantize import quantize_model  # noqa: F401
+    from keraslight.quantization.report import quantization_report  # noqa: F401
+    from keraslight.quantization.tfmot import to_tfmot  # noqa: F401
+    from keraslight.reparam.fuse import fuse  # noqa: F401
+    from keraslight.visualize.replace import replace_kernels  # noqa: F401
+    from keraslight.weights.download import DownloadError  # noqa: F401
+    from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input  # noqa: F401
+    from keraslight.weights.info import model_info  # noqa: F401
+    from keraslight.weights.load import load_checkpoint  # noqa: F401
+
+
+def __getattr__(name):
+    if name == "__version__":
+        return importlib.metadata.version("keraslight")
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module("keraslight.api"), name)
+    except AttributeError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def __dir__():
+    return sorted({*globals(), *importlib.import_module("keraslight.api").__all__})
+
+
+@wrapt.when_imported("keras")
+def _register_layers(_):
+    """Lets Keras find our layers in saved files when it is imported after keraslight."""
+    # whoever has imported `compat` is one of our packages, which import all of `api` themselves
+    if "keraslight.compat" not in sys.modules:
+        importlib.import_module("keraslight.api")

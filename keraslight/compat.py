@@ -50,13 +50,6 @@ def inner_layers(layer: keras.layers.Layer, recursive: bool = True) -> list[kera
     return list(layer._flatten_layers(include_self=False, recursive=recursive))
 
 
-def tflite_schema():
-    """Returns the module with the classes of the TFLite schema that TensorFlow carries."""
-    from tensorflow.lite.python import schema_py_generated
-
-    return schema_py_generated
-
-
 def tflite_converter(infer):
     """Returns TensorFlow's converter of a concrete function, which keeps its inputs in order.
 

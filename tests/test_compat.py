@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keraslight import compat
+from keraslight.tflite.schema import tflite_schema
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_the_schema_reads_a_file_of_the_converter():
     content = tf.lite.TFLiteConverter.from_concrete_functions(
         [function.get_concrete_function()], tf.Module()
     ).convert()
-    model = compat.tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
     assert tuple(np.asarray(model.subgraphs[0].tensors[0].shape)) == (1, 2)
 
 

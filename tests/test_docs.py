@@ -14,7 +14,7 @@ from docs import reference, tables
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PROGRAM = re.compile(r"python -m ((?:training|tflite)\.\w+)((?:[^\n`]|\\\n)*)")
+PROGRAM = re.compile(r"python -m ((?:training|tflite)(?:\.\w+)+)((?:[^\n`]|\\\n)*)")
 # what code on these pages takes as given
 MODULES = {"keraslight": keraslight, "layers": keraslight.layers, "visualize": keraslight.visualize}
 

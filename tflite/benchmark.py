@@ -16,16 +16,18 @@ import tempfile
 
 from absl import flags
 
-from tflite import desktop, machine, preprocessing_flags, program
-from tflite.classify import preprocessing_of
-from tflite.model_file import ModelFile
-from tflite.phone import adb, binary, on_device, session, tool
-from tflite.phone.device import facts as phone_facts
-from tflite.phone.report_parser import ReportError, parse_profile
-from tflite.phone.this_machine import ThisMachine
-from tflite.pictures import list_pictures
-from tflite.results import Case, document, run_dict, table, write_json
-from tflite.runner import TFLiteRunner
+from keraslight.benchmark import desktop, machine
+from keraslight.benchmark.phone import adb, binary, on_device, session, tool
+from keraslight.benchmark.phone.device import facts as phone_facts
+from keraslight.benchmark.phone.report_parser import ReportError, parse_profile
+from keraslight.benchmark.phone.this_machine import ThisMachine
+from keraslight.benchmark.results import Case, document, run_dict, table, write_json
+from keraslight.commands import program
+from keraslight.pictures.preprocessing import list_pictures
+from keraslight.tflite.classify import preprocessing_of
+from keraslight.tflite.model_file import ModelFile
+from keraslight.tflite.runner import TFLiteRunner
+from tflite import preprocessing_flags
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("tflite", [], "The .tflite files; ratios are taken to the first.")
@@ -77,12 +79,12 @@ flags.DEFINE_string("data_dir", None, "Image folder for --on_device_accuracy.")
 def main():
     """Times the files and shows a table."""
     if FLAGS.suite == "peers":
-        from tflite import peers
+        from tflite.studies import peers
 
         peers.run_suite(FLAGS.suite_dir, _counts(), FLAGS.rounds, FLAGS.json, FLAGS.only)
         return 0
     if FLAGS.suite == "forms":
-        from tflite import forms
+        from tflite.studies import forms
 
         forms.run_suite(FLAGS.suite_dir, _counts(), FLAGS.rounds, FLAGS.json)
         return 0

@@ -18,20 +18,21 @@ import numpy as np
 from absl import flags
 
 import keraslight
-from keraslight.export.metadata import image_metadata
+from keraslight.benchmark.results import write_json
+from keraslight.commands import program
+from keraslight.conversion.check import MAX_ERROR, compare
+from keraslight.conversion.keras_model import image_shape, load_model
+from keraslight.conversion.pictures import choose_pictures, require_calibration
 from keraslight.export.pixels import with_pixel_input
+from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.ranges import METHODS
+from keraslight.tflite.accuracy import read_labels
+from keraslight.tflite.metadata import image_metadata
+from keraslight.tflite.model_file import ModelFile
+from keraslight.tflite.runner import LiteRTSession
 from keraslight.weights.inference import imagenet_classes, preprocessing_of
-from tflite import preprocessing_flags, program
-from tflite.accuracy import read_labels
-from tflite.conversion_check import MAX_ERROR, compare
-from tflite.conversion_pictures import choose_pictures, require_calibration
-from tflite.keras_model import image_shape, load_model
-from tflite.model_file import ModelFile
-from tflite.pictures import Preprocessing
-from tflite.results import write_json
-from tflite.runner import LiteRTSession
+from tflite import preprocessing_flags
 
 REFUSED = 5  # exit code
 BATCH = 25

@@ -15,20 +15,21 @@ from typing import NamedTuple
 
 from absl import flags
 
-from tflite import preprocessing_flags, program
-from tflite.accuracy import (
+from keraslight.benchmark.results import write_json
+from keraslight.commands import program
+from keraslight.pictures.preprocessing import list_pictures
+from keraslight.tflite.accuracy import (
     accuracy,
     agreement,
     outputs_of_labels,
     read_labels,
     require_same_outputs,
 )
-from tflite.classify import TOP, classify, preprocessing_of
-from tflite.model_file import ModelFile
-from tflite.pictures import list_pictures
-from tflite.results import write_json
-from tflite.runner import TFLiteRunner
-from tflite.sheet import draw_sheet
+from keraslight.tflite.classify import TOP, classify, preprocessing_of
+from keraslight.tflite.model_file import ModelFile
+from keraslight.tflite.runner import TFLiteRunner
+from keraslight.tflite.sheet import draw_sheet
+from tflite import preprocessing_flags
 
 BACKGROUND = "background"  # the first of the 1001 outputs that TensorFlow's older networks have
 
@@ -99,7 +100,7 @@ def main():
 
 def _pictures():
     if FLAGS.tfds:
-        from tflite.tfds_pictures import read_split
+        from keraslight.pictures.tfds import read_split
 
         return read_split(FLAGS.tfds, FLAGS.split, FLAGS.data_dir, FLAGS.limit)
     if not FLAGS.data_dir:

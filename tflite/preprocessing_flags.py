@@ -4,7 +4,7 @@ import math
 
 from absl import flags
 
-from tflite.pictures import INTERPOLATIONS
+from keraslight.pictures.preprocessing import INTERPOLATIONS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(

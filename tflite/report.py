@@ -13,15 +13,16 @@ import pathlib
 
 from absl import flags
 
-from tflite import program
-from tflite.report_data import COLUMNS, Report, collect, rows
-from tflite.report_plots import PLOTS
+from keraslight.commands import program
+from keraslight.result_page import data
+from keraslight.result_page.data import COLUMNS, Report, collect, rows
+from keraslight.result_page.plots import PLOTS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("output_dir", "report", "Folder for report.html, report.md and report.csv.")
 flags.DEFINE_string("title", "Benchmark", "Title of the page.")
 
-TEMPLATE = pathlib.Path(__file__).with_name("report.html.j2")
+TEMPLATE = pathlib.Path(data.__file__).with_name("page.html.j2")
 
 
 def main(files):

@@ -16,14 +16,16 @@ import tempfile
 
 from absl import flags
 
+from keraslight.benchmark import desktop, machine
+from keraslight.benchmark.phone import adb, session
+from keraslight.benchmark.policy_files import PolicyFiles, gains
+from keraslight.benchmark.results import Case, run_dict, write_json
+from keraslight.commands import program
+from keraslight.conversion.keras_model import image_shape, load_model
+from keraslight.conversion.noise import settle
 from keraslight.graph.policy import FORMS, Policy
-from tflite import benchmark, desktop, machine, program
-from tflite.keras_model import image_shape, load_model
-from tflite.model_file import ModelFile
-from tflite.phone import adb, session
-from tflite.policy_files import PolicyFiles, gains
-from tflite.results import Case, run_dict, write_json
-from tflite.suite import settle
+from keraslight.tflite.model_file import ModelFile
+from tflite import benchmark
 
 FLAGS = flags.FLAGS
 TARGETS = {"none": "float", "float16": "float", "int8": "int8"}

@@ -16,10 +16,10 @@ from absl import app, flags
 
 import keraslight
 from keraslight.canvas import canvas
+from keraslight.commands.program import command
 from keraslight.files import write_whole
 from keraslight.report import markdown_table
 from keraslight.visualize.census import ALL_KINDS, KernelCensus
-from tflite.program import command
 from training import common_flags, evaluate
 from training.files import to_csv
 

@@ -15,8 +15,8 @@ import numpy as np
 from absl import app, flags
 
 import keraslight  # noqa: F401  the layers that the file may hold
+from keraslight.commands.program import command
 from keraslight.files import atomic_file, write_whole
-from tflite.program import command
 from training import common_flags
 from training.data.data import eval_batches
 from training.files import to_csv

@@ -17,7 +17,7 @@ from absl import app, flags
 import keraslight
 from keraslight.canvas import canvas
 from keraslight.report import markdown_table
-from tflite.runner import TFLiteRunner
+from keraslight.tflite.runner import TFLiteRunner
 from training.data.digits import CLASSES, SIZE, load_data
 
 FLAGS = flags.FLAGS

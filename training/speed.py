@@ -34,7 +34,7 @@ def main(argv):
     load = os.getloadavg()[0]
     rounds = measure(**settings)
     # not above: the processes that measure import this file
-    from tflite.program import command
+    from keraslight.commands.program import command
     from training.summary import versions
 
     result = {

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 import keraslight
-from tflite.program import command
+from keraslight.commands.program import command
 from training.data.data import Data
 from training.loop import compile_model, jit_mode
 from training.recipe import Recipe

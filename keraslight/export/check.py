@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keraslight.compat import inner_layers, tflite_schema
-from keraslight.export import flatbuffer
+from keraslight.compat import inner_layers
 from keraslight.quantization.quantized_model import QuantizedModel
+from keraslight.tflite import flatbuffer
+from keraslight.tflite.schema import tflite_schema
 
 L = keras.layers
 INT32_MAX = 2**31 - 1

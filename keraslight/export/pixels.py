@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keraslight.export.metadata import checked_normalization
 from keraslight.graph.copies import call_with_weights
 from keraslight.graph.graph import tensors_in, trace
+from keraslight.tflite.metadata import checked_normalization
 
 L = keras.layers
 WHITE = 255.0

@@ -10,13 +10,13 @@ from keraslight.export.check import check_file, check_weights
 from keraslight.export.check_outputs import check_outputs
 from keraslight.export.concrete_function import concrete_function
 from keraslight.export.convert import convert, representative_batches, single_examples
-from keraslight.export.flatbuffer import with_signature
-from keraslight.export.metadata import image_metadata, write_metadata
 from keraslight.files import write_whole
 from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.reparam.fuse import fuse
+from keraslight.tflite.flatbuffer import with_signature
+from keraslight.tflite.metadata import image_metadata, write_metadata
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
 INPUT_TYPES = (None, "int8", "uint8")

@@ -3,6 +3,7 @@
 Figures need matplotlib: `pip install keraslight[visualize]`. It is imported at the first figure.
 """
 
+import keraslight.api  # noqa: F401  registers every layer with Keras
 from keraslight.visualize.census import kernel_census
 from keraslight.visualize.grad_cam import grad_cam, plot_grad_cam
 from keraslight.visualize.kernel_grid import plot_kernels

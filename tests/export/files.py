@@ -1,7 +1,7 @@
 """Looks into .tflite files."""
 
-from keraslight.compat import tflite_schema
-from keraslight.export import flatbuffer
+from keraslight.tflite import flatbuffer
+from keraslight.tflite.schema import tflite_schema
 
 LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 

@@ -8,12 +8,12 @@ import pytest
 
 import keraslight
 from keraslight.compat import tflite_interpreter
-from keraslight.export import flatbuffer
 from keraslight.export.check import check_file
 from keraslight.export.check_outputs import check_outputs
 from keraslight.graph.graph import trace
+from keraslight.tflite import flatbuffer
+from keraslight.tflite.runner import TFLiteRunner
 from tests.helpers import images, outputs
-from tflite.runner import TFLiteRunner
 
 L = keras.layers
 # positions in the model of the fixture below

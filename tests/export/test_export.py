@@ -6,10 +6,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import keraslight
-from keraslight.export import flatbuffer
+from keraslight.tflite import flatbuffer
+from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import kernels, operations, tensor_types
 from tests.helpers import images, outputs, randomize_norms
-from tflite.runner import TFLiteRunner
 
 SIZE = 64
 

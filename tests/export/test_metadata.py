@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.export import flatbuffer
-from keraslight.export.metadata import LABELS_FILE, image_metadata, read_metadata, write_metadata
-from keraslight.export.metadata_schema import pack, unpack
-from tflite.runner import TFLiteRunner
+from keraslight.tflite import flatbuffer
+from keraslight.tflite.metadata import LABELS_FILE, image_metadata, read_metadata, write_metadata
+from keraslight.tflite.metadata_schema import pack, unpack
+from keraslight.tflite.runner import TFLiteRunner
 
 LABELS = ("Käse", "cat, domestic", "dog", "two words")
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)

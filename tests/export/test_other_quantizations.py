@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.tflite.model_file import ModelFile
+from keraslight.tflite.runner import TFLiteRunner
 from tests.helpers import images, outputs
-from tflite.model_file import ModelFile
-from tflite.runner import TFLiteRunner
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import pytest
 
 import keraslight
 from keraslight.export.pixels import with_pixel_input
+from keraslight.tflite.runner import TFLiteRunner
 from tests.helpers import outputs, randomize_norms
-from tflite.runner import TFLiteRunner
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 

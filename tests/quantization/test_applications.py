@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.tflite.runner import TFLiteRunner
 from tests.exhaustive import exhaustive_but
 from tests.export.files import tensor_types
 from tests.helpers import images, outputs, randomize_norms
-from tflite.runner import TFLiteRunner
 
 SIZE = 32
 MODELS = {

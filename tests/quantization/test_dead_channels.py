@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.tflite.runner import TFLiteRunner
 from tests.helpers import images, outputs, relative_error
-from tflite.runner import TFLiteRunner
 
 L = keras.layers
 FILTERS = 8

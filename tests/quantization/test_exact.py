@@ -7,11 +7,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 import keraslight
 from keraslight.quantization.linear import bias_step
+from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import operations, tensor_types
 from tests.helpers import images, outputs
 from tests.quantization.ops.checks import run_file
 from tests.quantization.small_models import BLOCKS, build
-from tflite.runner import TFLiteRunner
 
 L = keras.layers
 SHAPE = (11, 11, 8)

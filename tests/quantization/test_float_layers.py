@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import operations
 from tests.helpers import images, outputs, signal_to_noise
 from tests.quantization.ops.checks import model_of, quantized_of, run_file
-from tflite.runner import TFLiteRunner
 
 L = keras.layers
 

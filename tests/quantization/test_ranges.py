@@ -7,8 +7,8 @@ import pytest
 import keraslight
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.ranges import METHODS, Histogram
+from keraslight.tflite.runner import TFLiteRunner
 from tests.helpers import images, outputs
-from tflite.runner import TFLiteRunner
 
 L = keras.layers
 

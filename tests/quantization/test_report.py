@@ -6,9 +6,9 @@ import pytest
 
 import keraslight
 from keraslight.quantization.report import COLUMNS
+from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import operations
 from tests.helpers import images, outputs, signal_to_noise
-from tflite.runner import TFLiteRunner
 
 SHAPE = (8, 8, 3)
 BAD = "bad"

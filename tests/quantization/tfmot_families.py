@@ -11,10 +11,10 @@ import numpy as np
 import tf_keras
 
 import keraslight
+from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import kernels, operations, tensor_types
 from tests.helpers import images, outputs
 from tests.quantization.small_models import BLOCKS, CLASSES, SHAPE, build
-from tflite.runner import TFLiteRunner
 
 
 def takes_the_way(model, folder):

@@ -10,10 +10,10 @@ import keraslight
 from keraslight.graph import policy as policy_module
 from keraslight.graph.policy import Form, Policy, declare, policy_for
 from keraslight.layers import InterleavedGroupBlock, RefCO
+from keraslight.tflite.runner import TFLiteRunner
 from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs, randomize_norms, relative_error, signal_to_noise
 from tests.quantization import small_models
-from tflite.runner import TFLiteRunner
 
 TOLERANCE = 1e-5
 VGNETS = ["vgnetg_1_0mp", "vgnetg_2_0mp", "vgnetf_1_0mp_se"]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import keraslight
-from keraslight.export.metadata import image_metadata, write_metadata
+from keraslight.tflite.metadata import image_metadata, write_metadata
 
 CLASSES = ("blue", "green", "red")  # in alphabetical order, as folders are listed
 SIZE = 32

@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 
+from keraslight.benchmark.phone import device
+from keraslight.benchmark.phone.adb import Adb, PhoneError, connect
 from tests.helpers import table_cells
 from tests.tflite import reports
 from tests.tflite.fake_phone import CLASSIC_FLAGS, LITERT_FLAGS, FakePhones
-from tflite.phone import device
-from tflite.phone.adb import Adb, PhoneError, connect
 
 READY = {"PIXEL7": "device"}
 

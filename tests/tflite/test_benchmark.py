@@ -6,11 +6,19 @@ import sys
 
 import pytest
 
+from keraslight.benchmark import machine
+from keraslight.benchmark.results import (
+    Case,
+    Measurement,
+    Round,
+    noise_warnings,
+    reference_of,
+    run_dict,
+    table,
+)
 from tests.helpers import table_cells
 from tests.tflite.fake_phone import CLASSIC_FLAGS, FakePhones
 from tests.tflite.reports import CLASSIC, CSV_PROFILE
-from tflite import machine
-from tflite.results import Case, Measurement, Round, noise_warnings, reference_of, run_dict, table
 
 
 def rounds(*latencies):

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tflite.phone.binary import benchmark_url, check, fetch
+from keraslight.benchmark.phone.binary import benchmark_url, check, fetch
 
 CONTENT = b"\x7fELF not really" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

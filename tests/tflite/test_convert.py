@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.export import flatbuffer
+from keraslight.conversion.check import MAX_ERROR, compare
+from keraslight.conversion.keras_model import image_shape, load_model
+from keraslight.conversion.pictures import choose_pictures, require_calibration
+from keraslight.pictures.preprocessing import Preprocessing
+from keraslight.tflite import flatbuffer
+from keraslight.tflite.model_file import ModelFile
 from tests.tflite.conftest import CLASSES, MEAN, SIZE, STD
-from tflite.conversion_check import MAX_ERROR, compare
-from tflite.conversion_pictures import choose_pictures, require_calibration
-from tflite.keras_model import image_shape, load_model
-from tflite.model_file import ModelFile
-from tflite.pictures import Preprocessing
 
 FLAGS = ("--mean=120,110,100", "--std=60,55,50", "--check_images=8")
 RECIPE = {"image_size": SIZE, "eval_crop": 1.0, "mean": MEAN, "std": STD}

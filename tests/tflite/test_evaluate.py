@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keraslight.pictures.preprocessing import Picture, Preprocessing, list_pictures
+from keraslight.tflite.accuracy import accuracy, agreement, outputs_of_labels, require_same_outputs
+from keraslight.tflite.classify import Predictions, classify, preprocessing_of
+from keraslight.tflite.model_file import ModelFile
+from keraslight.tflite.runner import TFLiteRunner
+from keraslight.tflite.sheet import draw_sheet
 from tests.tflite.conftest import CLASSES, MEAN, STD
-from tflite.accuracy import accuracy, agreement, outputs_of_labels, require_same_outputs
-from tflite.classify import Predictions, classify, preprocessing_of
-from tflite.model_file import ModelFile
-from tflite.pictures import Picture, Preprocessing, list_pictures
-from tflite.runner import TFLiteRunner
-from tflite.sheet import draw_sheet
 
 
 def independent_top1(path, folder, labels, size, mean, std):
@@ -230,7 +230,7 @@ def test_accuracy_and_agreement():
 
 def test_a_split_of_tensorflow_datasets(monkeypatch):
     tfds = pytest.importorskip("tensorflow_datasets", reason="needs keraslight[tfds]")
-    from tflite.tfds_pictures import read_split
+    from keraslight.pictures.tfds import read_split
 
     with tfds.testing.mock_data(num_examples=6):
         pictures = read_split("cifar10", "test", limit=3)

@@ -7,9 +7,9 @@ import pytest
 import keraslight
 from keraslight.export.concrete_function import concrete_function
 from keraslight.graph.graph import trace
+from keraslight.tflite.model_file import ModelFile
+from keraslight.tflite.runner import LiteRTSession, TFLiteRunner
 from tests.tflite.conftest import CLASSES, MEAN, SIZE, STD
-from tflite.model_file import ModelFile
-from tflite.runner import LiteRTSession, TFLiteRunner
 
 
 def convert(model, path, batch=None):

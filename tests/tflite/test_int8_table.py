@@ -19,7 +19,7 @@ def test_a_models_row_and_its_replacement(program, model, picture_folder, tmp_pa
         "--std=60,55,50",
     )
     for _ in range(2):
-        result = program("int8_table", *arguments)
+        result = program("studies.int8_table", *arguments)
         assert result.returncode == 0, result.stderr
     (row,) = json.loads((tmp_path / "results/int8.json").read_text())["models"]
     assert row["pictures"] == 24
@@ -29,11 +29,11 @@ def test_a_models_row_and_its_replacement(program, model, picture_folder, tmp_pa
     table = (tmp_path / "results/int8.md").read_text()
     accuracies = ["0.8750"] * 4
     assert table_cells(table)[1] == ["colours.keras", *accuracies, "", "", ""]
-    assert table.startswith("`python -m tflite.int8_table --runs=colours.keras ")
+    assert table.startswith("`python -m tflite.studies.int8_table --runs=colours.keras ")
     assert table in result.stdout
 
 
 def test_says_what_is_missing(program):
-    result = program("int8_table", "--runs=vgnetg_1_0mp")
+    result = program("studies.int8_table", "--runs=vgnetg_1_0mp")
     assert result.returncode == 1
     assert "Pass --data_dir" in result.stderr

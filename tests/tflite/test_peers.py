@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.conversion.noise import settle
+from keraslight.tflite.model_file import ModelFile
 from tests.helpers import norms_in, table_cells
-from tflite.model_file import ModelFile
-from tflite.peers import PEERS, Peer, run_suite, suite_table
-from tflite.suite import settle
+from tflite.studies.peers import PEERS, Peer, run_suite, suite_table
 
 
 def small(activation):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tflite.pictures import Preprocessing, list_files, list_pictures, spread
+from keraslight.pictures.preprocessing import Preprocessing, list_files, list_pictures, spread
 
 
 def gradient(height, width):

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from keraslight.result_page.data import collect, rows
 from tests.tflite.conftest import CLASSES
-from tflite.report_data import collect, rows
 
 
 def facts(name, quantization="float32"):

@@ -17,9 +17,9 @@ import time
 
 from absl import app, flags
 
+from keraslight.commands.program import command
 from keraslight.files import write_whole
 from tests.training.pictures import make_folder
-from tflite.program import command
 from training import common_flags, train
 from training.callbacks import CHECKPOINT, read_run
 from training.fine_tune import MODEL

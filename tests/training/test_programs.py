@@ -9,10 +9,10 @@ from absl.testing import flagsaver
 from matplotlib import pyplot
 from PIL import Image
 
+from keraslight.tflite.runner import TFLiteRunner
 from tests.helpers import table_cells
 from tests.training.pictures import CLASSES, EVAL, TRAIN
 from tests.training.program import TINY, outputs, start, summary
-from tflite.runner import TFLiteRunner
 from training import evaluate, train
 from training.scores import Scores
 

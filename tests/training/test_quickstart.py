@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from keraslight.export import flatbuffer
+from keraslight.tflite import flatbuffer
 from training.data.digits import load_data
 
 
@@ -14,8 +14,8 @@ def test_quickstart(tmp_path):
     """Float accuracy of 97 % at least, int8 within one point of it and within 20 dB."""
     import keras
 
+    from keraslight.tflite.runner import TFLiteRunner
     from tests.helpers import signal_to_noise, table_cells
-    from tflite.runner import TFLiteRunner
 
     command = [sys.executable, "-m", "training.quickstart", f"--output_dir={tmp_path}"]
     # a fifth of what users wait for

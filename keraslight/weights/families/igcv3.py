@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import itertools
 
-from keraslight.layers import InterleavedGroupBlock
+from keraslight.layers.interleaved_group_block import InterleavedGroupBlock
 from keraslight.weights.names import TensorMap
 from keraslight.weights.preprocessing import IMAGENET
 from keraslight.weights.registry import PublishedWeights, Source, register_family

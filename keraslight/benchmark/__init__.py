@@ -1,0 +1,1 @@
+"""Timing .tflite files, on this machine and on phones."""

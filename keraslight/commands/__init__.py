@@ -1,0 +1,1 @@
+"""The command `keraslight`: one module for each subcommand."""

@@ -1,0 +1,1 @@
+"""Around `export_tflite`: models by name, pictures for calibration, the check of a file."""

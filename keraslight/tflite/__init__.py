@@ -1,0 +1,1 @@
+"""A .tflite file: what is in it, running it, scoring it."""

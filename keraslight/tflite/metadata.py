@@ -1,0 +1,261 @@
+"""Reads and writes TFLite metadata of image classifiers: normalization and labels.
+
+The metadata follow the public standard, which the Android libraries read. The labels are a text
+file in a zip archive that is appended to the .tflite file.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keraslight.tflite import flatbuffer
+from keraslight.tflite.metadata_schema import pack, unpack
+
+ENTRY = "TFLITE_METADATA"
+# the name that Google's LiteRT sample for image classification on Android expects
+LABELS_FILE = "labels_without_background.txt"
+PREPROCESSING_FILE = "preprocessing.json"
+
+DESCRIPTIONS, TENSOR_AXIS_LABELS = 1, 2  # AssociatedFileType
+COLOR_SPACES = {1: 2, 3: 1}  # channels to ColorSpaceType: GRAYSCALE, RGB
+PARSER_VERSION = "1.0.0"  # the oldest parser that knows all fields written here
+
+
+@dataclass(frozen=True)
+class ImageMetadata:
+    """The metadata of an image classifier.
+
+    Attributes:
+        name: str, the name of the model.
+        description: str, for people.
+        mean: tuple of floats, one for all channels or one for each. The model takes
+            `(pixel - mean) / std` of pixels from 0 to 255. Empty if unknown.
+        std: tuple of floats, as many as `mean`.
+        labels: tuple of the names of the classes, in the order of the outputs. Empty if unknown.
+        preprocessing: dict that says how pictures were resized and cropped. The standard has no
+            field for it, so it is written as the file `preprocessing.json`.
+    """
+
+    name: str = ""
+    description: str = ""
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    preprocessing: dict = field(default_factory=dict)
+
+
+def image_metadata(
+    name: str,
+    outputs: int,
+    channels: int = 3,
+    labels: Sequence[str] | None = None,
+    normalization: tuple | None = None,
+    description: str = "",
+    preprocessing: dict | None = None,
+) -> ImageMetadata:
+    """Returns metadata that fit the model.
+
+    Args:
+        name: str, the name of the model.
+        outputs: int, the number of classes.
+        channels: int, the number of channels of the input.
+        labels: optional list of the names of the classes, in the order of the outputs.
+        normalization: optional `(mean, std)`, each a number or one number for each channel.
+        description: str, for people.
+        preprocessing: optional dict that says how pictures are resized and cropped.
+
+    Raises:
+        ValueError: if the number of labels differs from that of the outputs, a label cannot be a
+            line of a file, or the normalization does not fit the input.
+    """
+    labels = () if labels is None else labels
+    if isinstance(labels, str | bytes):
+        raise ValueError(f"`labels` must be a list of names. Received: labels={labels!r}")
+    labels = tuple(labels)
+    if labels and len(labels) != outputs:
+        raise ValueError(
+            "`labels` must be as many as the model has outputs. "
+            f"Received: {len(labels)} labels for {outputs} outputs"
+        )
+    for label in labels:
+        if not isinstance(label, str) or not label.strip() or len(label.splitlines()) != 1:
+            raise ValueError(f"Every label must be one line of text. Received: {label!r}")
+    mean, std = (), ()
+    if normalization is not None:
+        mean, std = checked_normalization(normalization, channels)
+        if len(mean) != len(std):
+            raise ValueError(
+                "`normalization` must be (mean, std) of as many numbers, std positive. "
+                f"Received: normalization={normalization!r}"
+            )
+    return ImageMetadata(
+        name=name,
+        description=description,
+        mean=mean,
+        std=std,
+        labels=labels,
+        preprocessing=dict(preprocessing or {}),
+    )
+
+
+def checked_normalization(normalization, channels: int) -> tuple[tuple, tuple]:
+    """Returns the mean and the standard deviation as tuples of one float or one for each channel.
+
+    Args:
+        normalization: `(mean, std)`, each a number or a sequence or an array of numbers.
+        channels: int, the number of channels of the input.
+
+    Raises:
+        ValueError: if there are more or fewer numbers, if they are not finite, or if a standard
+            deviation is not positive.
+    """
+    try:
+        mean, std = (np.asarray(x, "float64") for x in normalization)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`normalization` must be (mean, std), each a number or one number for each channel. "
+            f"Received: normalization={normalization!r}"
+        ) from error
+    for values in (mean, std):
+        if values.ndim > 1 or values.size not in (1, channels):
+            raise ValueError(
+                f"A normalization has one value, or one for each of {channels} channels. "
+                f"Received: {values.tolist()}"
+            )
+    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
+        raise ValueError(
+            "`normalization` must be (mean, std), both finite and std positive. "
+            f"Received: normalization={normalization!r}"
+        )
+    return tuple(mean.ravel().tolist()), tuple(std.ravel().tolist())
+
+
+def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -> bytes:
+    """Returns a .tflite file with metadata, which replace the metadata it had.
+
+    Args:
+        content: the file.
+        metadata: `ImageMetadata`.
+        channels: int, the number of channels of the input.
+    """
+    files = {}
+    if metadata.labels:
+        files[LABELS_FILE] = "".join(f"{label}\n" for label in metadata.labels)
+    if metadata.preprocessing:
+        files[PREPROCESSING_FILE] = json.dumps(metadata.preprocessing, indent=1) + "\n"
+    content = flatbuffer.with_entry(content, ENTRY, pack(_values(metadata, channels)))
+    archive = io.BytesIO(content)
+    if files:
+        with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as zip_file:
+            for name, text in files.items():
+                zip_file.writestr(zipfile.ZipInfo(name), text.encode())  # without a date
+    return archive.getvalue()
+
+
+def read_metadata(content: bytes) -> ImageMetadata | None:
+    """Returns the metadata of a .tflite file, `None` if it has none.
+
+    Raises:
+        ValueError: if the metadata are broken or name a file that is not there.
+    """
+    packed = flatbuffer.entry(content, ENTRY)
+    if packed is None:
+        return None
+    values = unpack(packed)
+    subgraph = (values.get("subgraph_metadata") or [{}])[0]
+    source = (subgraph.get("input_tensor_metadata") or [{}])[0]
+    output = (subgraph.get("output_tensor_metadata") or [{}])[0]
+    normalization = {}
+    for unit in source.get("process_units", []):
+        if "options" in unit:
+            normalization = unit["options"][1]
+    labels = next(
+        (
+            _associated_file(content, file["name"]).splitlines()
+            for file in output.get("associated_files", [])
+            if file.get("type") == TENSOR_AXIS_LABELS
+        ),
+        [],
+    )
+    preprocessing = next(
+        (
+            json.loads(_associated_file(content, file["name"]))
+            for file in values.get("associated_files", [])
+            if file["name"] == PREPROCESSING_FILE
+        ),
+        {},
+    )
+    return ImageMetadata(
+        name=values.get("name", ""),
+        description=values.get("description", ""),
+        mean=tuple(normalization.get("mean", [])),
+        std=tuple(normalization.get("std", [])),
+        labels=tuple(labels),
+        preprocessing=preprocessing,
+    )
+
+
+def _associated_file(content, name):
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.read(name).decode()
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"The metadata of the .tflite file names a file that cannot be read. Received: {name!r}"
+        ) from error
+
+
+def _values(metadata, channels):
+    source = {
+        "name": "image",
+        "description": "The picture to classify.",
+        "content": {
+            "content_properties": (
+                "ImageProperties",
+                {"color_space": COLOR_SPACES.get(channels, 0)},
+            )
+        },
+    }
+    if metadata.mean:
+        mean, std = metadata.mean, metadata.std
+        source["process_units"] = [
+            {"options": ("NormalizationOptions", {"mean": mean, "std": std})}
+        ]
+        source["stats"] = {
+            "max": [(255 - m) / s for m, s in zip(mean, std, strict=True)],
+            "min": [(0 - m) / s for m, s in zip(mean, std, strict=True)],
+        }
+    output = {
+        "name": "score",
+        "description": "A score for each class.",
+        "content": {"content_properties": ("FeatureProperties", {})},
+    }
+    if metadata.labels:
+        output["associated_files"] = [
+            {
+                "name": LABELS_FILE,
+                "description": "The names of the classes, one a line.",
+                "type": TENSOR_AXIS_LABELS,
+            }
+        ]
+    values = {
+        "name": metadata.name,
+        "description": metadata.description,
+        "subgraph_metadata": [
+            {"input_tensor_metadata": [source], "output_tensor_metadata": [output]}
+        ],
+        "min_parser_version": PARSER_VERSION,
+    }
+    if metadata.preprocessing:
+        values["associated_files"] = [
+            {
+                "name": PREPROCESSING_FILE,
+                "description": "How pictures were resized and cropped.",
+                "type": DESCRIPTIONS,
+            }
+        ]
+    return values

@@ -1,0 +1,182 @@
+"""What is in a .tflite file: its operators, what they cost, its inputs and outputs."""
+
+import collections
+import functools
+import hashlib
+import math
+import os
+import pathlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from keraslight.tflite.metadata import read_metadata
+from keraslight.tflite.schema import tflite_schema
+
+# multiply-adds of one value: of the output, or of the input where an operator spreads it
+_PER_OUTPUT = {
+    "CONV_2D": lambda kernel: math.prod(kernel[1:]),
+    "DEPTHWISE_CONV_2D": lambda kernel: math.prod(kernel[1:3]),
+    "FULLY_CONNECTED": lambda kernel: kernel[-1],
+}
+_PER_INPUT = {"TRANSPOSE_CONV": lambda kernel: math.prod(kernel[:3])}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of the file's graph.
+
+    Attributes:
+        kind: str, the name of the builtin operator, `"CUSTOM"` for any other.
+        macs: int, its multiply-adds.
+        traffic: int, the bytes of its inputs, weights and outputs.
+    """
+
+    kind: str
+    macs: int
+    traffic: int
+
+
+class ModelFile:
+    """Reads a .tflite file without running it.
+
+    Args:
+        path: path of the file.
+
+    Attributes:
+        name: str, what to call it in results: at first the file's name without its ending.
+
+    Raises:
+        ValueError: if there is no such file or it is no .tflite file.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = pathlib.Path(path)
+        self.name = self.path.stem
+        if not self.path.is_file():
+            raise ValueError(f"There is no such file. Received: '{self.path}'")
+        self.content = self.path.read_bytes()
+        if self.content[4:8] != b"TFL3":
+            raise ValueError(f"Not a .tflite file. Received: '{self.path}'")
+        try:
+            self._model = tflite_schema().ModelT.InitFromPackedBuf(self.content, 0)
+            self._graph = self._model.subgraphs[0]
+        except Exception as error:  # the generated reader raises whatever it runs into
+            raise ValueError(f"The .tflite file is broken. Received: '{self.path}'") from error
+
+    @functools.cached_property
+    def operators(self) -> list[Operator]:
+        """The operators in the order they run."""
+        return [self._operator(op) for op in self._graph.operators]
+
+    @property
+    def op_counts(self) -> dict[str, int]:
+        """How many operators there are of each kind, the most frequent first."""
+        return dict(collections.Counter(op.kind for op in self.operators).most_common())
+
+    @property
+    def macs(self) -> int:
+        """The multiply-adds of one inference: convolutions and dense layers."""
+        return sum(op.macs for op in self.operators)
+
+    @property
+    def traffic(self) -> int:
+        """The bytes that one inference reads and writes if nothing stays in the caches."""
+        return sum(op.traffic for op in self.operators)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the first input."""
+        return tuple(int(n) for n in self._tensor(self._graph.inputs[0]).shape)
+
+    @property
+    def quantization(self) -> str:
+        """What the file computes with: float32, float16, dynamic, int8, uint8 or int16x8.
+
+        float16 and dynamic compute in float; it is their weights that are stored in 16 or 8 bits.
+        """
+        linear = [op for op in self._graph.operators if self._kind(op) in _PER_OUTPUT]
+        if not linear:
+            return self._type(self._graph.inputs[0]).lower()
+        values = self._type(linear[0].inputs[0])
+        if values != "FLOAT32":
+            return {"INT8": "int8", "UINT8": "uint8", "INT16": "int16x8"}[values]
+        if "INT8" in {self._type(op.inputs[1]) for op in linear}:
+            return "dynamic"
+        stored = [op.inputs[0] for op in self._graph.operators if self._kind(op) == "DEQUANTIZE"]
+        return "float16" if "FLOAT16" in map(self._type, stored) else "float32"
+
+    @property
+    def metadata(self):
+        """The file's `keraslight.tflite.metadata.ImageMetadata`, `None` if it has none."""
+        if not any(_text(entry.name) == "TFLITE_METADATA" for entry in self._model.metadata or []):
+            return None
+        return read_metadata(self.content)
+
+    def facts(self) -> dict:
+        """Returns what identifies and describes the file, for a result in JSON."""
+        return {
+            "name": self.name,
+            "file": self.path.name,
+            "sha256": hashlib.sha256(self.content).hexdigest(),
+            "size_bytes": len(self.content),
+            "quantization": self.quantization,
+            "input_shape": list(self.input_shape),
+            "macs": self.macs,
+            "traffic_bytes": self.traffic,
+            "operators": self.op_counts,
+        }
+
+    def _kind(self, op):
+        code = self._model.operatorCodes[op.opcodeIndex]
+        # files of old converters have the code in the field that could hold but 127
+        return _operator_names()[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+    def _operator(self, op):
+        kind = self._kind(op)
+        tensors = [self._tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
+        traffic = sum(math.prod(t.shape) * _item_bytes(t.type) for t in tensors)
+        return Operator(kind, self._macs(kind, op), int(traffic))
+
+    def _macs(self, kind, op):
+        if kind in _PER_OUTPUT:
+            kernel = self._tensor(op.inputs[1]).shape
+            values = self._tensor(op.outputs[0]).shape
+            return int(abs(math.prod(values)) * _PER_OUTPUT[kind](kernel))
+        if kind in _PER_INPUT:
+            kernel, values = (self._tensor(index).shape for index in op.inputs[1:3])
+            return int(abs(math.prod(values)) * _PER_INPUT[kind](kernel))
+        return 0
+
+    def _tensor(self, index):
+        tensor = self._graph.tensors[index]
+        tensor.shape = [] if tensor.shape is None else [int(n) for n in tensor.shape]
+        return tensor
+
+    def _type(self, index):
+        return _type_names()[self._graph.tensors[index].type]
+
+
+@functools.cache
+def _operator_names():
+    return _names(tflite_schema().BuiltinOperator)
+
+
+@functools.cache
+def _type_names():
+    return _names(tflite_schema().TensorType)
+
+
+def _item_bytes(kind):
+    try:
+        return np.dtype(_type_names()[kind].lower()).itemsize
+    except TypeError:  # strings, half bytes and the like
+        return 1
+
+
+def _names(enum):
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+
+
+def _text(name):
+    return name.decode() if isinstance(name, bytes) else name
