@@ -14,6 +14,8 @@ ARROWS = {
     "files": set(),
     "compat": set(),
     "canvas": set(),
+    "machine": set(),
+    "record": {"machine"},
     "report": {"canvas"},
     # around .tflite files and pictures: without Keras, so that programs start fast
     "pictures": set(),
@@ -41,7 +43,16 @@ ARROWS = {
     },
     "conversion": {"api", "tflite", "pictures"},
     "commands": set(),
-    "benchmark": {"api", "commands", "conversion", "tflite", "graph", "files", "report"},
+    "benchmark": {
+        "api",
+        "commands",
+        "conversion",
+        "tflite",
+        "graph",
+        "files",
+        "report",
+        "machine",
+    },
     "result_page": set(),
 }
 
