@@ -12,6 +12,7 @@ ROOT = pathlib.Path(keraslight.__file__).parent
 ARROWS = {
     "discover": set(),
     "files": set(),
+    "failures": set(),
     "compat": set(),
     "canvas": set(),
     "machine": set(),
@@ -42,7 +43,7 @@ ARROWS = {
         "discover",
     },
     "conversion": {"api", "tflite", "pictures"},
-    "commands": set(),
+    "commands": {"pictures", "failures", "api"},
     "benchmark": {
         "api",
         "commands",
@@ -54,6 +55,7 @@ ARROWS = {
         "machine",
     },
     "result_page": set(),
+    "__main__": {"commands"},
 }
 
 
