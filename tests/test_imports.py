@@ -17,6 +17,8 @@ ARROWS = {
     "canvas": set(),
     "machine": set(),
     "record": {"machine"},
+    "text": set(),
+    "download": {"text"},
     "report": {"canvas"},
     # around .tflite files and pictures: without Keras, so that programs start fast
     "pictures": set(),
@@ -28,7 +30,7 @@ ARROWS = {
     "quantization": {"layers", "graph", "compat", "report", "discover"},
     "export": {"reparam", "quantization", "graph", "tflite", "compat", "files"},
     "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
-    "weights": {"models", "layers", "files", "discover"},
+    "weights": {"models", "layers", "files", "discover", "download", "text"},
     "visualize": {"layers", "graph", "compat", "report", "canvas"},
     "api": {
         "kernels",
@@ -41,6 +43,7 @@ ARROWS = {
         "weights",
         "visualize",
         "discover",
+        "download",
     },
     "conversion": {"api", "tflite", "pictures"},
     "commands": {"pictures", "failures", "api"},
