@@ -21,7 +21,7 @@ ARROWS = {
     "download": {"text"},
     "report": {"canvas"},
     # around .tflite files and pictures: without Keras, so that programs start fast
-    "pictures": set(),
+    "pictures": {"download"},
     "tflite": {"pictures"},
     "graph": {"compat"},
     "kernels": {"graph"},

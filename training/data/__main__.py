@@ -86,9 +86,8 @@ def command(output_dir, source, kind, archive, val, size, data_dir):
     write_whole(pathlib.Path(output_dir) / "record.json", f"{text}\n".encode())
     if counts != expected_counts(val):
         note(f"warning: Imagenette version 2 has {expected_counts(val)} pictures")
-    click.echo(
-        f"{output_dir}: {counts.get('train', 0)} training, {counts.get('val', 0)} validation"
-    )
+    numbers = " and ".join(f"{count} {split}" for split, count in counts.items())
+    click.echo(f"{output_dir}: {numbers} pictures")
 
 
 def progress_bar(size):
