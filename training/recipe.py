@@ -27,6 +27,8 @@ class Recipe:
         model_args: dict of further arguments of the model.
         dataset: name of a data set of TensorFlow Datasets; `None` for a folder of pictures.
         train_split, eval_split: splits of the data set; `None` looks for the usual names.
+        minival: float, the share of the training pictures that are not trained with but choose the
+            best checkpoint; from 1 on, their number; 0 for none. They depend on no seed.
         image_size: int, height and width of the pictures the model is evaluated with.
         train_sizes: tuple of `(epochs, size)`, sizes to train with one after the other; their
             epochs add up to `epochs`. Defaults to `image_size` throughout.
@@ -68,6 +70,7 @@ class Recipe:
     dataset: str | None = None
     train_split: str | None = None
     eval_split: str | None = None
+    minival: float = 0.05
     image_size: int = 224
     train_sizes: tuple[tuple[int, int], ...] = ()
     eval_crop: float = 0.875
@@ -104,6 +107,8 @@ class Recipe:
         for field in ("epochs", "evaluate_every", "batch_size", "image_size"):
             if getattr(self, field) < 1:
                 raise ValueError(f"`{field}` must be positive. Received: {getattr(self, field)!r}")
+        if self.minival < 0:
+            raise ValueError(f"`minival` must not be negative. Received: minival={self.minival!r}")
         if not self.train_sizes:
             object.__setattr__(self, "train_sizes", ((self.epochs, self.image_size),))
         if sum(epochs for epochs, _ in self.train_sizes) != self.epochs:

@@ -1,5 +1,7 @@
 import dataclasses
+import json
 import logging
+import shutil
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from tests.training.pictures import CLASSES, EVAL, TRAIN, break_files, make_folder
 from tests.training.tiny_recipe import RECIPE
 from training.data import numpy_input, tf_input
+from training.data.data import make_data
 from training.data.folder import load_folder
 from training.data.order import Order
 from training.data.source import ImageFiles, MemoryImages
@@ -212,6 +215,69 @@ def test_broken_pictures_are_left_out_and_counted(tmp_path, ending, caplog):
         rounds = zip(load(held_out, PLAIN, 5, 16), range(held_out.batches(5)), strict=False)
         weights = np.concatenate([w for (_, _, w), _ in ((arrays([b])[0], i) for b, i in rounds)])
         assert (weights > 0).sum() == 3 * EVAL - 1
+
+
+def test_some_training_pictures_choose_and_are_not_trained_with(pictures):
+    train, evaluation = (load_folder(pictures, kind, verbose=0) for kind in ("train", "eval"))
+    recipe = dataclasses.replace(PLAIN, minival=0.25)
+    data = make_data(train, evaluation, recipe, SEED)
+    parts = (data.train_source, data.choose_source)
+    for part, each in zip(parts, (TRAIN * 3 // 4, TRAIN // 4), strict=True):
+        assert np.bincount(part.labels).tolist() == [each] * 3
+    shown = [{part.read(key).tobytes() for key in range(len(part))} for part in parts]
+    assert not shown[0] & shown[1]
+    assert len(shown[0] | shown[1]) == len(train)
+    chosen = arrays(b for _, b in zip(range(data.choose_steps), data.choose(), strict=False))
+    assert sum((weights > 0).sum() for *_, weights in chosen) == TRAIN // 4 * 3
+
+    other_seed = make_data(train, evaluation, recipe, SEED + 1)
+    streamed = load_folder(pictures, "train", cache_gb=0, verbose=0)
+    for other in (other_seed, make_data(streamed, evaluation, recipe, SEED)):
+        source = other.choose_source
+        assert {source.read(key).tobytes() for key in range(len(source))} == shown[1]
+    count = make_data(train, evaluation, dataclasses.replace(PLAIN, minival=6), SEED)
+    assert np.bincount(count.choose_source.labels).tolist() == [2, 2, 2]
+    least = make_data(train, evaluation, dataclasses.replace(PLAIN, minival=0.01), SEED)
+    assert len(least.choose_source) == 3
+    none = make_data(train, evaluation, dataclasses.replace(PLAIN, minival=0.0), SEED)
+    assert none.choose_source is None
+    assert len(none.train_source) == len(train)
+    with pytest.raises(ValueError, match=r"Received: minival=48 of 48 pictures"):
+        make_data(train, evaluation, dataclasses.replace(PLAIN, minival=48), SEED)
+
+
+def test_the_fingerprint_is_that_of_the_pictures_alone(tmp_path):
+    def fingerprint(folder, **kwargs):
+        sources = [load_folder(folder, kind, verbose=0, **kwargs) for kind in ("train", "eval")]
+        found = make_data(*sources, PLAIN, SEED).fingerprint()
+        assert json.loads(json.dumps(found)) == found
+        return found
+
+    folder = make_folder(tmp_path / "here")
+    shutil.copytree(folder, tmp_path / "there")
+    first = fingerprint(folder)
+    assert first["train"]["pictures"] == 3 * TRAIN
+    assert first["train"]["classes"] == list(CLASSES)
+    assert first == fingerprint(tmp_path / "there") == fingerprint(folder, cache_gb=0)
+    changes = [
+        lambda folder: (folder / "red" / "000.png").rename(folder / "red" / "x.png"),
+        lambda folder: (folder / "red" / "001.png").unlink(),
+        lambda folder: break_files(folder, "red/002.png"),
+        lambda folder: shutil.copy(folder / "red/003.png", folder / "red/new.png"),
+        lambda folder: [(s / "red").rename(s / "amber") for s in (folder, folder.parent / "val")],
+    ]
+    seen = [first]
+    for change in changes:
+        change(folder / "train")
+        seen.append(fingerprint(folder))
+        assert seen[-1] not in seen[:-1]
+
+
+def test_the_two_splits_must_have_the_same_classes(pictures):
+    train, evaluation = (load_folder(pictures, kind, verbose=0) for kind in ("train", "eval"))
+    evaluation.class_names = ["other"]
+    with pytest.raises(ValueError, match=r"same classes. Received: .*\['other'\]"):
+        make_data(train, evaluation, PLAIN, SEED)
 
 
 def test_missing_folders_are_named(tmp_path):

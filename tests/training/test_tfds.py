@@ -106,6 +106,24 @@ def test_some_records_are_drawn_to_calibrate(records):
     assert len({int(sample.read(key)[0, 0, 0]) for key in range(len(sample))}) == len(sample)
 
 
+def test_records_are_held_out_for_good(prepared):
+    streamed = load_tfds(None, prepared.data_path, "train", "train[10:]", cache_gb=0)
+    left, held = streamed.hold_out(0.2)
+    assert (len(left), len(held)) == (24, 6)
+    seen = [
+        {key for keys in part.eval_keys(4, slice(None)) for key in keys[1]} for part in (left, held)
+    ]
+    assert not seen[0] & seen[1]
+    whole = {key for keys in streamed.eval_keys(4, slice(None)) for key in keys[1]}
+    assert seen[0] | seen[1] == whole
+    memory = load_tfds(None, prepared.data_path, "train", "train[10:]")
+    assert memory.fingerprint() == left.fingerprint() == streamed.fingerprint()
+    assert streamed.fingerprint()["pictures"] == 30
+    assert streamed.fingerprint()["dataset"] == "shades/1.0.0"
+    with pytest.raises(ValueError, match=r"Received: minival=30 of 30 pictures"):
+        streamed.hold_out(30)
+
+
 def test_what_is_missing_is_said_at_once(prepared, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"no data set of that name, but.*cifar10"):
         load_tfds("cifar1o", str(tmp_path), "train")

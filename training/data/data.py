@@ -90,6 +90,8 @@ class Data:
         order: which examples make up a step.
         devices: the `Devices` that share every batch.
         tensorflow: bool, whether tf.data makes the batches, or NumPy and Pillow.
+        choose_source: the pictures held out of the training, which choose the best checkpoint;
+            `None` if the recipe holds out none.
     """
 
     train_source: Source
@@ -97,7 +99,8 @@ class Data:
     recipe: Recipe
     order: Order
     devices: Devices
-    tensorflow: bool
+    tensorflow: bool = True
+    choose_source: Source | None = None
 
     @property
     def classes(self) -> int:
@@ -127,6 +130,71 @@ class Data:
 
     def eval(self):
         """Returns the batches of the evaluation, see `eval_steps`."""
+        return self._in_order(self.eval_source)
+
+    @property
+    def choose_steps(self) -> int:
+        """How many batches `choose()` has, which may go on with the first after the last."""
+        return self.choose_source.batches(self.order.batch_size)
+
+    def choose(self):
+        """Returns the batches that choose the best checkpoint, seen as evaluation sees them.
+
+        They are of pictures held out of the training; see `choose_steps`.
+        """
+        return self._in_order(self.choose_source)
+
+    def fingerprint(self) -> dict:
+        """Returns what tells these pictures from others, fit for JSON.
+
+        The same pictures have the same fingerprint in memory, in files, and in another folder.
+        """
+        return {
+            "train": self.train_source.fingerprint(),
+            "eval": self.eval_source.fingerprint(),
+        }
+
+    def _in_order(self, source):
         return eval_batches(
-            self.eval_source, self.recipe, self.order.batch_size, self.devices, self.tensorflow
+            source, self.recipe, self.order.batch_size, self.devices, self.tensorflow
         )
+
+
+def make_data(
+    train_source: Source,
+    eval_source: Source,
+    recipe: Recipe,
+    seed: int,
+    parts: int = 1,
+    devices: Devices | None = None,
+) -> Data:
+    """Returns the pictures of a run, of which some are held out to choose the best checkpoint.
+
+    Args:
+        train_source, eval_source: the pictures.
+        recipe: a `Recipe`.
+        seed: int, of order and augmentation.
+        parts: int, how many steps share an update, each with its part of the batch.
+        devices: the `Devices` that share every batch. Defaults to the one of this process.
+
+    Raises:
+        ValueError: if the two sources are of different classes, or too small.
+    """
+    if train_source.class_names != eval_source.class_names:
+        raise ValueError(
+            "The two splits must have the same classes. Received: "
+            f"{train_source.class_names[:20]} and {eval_source.class_names[:20]}"
+        )
+    choose_source = None
+    if recipe.minival:
+        train_source, choose_source = train_source.hold_out(recipe.minival)
+    order = Order(len(train_source), recipe.batch_size, seed, parts)
+    return Data(
+        train_source,
+        eval_source,
+        recipe,
+        order,
+        devices or Devices(),
+        has_tensorflow(),
+        choose_source,
+    )

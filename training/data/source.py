@@ -4,6 +4,8 @@ A source hands out keys, in batches and in the order of training; a key is what 
 by: its index, or its encoded bytes where a data set can only be read from beginning to end.
 """
 
+import copy
+import hashlib
 import math
 from collections.abc import Iterator
 
@@ -15,6 +17,9 @@ from training.data.order import Order
 
 # what Pillow raises for files that are no pictures
 BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+# of what is held out of the training, whatever the seed of the run
+HOLD_OUT_SEED = 20150623
 
 
 def decode(file) -> np.ndarray:
@@ -34,6 +39,10 @@ class Source:
         labels: array of shape `(examples,)`.
         class_names: list of str.
         broken: list of str, names of pictures that were left out because they cannot be read.
+
+    Attributes:
+        identity: function that returns a dict of what tells this split from any other, for JSON;
+            see `fingerprint`. The loaders set it.
     """
 
     key_dtype = "int64"
@@ -42,6 +51,7 @@ class Source:
         self.labels = np.asarray(labels, "int64")
         self.class_names = list(class_names)
         self.broken = list(broken)
+        self.identity = None
 
     def __len__(self):
         return len(self.labels)
@@ -83,6 +93,42 @@ class Source:
         """Returns a picture as a uint8 array of shape `(height, width, 3)`."""
         raise NotImplementedError
 
+    def subset(self, indices: np.ndarray) -> "Source":
+        """Returns some of the pictures, by their index, in the order given."""
+        part = copy.copy(self)
+        part.labels = self.labels[indices]
+        return part
+
+    def hold_out(self, amount: float) -> tuple["Source", "Source"]:
+        """Parts the pictures, as many of each class in proportion, always in the same way.
+
+        Args:
+            amount: the share of the pictures to hold out; from 1 on, their number.
+
+        Returns:
+            The pictures that are left, and those held out.
+
+        Raises:
+            ValueError: if nothing would be held out, or nothing left.
+        """
+        held = held_out(self.labels, amount)
+        left = np.setdiff1d(np.arange(len(self)), held)
+        if not len(held) or not len(left):
+            raise ValueError(
+                "`minival` must hold out some of the training pictures and leave some. "
+                f"Received: minival={amount} of {len(self)} pictures"
+            )
+        return self.subset(left), self.subset(held)
+
+    def fingerprint(self) -> dict:
+        """Returns what tells the split from any other: pictures, classes and a SHA-256, for JSON.
+
+        It is that of the whole split, of a part of it too, wherever and however it is kept.
+        """
+        if self.identity is None:
+            raise NotImplementedError
+        return {"classes": self.class_names, **self.identity()}
+
     def sample(self, count: int, seed: int) -> "MemoryImages":
         """Returns some pictures drawn at random, all of them if there are not more, decoded."""
         keys = np.random.default_rng(seed).permutation(len(self))[:count]
@@ -114,6 +160,20 @@ class MemoryImages(Source):
             # the list is emptied on the way, so that memory holds every picture only once
             self.pixels[offset : offset + sizes[index]] = images[index].ravel()
             images[index] = None
+        self.identity = self._hash
+        # what whoever reads the pixels keeps beside them, for all parts of these pictures
+        self.shared = {}
+
+    def subset(self, indices):
+        part = super().subset(indices)
+        # the pixels themselves are shared
+        part.shapes, part.offsets = self.shapes[indices], self.offsets[indices]
+        return part
+
+    def _hash(self):
+        digest = hashlib.sha256(self.pixels)
+        digest.update(self.shapes.tobytes() + self.labels.tobytes())
+        return {"pictures": len(self), "sha256": digest.hexdigest()}
 
     def read(self, key):
         shape, offset = self.shapes[key], self.offsets[key]
@@ -127,11 +187,36 @@ class ImageFiles(Source):
         super().__init__(labels, class_names)
         self.paths = list(paths)
 
+    def subset(self, indices):
+        part = super().subset(indices)
+        part.paths = [self.paths[index] for index in indices]
+        return part
+
     def read(self, key):
         return decode(self.paths[key])
 
     def name_of(self, key):
         return self.paths[key]
+
+
+def held_out(labels: np.ndarray, amount: float) -> np.ndarray:
+    """Returns the indices of some examples of every class, sorted.
+
+    They depend on the labels and the amount alone, so that every run holds out the same.
+
+    Args:
+        labels: array of shape `(examples,)`.
+        amount: the share of the examples; from 1 on, their number.
+    """
+    share = amount if amount < 1 else amount / len(labels)
+    random = np.random.default_rng(HOLD_OUT_SEED)
+    chosen = []
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        # one at least, where the class has another to learn from
+        count = max(round(share * len(members)), 1 if share and len(members) > 1 else 0)
+        chosen.append(members[:count])
+    return np.sort(np.concatenate(chosen))
 
 
 def decoded(source: Source, keys, labels) -> MemoryImages:

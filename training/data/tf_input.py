@@ -1,7 +1,6 @@
 """Batches by tf.data: read, cut out, resize, mirror, augment, normalize."""
 
 import dataclasses
-import functools
 import os
 from collections.abc import Callable
 
@@ -169,10 +168,11 @@ def _opener(source):
     return _encoded_picture
 
 
-@functools.cache
 def _memory_opener(source):
-    # cached, so that TensorFlow holds the pictures once, however many data sets read them
-    pixels = tf.constant(source.pixels)
+    # TensorFlow holds the pictures once, however many data sets and parts read them
+    if "tensor" not in source.shared:
+        source.shared["tensor"] = tf.constant(source.pixels)
+    pixels = source.shared["tensor"]
     offsets, shapes = tf.constant(source.offsets), tf.constant(source.shapes)
 
     def open_picture(index):

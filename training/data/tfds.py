@@ -1,5 +1,6 @@
 """Data sets of TensorFlow Datasets: any name, or the folder of one that is prepared."""
 
+import copy
 import difflib
 import io
 import pathlib
@@ -66,7 +67,9 @@ def load_tfds(
     records = Records(builder, split, examples, image, label)
     if examples * records.mean_pixels() * 3 / 1e9 > cache_gb:
         return records
-    return records.in_memory()
+    source = records.in_memory()
+    source.identity = records.identity
+    return source
 
 
 class Records(Source):
@@ -81,6 +84,52 @@ class Records(Source):
         self.examples = examples
         self.image = image
         self.label = label
+        # all examples of the split, or those from the first to before the second
+        self.span = 0, examples
+        self.identity = self._name
+
+    def _name(self):
+        info = self.builder.info
+        return {
+            "pictures": self.builder.info.splits[self.split].num_examples,
+            "dataset": info.full_name,
+            "split": self.split,
+        }
+
+    def hold_out(self, amount):
+        """Parts the records: the first are held out, whatever their class.
+
+        TFDS has shuffled them when it prepared the data set.
+        """
+        count = round(amount * len(self) if amount < 1 else amount)
+        if not 0 < count < len(self):
+            raise ValueError(
+                "`minival` must hold out some of the training pictures and leave some. "
+                f"Received: minival={amount} of {len(self)} pictures"
+            )
+        return self._part(count, len(self)), self._part(0, count)
+
+    def _part(self, start, stop):
+        part = copy.copy(self)
+        part.span, part.examples = (start, stop), stop - start
+        return part
+
+    def _instruction(self):
+        """Returns how TFDS calls the examples of `span`."""
+        import tensorflow_datasets as tfds
+
+        first, last = self.span
+        parts, seen = [], 0
+        splits = self.builder.info.splits
+        whole = tfds.core.ReadInstruction.from_spec(self.split)
+        for part in whole.to_absolute(splits):
+            begin = part.from_ or 0
+            end = splits[part.splitname].num_examples if part.to is None else part.to
+            start, stop = max(begin, begin + first - seen), min(end, begin + last - seen)
+            if start < stop:
+                parts.append(f"{part.splitname}[{start}:{stop}]")
+            seen += end - begin
+        return "+".join(parts)
 
     def __len__(self):
         return self.examples
@@ -133,7 +182,9 @@ class Records(Source):
         import tensorflow_datasets as tfds
 
         dataset = self.builder.as_dataset(
-            split=self.split, decoders={self.image: tfds.decode.SkipDecoding()}, **arguments
+            split=self._instruction(),
+            decoders={self.image: tfds.decode.SkipDecoding()},
+            **arguments,
         )
         return dataset.map(lambda example: (example[self.image], example[self.label]))
 
