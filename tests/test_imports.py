@@ -12,6 +12,7 @@ ROOT = pathlib.Path(keraslight.__file__).parent
 ARROWS = {
     "discover": set(),
     "files": set(),
+    "failures": set(),
     "compat": set(),
     "canvas": set(),
     "report": {"canvas"},
@@ -23,9 +24,9 @@ ARROWS = {
     "layers": {"graph", "discover"},
     "reparam": {"layers", "graph", "compat"},
     "quantization": {"layers", "graph", "compat", "report", "discover"},
-    "export": {"reparam", "quantization", "graph", "tflite", "compat", "files"},
+    "export": {"reparam", "quantization", "graph", "tflite", "pictures", "compat", "files"},
     "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
-    "weights": {"models", "layers", "files", "discover"},
+    "weights": {"models", "layers", "pictures", "files", "discover"},
     "visualize": {"layers", "graph", "compat", "report", "canvas"},
     "api": {
         "kernels",
@@ -40,9 +41,10 @@ ARROWS = {
         "discover",
     },
     "conversion": {"api", "tflite", "pictures"},
-    "commands": set(),
+    "commands": {"pictures", "failures", "api"},
     "benchmark": {"api", "commands", "conversion", "tflite", "graph", "files", "report"},
     "result_page": set(),
+    "__main__": {"commands"},
 }
 
 
