@@ -28,7 +28,7 @@ def run(pictures, folder, recipe=RECIPE, **options):
     sources = [load_folder(pictures, kind, verbose=0) for kind in ("train", "eval")]
     options = Options(**{"verbose": 0, "save_every": 1, **options})
     order = Order(len(sources[0]), recipe.batch_size, options.seed, options.accumulate)
-    data = Data(*sources, recipe, order, Devices(), tensorflow=True)
+    data = Data(*sources, recipe, order, Devices())
     return train(lambda shape: recipe.build(data.classes, shape), recipe, data, folder, options)
 
 
