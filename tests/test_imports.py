@@ -12,12 +12,14 @@ ROOT = pathlib.Path(keraslight.__file__).parent
 ARROWS = {
     "discover": set(),
     "files": set(),
+    "messages": set(),
+    "bounds": {"messages"},
     "compat": set(),
     "canvas": set(),
     "report": {"canvas"},
     # around .tflite files and pictures: without Keras, so that programs start fast
     "pictures": set(),
-    "tflite": {"pictures"},
+    "tflite": {"pictures", "bounds", "messages"},
     "graph": {"compat"},
     "kernels": {"graph"},
     "layers": {"graph", "discover"},
@@ -25,7 +27,7 @@ ARROWS = {
     "quantization": {"layers", "graph", "compat", "report", "discover"},
     "export": {"reparam", "quantization", "graph", "tflite", "compat", "files"},
     "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
-    "weights": {"models", "layers", "files", "discover"},
+    "weights": {"models", "layers", "files", "discover", "bounds", "messages"},
     "visualize": {"layers", "graph", "compat", "report", "canvas"},
     "api": {
         "kernels",

@@ -9,11 +9,12 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
+from keraslight.bounds import unzip
 from keraslight.files import UNFINISHED, atomic_file, write_whole
+from keraslight.messages import printable
 from keraslight.weights.download import DownloadError, download
-from keraslight.weights.messages import printable, say
+from keraslight.weights.messages import say
 from keraslight.weights.readers import budget_of, suffix_of
-from keraslight.weights.readers.bounds import unzip
 from keraslight.weights.registry import Source
 
 OFFLINE = "KERASLIGHT_OFFLINE"

@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import keras
 
-from keraslight.weights.messages import printable
-from keraslight.weights.readers.bounds import MAX_BYTES
+from keraslight.bounds import MAX_BYTES
+from keraslight.messages import printable
 
 __all__ = ["DownloadError"]
 
