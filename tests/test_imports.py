@@ -14,6 +14,7 @@ ARROWS = {
     "files": set(),
     "messages": set(),
     "bounds": {"messages"},
+    "failures": set(),
     "compat": set(),
     "canvas": set(),
     "report": {"canvas"},
@@ -42,9 +43,10 @@ ARROWS = {
         "discover",
     },
     "conversion": {"api", "tflite", "pictures"},
-    "commands": set(),
+    "commands": {"pictures", "failures", "api"},
     "benchmark": {"api", "commands", "conversion", "tflite", "graph", "files", "report"},
     "result_page": set(),
+    "__main__": {"commands"},
 }
 
 
