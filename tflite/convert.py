@@ -24,14 +24,14 @@ from keraslight.conversion.check import MAX_ERROR, compare
 from keraslight.conversion.keras_model import image_shape, load_model
 from keraslight.conversion.pictures import choose_pictures, require_calibration
 from keraslight.export.pixels import with_pixel_input
+from keraslight.pictures.names import imagenet_classes, read_labels
 from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.ranges import METHODS
-from keraslight.tflite.accuracy import read_labels
 from keraslight.tflite.metadata import image_metadata
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import LiteRTSession
-from keraslight.weights.inference import imagenet_classes, preprocessing_of
+from keraslight.weights.inference import preprocessing_of
 from tflite import preprocessing_flags
 
 REFUSED = 5  # exit code

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 
 import keraslight
-from keraslight.tflite.accuracy import read_labels
+from keraslight.pictures.names import read_labels
 
 # of a run of training.train, the better first
 FILES_OF_A_RUN = ("best.keras", "model.keras")
