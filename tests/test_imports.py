@@ -20,7 +20,7 @@ ARROWS = {
     "report": {"canvas"},
     # around .tflite files and pictures: without Keras, so that programs start fast
     "pictures": set(),
-    "tflite": {"pictures", "bounds", "messages"},
+    "tflite": {"pictures", "bounds", "messages", "failures"},
     "graph": {"compat"},
     "kernels": {"graph"},
     "layers": {"graph", "discover"},
@@ -28,7 +28,7 @@ ARROWS = {
     "quantization": {"layers", "graph", "compat", "report", "discover"},
     "export": {"reparam", "quantization", "graph", "tflite", "compat", "files"},
     "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
-    "weights": {"models", "layers", "files", "discover", "bounds", "messages"},
+    "weights": {"models", "layers", "pictures", "files", "discover", "bounds", "messages"},
     "visualize": {"layers", "graph", "compat", "report", "canvas"},
     "api": {
         "kernels",
@@ -43,7 +43,7 @@ ARROWS = {
         "discover",
     },
     "conversion": {"api", "tflite", "pictures"},
-    "commands": {"pictures", "failures", "api"},
+    "commands": {"pictures", "tflite", "files", "failures", "api"},
     "benchmark": {"api", "commands", "conversion", "tflite", "graph", "files", "report"},
     "result_page": set(),
     "__main__": {"commands"},
