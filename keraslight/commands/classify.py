@@ -8,8 +8,8 @@ from keraslight.commands import options
 from keraslight.commands.classifiers import open_classifier, skip_unreadable, workers
 from keraslight.commands.program import Command, note
 from keraslight.files import write_json
+from keraslight.pictures.folder import Picture, list_files, spread
 from keraslight.pictures.names import display_names, read_names
-from keraslight.pictures.preprocessing import Picture, list_files, spread
 from keraslight.tflite.classify import TOP
 
 

@@ -8,8 +8,8 @@ from keraslight.commands import options
 from keraslight.commands.classifiers import open_classifier, skip_unreadable, workers
 from keraslight.commands.program import Command, Failure, note
 from keraslight.files import write_json
+from keraslight.pictures.folder import list_pictures
 from keraslight.pictures.names import display_names, read_names
-from keraslight.pictures.preprocessing import list_pictures
 from keraslight.tflite.accuracy import accuracy_of, agreement
 from keraslight.tflite.classify import TOP
 from keraslight.tflite.labels import require_same_outputs

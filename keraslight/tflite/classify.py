@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from keraslight.failures import Failure
-from keraslight.pictures.preprocessing import Picture, Preprocessing
+from keraslight.pictures.folder import Picture
+from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.tflite.labels import labels_of, outputs_of_labels
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import TFLiteRunner

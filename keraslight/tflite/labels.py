@@ -3,8 +3,8 @@
 import collections
 from collections.abc import Sequence
 
+from keraslight.pictures.folder import Picture
 from keraslight.pictures.names import imagenet_classes
-from keraslight.pictures.preprocessing import Picture
 
 IMAGENET = "imagenet"
 BACKGROUND = "background"  # the first of the 1001 outputs that TensorFlow's older networks have

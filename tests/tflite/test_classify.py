@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 import keraslight
-from keraslight.pictures.preprocessing import Picture, Preprocessing, list_pictures
+from keraslight.pictures.folder import Picture, list_pictures
+from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.tflite import (
     Classifier,
     ModelFile,
