@@ -13,7 +13,7 @@ import zlib
 
 import numpy as np
 
-from keraslight.messages import printable
+from keraslight.text import printable
 
 # no file of these networks has a third of this
 MAX_BYTES = 2 * 1024**3

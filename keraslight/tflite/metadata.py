@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keraslight.bounds import read_member
-from keraslight.messages import printable
 from keraslight.pictures.normalization import checked_normalization
+from keraslight.text import printable
 from keraslight.tflite import flatbuffer
 from keraslight.tflite.metadata_schema import pack, unpack
 

@@ -8,8 +8,8 @@ import h5py
 import keras
 import numpy as np
 
-from keraslight.messages import printable
 from keraslight.models.pretrained import register_loader
+from keraslight.text import printable
 from keraslight.weights.cache import first_usable, is_url, url_source
 from keraslight.weights.families import register_all
 from keraslight.weights.messages import say

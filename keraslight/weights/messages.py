@@ -1,4 +1,4 @@
-"""Lines about progress."""
+"""Lines about progress, for the user."""
 
 import keras
 from absl import logging

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from keraslight.layers.fixed_depthwise_conv2d import FixedDepthwiseConv2D
-from keraslight.messages import listed
 from keraslight.models.light_model import NO_STAGES
+from keraslight.text import listed
 from keraslight.weights.messages import say
 from keraslight.weights.registry import FAMILIES
 

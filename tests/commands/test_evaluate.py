@@ -6,15 +6,15 @@ import pytest
 from PIL import Image
 
 from keraslight.tflite import Classifier
-from tests.tflite.conftest import CLASSES, MEAN, STD
+from tests.colours import CLASSES, MEAN, STD
 from tests.tflite.independent import independent_top1
 
 
 def test_scores_are_those_of_an_independent_script(
-    keraslight_command, float_file, int8_file, picture_folder, tmp_path
+    command, float_file, int8_file, picture_folder, tmp_path
 ):
     out = tmp_path / "out.json"
-    done = keraslight_command(
+    done = command(
         "evaluate",
         f"--compare={float_file},{int8_file}",
         f"--data_dir={picture_folder}",
@@ -34,7 +34,7 @@ def test_scores_are_those_of_an_independent_script(
 
 
 @pytest.mark.slow
-def test_a_foreign_network_of_1001_outputs_and_pixels_as_input(keraslight_command, tmp_path):
+def test_a_foreign_network_of_1001_outputs_and_pixels_as_input(command, tmp_path):
     """MobileNet as others export it: TensorFlow's own quantization, uint8, a background class."""
     import keras
     import tensorflow as tf
@@ -77,7 +77,7 @@ def test_a_foreign_network_of_1001_outputs_and_pixels_as_input(keraslight_comman
         (folder / label).mkdir(parents=True, exist_ok=True)
         image.save(folder / label / f"{number}.png")
     out = tmp_path / "out.json"
-    done = keraslight_command(
+    done = command(
         "evaluate",
         f"--tflite={path}",
         f"--data_dir={folder}",
@@ -94,10 +94,10 @@ def test_a_foreign_network_of_1001_outputs_and_pixels_as_input(keraslight_comman
 
 
 def test_what_two_files_differ_on_is_drawn_and_written(
-    keraslight_command, float_file, int8_file, picture_folder, tmp_path
+    command, float_file, int8_file, picture_folder, tmp_path
 ):
     sheet = tmp_path / "sheet.png"
-    done = keraslight_command(
+    done = command(
         "evaluate",
         f"--compare={float_file},{int8_file}",
         f"--data_dir={picture_folder}",
@@ -110,11 +110,9 @@ def test_what_two_files_differ_on_is_drawn_and_written(
     assert Image.open(sheet).size[0] > 100
 
 
-def test_assumptions_are_shown_and_written(
-    keraslight_command, plain_file, picture_folder, tmp_path
-):
+def test_assumptions_are_shown_and_written(command, plain_file, picture_folder, tmp_path):
     out = tmp_path / "out.json"
-    done = keraslight_command(
+    done = command(
         "evaluate",
         f"--tflite={plain_file}",
         f"--data_dir={picture_folder}",
@@ -131,14 +129,12 @@ def test_assumptions_are_shown_and_written(
     assert found["scores"] == "softmax of the outputs"
 
 
-def test_names_are_shown_in_place_of_folders(
-    keraslight_command, float_file, picture_folder, tmp_path
-):
+def test_names_are_shown_in_place_of_folders(command, float_file, picture_folder, tmp_path):
     folder = tmp_path / "val"
     shutil.copytree(picture_folder, folder)
     (tmp_path / "names.txt").write_text("blue = like the sky\n")
     arguments = ("evaluate", f"--tflite={float_file}", f"--data_dir={folder}", "--workers=1")
-    done = keraslight_command(*arguments)
+    done = command(*arguments)
     assert "hardest classes: like the sky 87.5%, green 87.5%" in done.stdout
 
 
@@ -168,9 +164,9 @@ def failing(arguments, exit_code, message):
     ],
 )
 def test_mistakes_end_with_a_message(
-    keraslight_command, plain_file, float_file, picture_folder, arguments, exit_code, message
+    command, plain_file, float_file, picture_folder, arguments, exit_code, message
 ):
     places = {"plain": plain_file, "folder": picture_folder, "labelled": float_file}
-    done = keraslight_command("evaluate", *(a.format(**places) for a in arguments))
+    done = command("evaluate", *(a.format(**places) for a in arguments))
     assert done.exit_code == exit_code, done.output
     assert message in " ".join(done.stderr.split())

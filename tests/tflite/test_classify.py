@@ -21,7 +21,7 @@ from keraslight.tflite import (
     preprocessing_of,
     require_same_outputs,
 )
-from tests.tflite.conftest import CLASSES, STD
+from tests.colours import CLASSES, STD
 
 
 def test_what_two_files_differ_on_is_drawn(float_file, picture_folder, tmp_path):

@@ -9,7 +9,7 @@ import pickletools
 from typing import NamedTuple
 
 from keraslight.bounds import Budget
-from keraslight.messages import printable
+from keraslight.text import printable
 
 TENSOR_BUILDERS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 PARAMETER_BUILDER = "torch._utils._rebuild_parameter"

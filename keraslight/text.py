@@ -1,4 +1,4 @@
-"""Text that comes from files, servers and other programs, made safe to print."""
+"""Text from files and servers, such that it is safe to print."""
 
 # characters of a text from a file, and how many of them a message lists
 LONGEST = 300
