@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 
 import keraslight
-from keraslight.tflite.accuracy import read_labels
+from keraslight.pictures.names import read_labels
 
 # of a run of training: its result; and of earlier runs that were not ended, the best epoch so far
 FILES_OF_A_RUN = ("model.keras", "best.keras")

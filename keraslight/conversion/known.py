@@ -2,9 +2,9 @@
 
 import keraslight
 from keraslight.conversion.keras_model import Source
+from keraslight.pictures.names import imagenet_classes, read_labels
 from keraslight.pictures.preprocessing import shorter_side
-from keraslight.tflite.accuracy import read_labels
-from keraslight.weights.inference import imagenet_classes, preprocessing_of
+from keraslight.weights.inference import preprocessing_of
 
 IMAGENET = "imagenet"
 

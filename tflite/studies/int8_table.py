@@ -29,7 +29,8 @@ import keraslight
 from keraslight.benchmark.results import write_json
 from keraslight.commands import program
 from keraslight.conversion.keras_model import image_shape, load_model
-from keraslight.pictures.preprocessing import Preprocessing, list_pictures, spread
+from keraslight.pictures.folder import list_pictures, spread
+from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.report import markdown_table
 from keraslight.tflite.runner import TFLiteRunner
 from tflite import preprocessing_flags

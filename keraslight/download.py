@@ -1,20 +1,26 @@
-"""Downloads a file over HTTP: resumed if the connection breaks, with bounds on time and size."""
+"""Downloads a file over HTTP: resumed if the connection breaks, with bounds on time and size.
+
+Imports neither Keras nor TensorFlow.
+"""
 
 import functools
+import hashlib
 import http.client
 import io
+import os
+import pathlib
 import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import BinaryIO
 
-import keras
-
-from keraslight.weights.messages import printable
-from keraslight.weights.readers.bounds import MAX_BYTES
+from keraslight.text import printable
 
 __all__ = ["DownloadError"]
+
+OFFLINE = "KERASLIGHT_OFFLINE"
 
 ATTEMPTS = 3
 TIMEOUT = 30  # seconds without a byte
@@ -30,7 +36,7 @@ class DownloadError(OSError):
     """A file could not be downloaded, or is not the one that was published.
 
     Example:
-    >>> from keraslight.weights import DownloadError
+    >>> from keraslight import DownloadError
     >>> issubclass(DownloadError, OSError)
     True
     """
@@ -40,16 +46,98 @@ class _Interrupted(Exception):
     """The connection broke before the file was whole."""
 
 
-def download(url: str, file: BinaryIO) -> str | None:
+# called with the size of the file or `None`; returns what is then called with the bytes so far
+Progress = Callable[[int | None], Callable[[int], object]]
+
+
+def cache_folder() -> pathlib.Path:
+    """Returns the folder of downloaded files, in that of Keras (`KERAS_HOME` or `~/.keras`)."""
+    return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keraslight"
+
+
+def is_offline() -> bool:
+    """Tells whether the environment variable `KERASLIGHT_OFFLINE` forbids any download."""
+    return os.environ.get(OFFLINE, "").lower() not in ("", "0", "false", "no")
+
+
+def digest_of(path: str | os.PathLike, algorithm: str = "sha256") -> str:
+    """Returns the hash of a file in hexadecimal digits."""
+    digest = hashlib.new(algorithm)
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def download(
+    url: str, file: BinaryIO, largest: int, progress: Progress | None = None
+) -> str | None:
     """Downloads into a file that is open for writing.
 
+    Args:
+        url: where the file lies.
+        file: the open file. What it holds before its position is taken as the beginning of the
+            download, which goes on there if the server can do that.
+        largest: the most bytes the file may have.
+        progress: optional callable, see `Progress`, that shows how far the download is.
+
     Returns:
-        The hash of the file that the server states, as `Source.hash` has it, or `None`.
+        The hash of the file that the server states, as `sha256:` and digits, or `None`.
 
     Raises:
-        DownloadError: if the server does not send a file, or not fast enough.
+        DownloadError: if the server does not send a file, not fast enough, or too large a one.
     """
-    return _Download(url, file).run()
+    return _Download(url, file, largest, progress).run()
+
+
+def fetch_file(
+    url: str, path: str | os.PathLike, sha256: str, size: int, progress: Progress | None = None
+) -> pathlib.Path:
+    """Downloads a file whose hash is known, and goes on where an earlier try was stopped.
+
+    Args:
+        url: where the file lies.
+        path: where to keep it. A file that is there already and has the hash is not downloaded.
+            Until the download is complete and verified, what arrived is in `<path>.part`.
+        sha256: the hash of the file, in hexadecimal digits.
+        size: how many bytes it has.
+        progress: optional callable, see `Progress`, that shows how far the download is.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        DownloadError: if the file cannot be downloaded, or is another one.
+    """
+    path = pathlib.Path(path)
+    if path.is_file() and digest_of(path) == sha256:
+        return path
+    if is_offline():
+        raise DownloadError(
+            f"{OFFLINE} is set and there is no file {path} with the SHA-256 {sha256}. "
+            f"Received: {url}"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with open(part, "ab") as file:  # makes it, and truncates nothing
+        held = file.tell()
+    with open(part, "r+b") as file:
+        # more than the whole file is no part of it
+        file.seek(held if held <= size else file.truncate(0))
+        try:
+            if held != size:
+                download(url, file, size, progress)
+        except DownloadError as error:
+            raise DownloadError(
+                f"{url}: {error}. The same command goes on from there; a file that was downloaded "
+                f"by other means can be put at {path}"
+            ) from error
+    found = digest_of(part)
+    if found != sha256:
+        part.unlink()
+        raise DownloadError(f"{url}: its sha256 is {found} and should be {sha256}")
+    os.replace(part, path)
+    return path
 
 
 class _Pace:
@@ -139,8 +227,10 @@ class _RedirectHandler(urllib.request.HTTPRedirectHandler):
 class _Download:
     """One download. A broken connection is resumed where it broke, if the server can do that."""
 
-    def __init__(self, url, file):
-        self.url, self.file = url, file
+    def __init__(self, url, file, largest, progress):
+        self.url, self.file, self.largest, self.progress = url, file, largest, progress
+        # of an earlier process, whose caller knows the hash of the whole
+        self.begun = file.tell() > 0
         pace = _Pace()
         self.redirects = _RedirectHandler()
         self.opener = urllib.request.build_opener(
@@ -161,8 +251,10 @@ class _Download:
 
     def _open(self):
         headers = {"User-Agent": "keraslight"}
-        if self.file.tell() and self.etag:
-            headers |= {"Range": f"bytes={self.file.tell()}-", "If-Range": self.etag}
+        if self.file.tell() and (self.etag or self.begun):
+            headers |= {"Range": f"bytes={self.file.tell()}-"}
+            if self.etag:
+                headers |= {"If-Range": self.etag}
         try:
             return self.opener.open(
                 urllib.request.Request(self.url, headers=headers), timeout=TIMEOUT
@@ -188,12 +280,12 @@ class _Download:
         if length is not None and not re.fullmatch("[0-9]{1,18}", length):
             raise DownloadError(f"the server states the length {printable(length)!r}")
         size = None if length is None else start + int(length)
-        progress = keras.utils.Progbar(size)
+        show = self.progress(size) if self.progress else lambda received: None
         while chunk := self._read(response):
-            if self.file.tell() + len(chunk) > MAX_BYTES:
-                raise DownloadError(f"it is larger than {MAX_BYTES} bytes, as no weights are")
+            if self.file.tell() + len(chunk) > self.largest:
+                raise DownloadError(f"it is larger than {self.largest} bytes, the most expected")
             self.file.write(chunk)
-            progress.update(self.file.tell())
+            show(self.file.tell())
         if size is not None and self.file.tell() < size:
             raise _Interrupted
 
