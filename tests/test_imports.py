@@ -61,6 +61,7 @@ ARROWS = {
         "conversion",
         "export",
         "quantization",
+        "graph",
         "tflite",
         "pictures",
         "files",

@@ -107,8 +107,11 @@ def command(model, weights, classes, input_size, labels, quantization, output, *
     """
     from keraslight.conversion.keras_model import image_shape, load_model
     from keraslight.conversion.known import known_labels
+    from keraslight.graph.policy import policy_for
 
     output = _output(output)
+    if given["target"]:
+        policy_for(given["target"])
     quantization = list(dict.fromkeys(quantization))
     source = load_model(model, weights, classes, input_size)
     names = known_labels(source, labels, weights)

@@ -100,6 +100,13 @@ def image_shape(model: keras.Model, size: tuple[int, int] | None = None) -> tupl
             f"The model must have one input of images. Received: {model.name} with input {shape}"
         )
     height, width = size or shape[1:3]
+    if any(
+        given not in (None, side) for given, side in zip(shape[1:3], (height, width), strict=True)
+    ):
+        raise ValueError(
+            f"The model takes images of {shape[1]}x{shape[2]} only. "
+            f"Received: input_size={height}x{width}"
+        )
     if None in (height, width):
         raise ValueError(
             f"The model takes any size: pass --input_size=224. Received: input of shape {shape}"

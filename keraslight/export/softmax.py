@@ -5,6 +5,8 @@ import keras
 from keraslight.graph.graph import tensors_in, trace
 from keraslight.quantization.activation_op import UNIT_RANGE
 from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.ops.conv2d import QuantizedConv2D
+from keraslight.quantization.ops.dense import QuantizedDense
 from keraslight.quantization.quantized_model import QuantizedModel
 
 L = keras.layers
@@ -29,10 +31,9 @@ def ends_in_logits(model: keras.Model) -> bool:
     call = writers.get(id(outputs[0]))
     while call is not None and type(call.operation) in (FakeQuantize, L.Flatten, L.Reshape):
         call = writers.get(id(call.inputs[0]))
-    layers = (L.Dense, L.Conv2D)
-    return call is not None and (
-        type(call.operation) in layers and call.operation.activation is LINEAR
-    )
+    if call is None or type(call.operation) in (QuantizedDense, QuantizedConv2D):
+        return call is not None  # their activations are layers of their own
+    return type(call.operation) in (L.Dense, L.Conv2D) and call.operation.activation is LINEAR
 
 
 def with_softmax(model: keras.Model) -> keras.Model:
