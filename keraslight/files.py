@@ -1,6 +1,7 @@
 """Writes files that are always complete, even if the process is killed while it writes."""
 
 import contextlib
+import json
 import os
 import pathlib
 import secrets
@@ -48,6 +49,13 @@ def write_whole(path: str | os.PathLike, content: bytes) -> None:
     """
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_json(path: str | os.PathLike, values: dict) -> None:
+    """Writes values as a JSON file, completely or not at all, and makes the folder if need be."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
 
 
 def _flush_to_disk(path: pathlib.Path) -> None:

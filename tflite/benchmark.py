@@ -23,7 +23,7 @@ from keraslight.benchmark.phone.report_parser import ReportError, parse_profile
 from keraslight.benchmark.phone.this_machine import ThisMachine
 from keraslight.benchmark.results import Case, document, run_dict, table, write_json
 from keraslight.commands import program
-from keraslight.pictures.preprocessing import list_pictures
+from keraslight.pictures.folder import list_pictures
 from keraslight.tflite.classify import preprocessing_of
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import TFLiteRunner

@@ -29,7 +29,8 @@ import keraslight
 from keraslight.benchmark.results import write_json
 from keraslight.commands import program
 from keraslight.conversion.keras_model import image_shape, load_model
-from keraslight.pictures.preprocessing import Preprocessing, list_pictures, spread
+from keraslight.pictures.folder import list_pictures, spread
+from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.report import markdown_table
 from keraslight.tflite.runner import TFLiteRunner
 from tflite import preprocessing_flags
@@ -95,7 +96,7 @@ def main():
 def study(name: str) -> dict:
     """Returns everything measured of one model."""
     size = (int(FLAGS.input_size),) * 2 if FLAGS.input_size else None
-    model, _, recipe = load_model(name, size=size, last=True)
+    model, _, recipe = load_model(name, size=size)
     if size is None and recipe:
         size = (recipe["image_size"],) * 2
     height, width, channels = image_shape(model, size)

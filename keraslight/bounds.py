@@ -9,10 +9,13 @@ the file claims.
 import io
 import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 
-# no checkpoint of these networks has a third of this
+from keraslight.text import printable
+
+# no file of these networks has a third of this
 MAX_BYTES = 2 * 1024**3
 MIB = 1024**2
 # what reading any file may cost, and what each of its bytes adds
@@ -55,12 +58,12 @@ class Budget:
         self.bytes -= bytes
         if self.operations < 0:
             raise ValueError(
-                f"The file of {self.size} bytes needs more steps to read than any checkpoint does."
+                f"The file of {self.size} bytes needs more steps to read than any sound file does."
             )
         if self.bytes < 0:
             raise ValueError(
                 f"The file of {self.size} bytes claims to hold {-self.bytes} bytes more than any "
-                "checkpoint of that size does."
+                "sound file of that size does."
             )
 
 
@@ -91,22 +94,42 @@ def read_archive(data: bytes, budget: Budget) -> dict[str, bytes]:
         ValueError: if the archive is damaged, has a member that names a place outside of the
             archive, or holds more than the budget allows.
     """
-    budget.spend(operations=OPERATIONS_PER_MEMBER * data.count(DIRECTORY_ENTRY))
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"The archive is damaged: {error}.") from error
-    for member in archive.infolist():
-        path = pathlib.PureWindowsPath(member.filename)
-        if path.drive or path.root or ".." in path.parts:
+    with _opened(data, budget) as archive:
+        for member in archive.infolist():
+            path = pathlib.PureWindowsPath(member.filename)
+            if path.drive or path.root or ".." in path.parts:
+                raise ValueError(
+                    "The archive has a member that names a place outside: "
+                    f"{printable(member.filename)}."
+                )
+            _require_compression(member)
+        budget.spend(bytes=sum(member.file_size for member in archive.infolist()))
+        return {member.filename: _read(archive, member) for member in archive.infolist()}
+
+
+def read_member(data: bytes, name: str, most: int) -> bytes:
+    """Reads one member of a zip archive in memory, whatever stands before the archive.
+
+    Args:
+        data: the bytes of the archive.
+        name: the name of the member.
+        most: int, how many bytes it may hold.
+
+    Raises:
+        ValueError: if the archive is damaged, has no such member, or the member is larger.
+    """
+    with _opened(data, Budget(len(data))) as archive:
+        try:
+            member = archive.getinfo(name)
+        except KeyError:
+            raise ValueError(f"The archive has no member {printable(name)}.") from None
+        _require_compression(member)
+        if member.file_size > most:
             raise ValueError(
-                f"The archive has a member that names a place outside: {member.filename}."
+                f"The archive's {printable(name)} expands to {member.file_size} bytes: at most "
+                f"{most} are read. It may be a zip bomb."
             )
-        # other methods may ask for gigabytes before they unpack the first byte
-        if member.compress_type not in COMPRESSIONS:
-            raise ValueError(f"The archive has a member of an unknown kind: {member.filename}.")
-    budget.spend(bytes=sum(member.file_size for member in archive.infolist()))
-    return {member.filename: _read(archive, member) for member in archive.infolist()}
+        return _read(archive, member)
 
 
 def unzip(data: bytes, budget: Budget) -> bytes:
@@ -117,10 +140,31 @@ def unzip(data: bytes, budget: Budget) -> bytes:
     return members[0]
 
 
+def _opened(data, budget):
+    budget.spend(operations=OPERATIONS_PER_MEMBER * data.count(DIRECTORY_ENTRY))
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise ValueError(f"The archive is damaged: {printable(error)}.") from error
+
+
+def _require_compression(member):
+    # other methods may ask for gigabytes before they unpack the first byte
+    if member.compress_type not in COMPRESSIONS:
+        raise ValueError(
+            f"The archive has a member of an unknown kind: {printable(member.filename)}."
+        )
+
+
 def _read(archive, member):
     # without a size, `read` would unpack everything before it checks what the archive claims
-    with archive.open(member) as file:
-        data = file.read(member.file_size)
+    try:
+        with archive.open(member) as file:
+            data = file.read(member.file_size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ValueError(
+            f"The archive is damaged: {printable(member.filename)}: {printable(error)}."
+        ) from error
     if len(data) != member.file_size:
-        raise ValueError(f"The archive is damaged: {member.filename} is cut short.")
+        raise ValueError(f"The archive is damaged: {printable(member.filename)} is cut short.")
     return data
