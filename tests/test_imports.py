@@ -56,7 +56,6 @@ ARROWS = {
         "download",
     },
     "conversion": {"api", "tflite", "pictures"},
-    "commands": {"pictures", "tflite", "files", "failures", "api"},
     "benchmark": {
         "api",
         "commands",
@@ -67,7 +66,8 @@ ARROWS = {
         "report",
         "machine",
     },
-    "result_page": set(),
+    "result_page": {"report", "text"},
+    "commands": {"result_page", "pictures", "tflite", "files", "failures", "api"},
     "__main__": {"commands"},
 }
 
