@@ -22,7 +22,7 @@ ARROWS = {
     "download": {"text"},
     "report": {"canvas"},
     # around .tflite files and pictures: without Keras, so that programs start fast
-    "pictures": {"download"},
+    "pictures": {"download", "files"},
     "tflite": {"pictures", "bounds", "text", "failures"},
     "graph": {"compat"},
     "kernels": {"graph"},
@@ -67,7 +67,7 @@ ARROWS = {
         "machine",
     },
     "result_page": {"report", "text"},
-    "commands": {"result_page", "pictures", "tflite", "files", "failures", "api"},
+    "commands": {"result_page", "pictures", "tflite", "record", "files", "failures", "api"},
     "__main__": {"commands"},
 }
 
