@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import secrets
+import shutil
 from collections.abc import Iterator
 
 # how the names of unfinished files begin; the rest is random
@@ -49,6 +50,31 @@ def write_whole(path: str | os.PathLike, content: bytes) -> None:
     """
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary folder, which becomes the folder `path` when the block succeeds.
+
+    If the block raises an error, the temporary folder is removed.
+
+    Args:
+        path: path of the folder to make. It must not exist yet, or be empty.
+
+    Raises:
+        ValueError: if there is something in the folder.
+    """
+    path = pathlib.Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"The folder must be new or empty. Received: '{path}'")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{UNFINISHED}{secrets.token_hex(8)}"
+    temporary.mkdir()
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: str | os.PathLike, values: dict) -> None:

@@ -22,7 +22,7 @@ ARROWS = {
     "download": {"text"},
     "report": {"canvas"},
     # around .tflite files and pictures: without Keras, so that programs start fast
-    "pictures": {"download"},
+    "pictures": {"download", "files"},
     "tflite": {"pictures", "bounds", "text", "failures"},
     "graph": {"compat"},
     "kernels": {"graph"},
@@ -46,17 +46,17 @@ ARROWS = {
         "discover",
         "download",
     },
-    "conversion": {"api", "export", "quantization", "weights", "tflite", "pictures"},
+    "conversion": {"api", "export", "pictures", "quantization", "tflite", "weights"},
     "commands": {
         "api",
         "conversion",
         "export",
-        "quantization",
-        "graph",
-        "tflite",
-        "pictures",
-        "files",
         "failures",
+        "files",
+        "graph",
+        "pictures",
+        "quantization",
+        "tflite",
     },
     "benchmark": {
         "api",
@@ -68,7 +68,8 @@ ARROWS = {
         "report",
         "machine",
     },
-    "result_page": set(),
+    "result_page": {"report", "text"},
+    "commands": {"result_page", "pictures", "tflite", "record", "files", "failures", "api"},
     "__main__": {"commands"},
 }
 

@@ -10,6 +10,7 @@ from keraslight.commands.program import Command, note
 from keraslight.files import write_json
 from keraslight.pictures.folder import Picture, list_files, spread
 from keraslight.pictures.names import display_names, read_names
+from keraslight.record import record
 from keraslight.tflite.classify import TOP
 
 
@@ -75,6 +76,7 @@ def command(
             json_file,
             {
                 "kind": "classification",
+                "record": record(),
                 "model": classifier.facts(),
                 "preprocessing": classifier.preprocessing.describe(),
                 "assumed": assumed,

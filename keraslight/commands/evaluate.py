@@ -10,6 +10,7 @@ from keraslight.commands.program import Command, Failure, note
 from keraslight.files import write_json
 from keraslight.pictures.folder import list_pictures
 from keraslight.pictures.names import display_names, read_names
+from keraslight.record import record
 from keraslight.tflite.accuracy import accuracy_of, agreement
 from keraslight.tflite.classify import TOP
 from keraslight.tflite.labels import require_same_outputs
@@ -130,7 +131,7 @@ def command(
     if compare:
         found = _compare(classifiers, predictions, results, folders, sheet, names)
     if json_file:
-        write_json(json_file, found)
+        write_json(json_file, {**found, "record": record()})
 
 
 def _summary(result):

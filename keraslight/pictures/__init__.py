@@ -8,6 +8,7 @@ from keraslight.pictures.names import (
     read_names,
 )
 from keraslight.pictures.preprocessing import Preprocessing, open_picture
+from keraslight.pictures.sample import make_sample
 
 __all__ = [
     "Picture",
@@ -17,6 +18,7 @@ __all__ = [
     "list_classes",
     "list_files",
     "list_pictures",
+    "make_sample",
     "open_picture",
     "read_labels",
     "read_names",

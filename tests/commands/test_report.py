@@ -1,11 +1,14 @@
 import csv
 import json
 import re
+from xml.etree import ElementTree
 
 import pytest
 
+from keraslight.result_page import write_report
 from keraslight.result_page.data import collect, rows
-from tests.tflite.conftest import CLASSES
+from keraslight.result_page.plots import _accuracy_span
+from tests.colours import CLASSES
 
 
 def facts(name, quantization="float32"):
@@ -77,9 +80,9 @@ def documents(tmp_path):
     return [tmp_path / "bench.json", tmp_path / "accuracy.json"]
 
 
-def test_a_page_that_needs_nothing_beside_it(program, documents, tmp_path):
-    done = program("report", *documents, "--title=Two & two", f"--output_dir={tmp_path / 'out'}")
-    assert done.returncode == 0, done.stderr
+def test_a_page_that_needs_nothing_beside_it(command, documents, tmp_path):
+    done = command("report", *documents, "--title=Two & two", f"--output_dir={tmp_path / 'out'}")
+    assert done.exit_code == 0, done.output
     page = (tmp_path / "out/report.html").read_text()
     assert "<title>Two &amp; two</title>" in page
     assert "Pixel &lt;7&gt;" in page and "noisy &amp; hot" in page and "&lt;stem&gt;" in page
@@ -97,7 +100,8 @@ def test_a_page_that_needs_nothing_beside_it(program, documents, tmp_path):
     ]
     assert [row["top-1 %"] for row in table] == ["87.5", "87.5", "", ""]
     markdown = (tmp_path / "out/report.md").read_text()
-    assert "| a | float32 | 2.0 | 0.0 | 87.5 | 100.0 | Pixel <7> |" in markdown
+    cells = [[c.strip() for c in line.split("|")[1:-1]] for line in markdown.splitlines()]
+    assert cells[4][:7] == ["a", "float32", "2.0", "0.0", "87.5", "100.0", "Pixel &lt;7&gt;"]
     assert "- warning: the phone went away" in markdown
 
 
@@ -120,21 +124,94 @@ def test_published_accuracies_stand_beside_float_files_only():
     run["results"] = [result(name, 1.0) for name in names]
     document = {**BENCHMARK, "models": [facts(n) for n in names], "runs": [run], "suite": suite}
     found = rows(collect([document]))
-    assert [row["top-1 %"] for row in found] == ["71.8 (published)", ""]
+    assert [row["top-1 %"] for row in found] == ["71.8 (published)", None]
 
 
-def test_what_is_no_result(program, tmp_path):
+def test_what_is_no_result(command, tmp_path):
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "text.json").write_text("text")
     (tmp_path / "other.json").write_text('{"kind": "poem"}')
     (tmp_path / "part.json").write_text('{"kind": "benchmark"}')
-    for arguments, message in (
-        ([], "Pass the JSON files"),
-        (["list.json"], "no result of the programs here"),
-        (["text.json"], "cannot be read as JSON"),
-        (["other.json"], "Received: kind='poem'"),
-        (["part.json"], "'benchmark' is not complete"),
+    (tmp_path / "cards.json").write_text(json.dumps({**EVALUATION, "per_class": [1]}))
+    for arguments, code, message in (
+        ([], 2, "Missing argument"),
+        (["missing.json"], 2, "does not exist"),
+        (["list.json"], 1, "must be a result of evaluate, benchmark or convert"),
+        (["text.json"], 1, "cannot be read as JSON"),
+        (["other.json"], 1, "Received: kind='poem'"),
+        (["part.json"], 1, "'benchmark' is not complete"),
+        (["cards.json"], 1, "The results of another name are not complete"),
     ):
-        done = program("report", *arguments)
-        assert done.returncode == 1
-        assert message in done.stderr and "Traceback" not in done.stderr
+        done = command("report", *arguments)
+        assert done.exit_code == code
+        assert message in " ".join(done.stderr.split())
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
+    "[click](javascript:alert(1))",
+    "\x1b]0;title\x07\x1b[31mred",
+    r"$\frac{1}$",
+    "new\nline",
+]
+
+
+def hostile_results(name):
+    """Returns results in which every text is a given one."""
+
+    def renamed(values):
+        if isinstance(values, dict):
+            return {key: renamed(value) for key, value in values.items()}
+        if isinstance(values, list):
+            return [renamed(value) for value in values]
+        return name if isinstance(values, str) else values
+
+    model = {**renamed(facts("a")), "operators": {name: 1}}
+    run = renamed(BENCHMARK["runs"][0])
+    run["results"] = [{**run["results"][0], "model": name}]
+    benchmark = {**renamed(BENCHMARK), "kind": "benchmark", "models": [model], "runs": [run]}
+    evaluation = {**renamed(EVALUATION), "kind": "evaluation", "model": model}
+    evaluation["per_class"] = {name: EVALUATION["per_class"]["red"]}
+    evaluation["names"] = {name: name}
+    return [benchmark, evaluation]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_stay_names(name, tmp_path):
+    page, markdown, table = write_report(tmp_path, hostile_results(name), title=name)
+    assert "<script" not in page.read_text()
+    text = markdown.read_text()
+    assert "<script" not in text and "[click](" not in text
+    assert text.replace("\n", "").isprintable()
+    svgs = re.findall(r"<svg.*?</svg>", page.read_text(), re.S)
+    assert len(svgs) == 2
+    for svg in svgs:
+        drawn = ElementTree.fromstring(svg)  # well-formed
+        assert any("frac" in (e.text or "") for e in drawn.iter()) == ("frac" in name)
+    with table.open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["model"][0] not in "=+-@\t\r\x1b" and row["device"][0] not in "=+-@"
+
+
+def test_columns_without_values_are_left_out(tmp_path):
+    page, *_ = write_report(tmp_path, [EVALUATION])
+    head = re.search("<thead>.*?</thead>", page.read_text(), re.S)[0]
+    columns = re.findall(r"<th[^>]*>([^<]*)</th>", head)
+    assert columns == ["model", "quantization", "size MB", "M MACs", "top-1 %", "top-5 %"]
+
+
+def test_the_axis_of_the_accuracy_spans_five_points_at_least():
+    assert _accuracy_span([84.25, 84.30]) == pytest.approx((81.775, 86.775))
+    assert _accuracy_span([20.0, 80.0])[0] < 20 and _accuracy_span([20.0, 80.0])[1] > 80
+    assert _accuracy_span([100.0])[1] <= 101 and _accuracy_span([0.0])[0] >= -1
+
+
+def test_a_benchmark_that_ended_early_says_so():
+    report = collect([{**BENCHMARK, "complete": False}])
+    assert all("not complete" in device["warnings"][-1] for device in report.devices)
+
+
+def test_classes_are_shown_by_their_names():
+    report = collect([{**EVALUATION, "names": {"blue": "like the sky"}}])
+    assert report.models[0]["card"]["hardest classes"].startswith("like the sky 50.0%")
