@@ -20,7 +20,7 @@ def test_the_program_measures_both_forms(monkeypatch, tmp_path):
     assert read_record(path)["versions"]["keras"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_form_runs_in_a_process_of_its_own():
     task = {"form": "RefCO", "channels": 4, "filters": 8, "side": 4, "batch": 2, "steps": 1}
     assert in_own_process(task)["peak_mb"] > 10

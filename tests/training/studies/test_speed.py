@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 import keraslight
+from training.studies.speed import __main__ as program
 from training.studies.speed import step_rates
 from training.studies.speed.__main__ import command
 
@@ -51,7 +52,24 @@ def test_ratios_are_those_of_a_round():
     }
 
 
-@pytest.mark.slow
+def test_the_program_writes_what_was_measured(tmp_path, monkeypatch):
+    seen = {}
+
+    def measure(**settings):
+        seen.update(settings)
+        return [dict.fromkeys(step_rates.FORMS, 2.0)]
+
+    monkeypatch.setattr(program, "measure", measure)
+    path = tmp_path / "new" / "speed.json"
+    result = CliRunner().invoke(command, ["--threads=1", f"--output={path}"])
+    assert result.exit_code == 0, result.output
+    assert seen == {"threads": 1, "batch": 32, "size": 128, "steps": 10, "rounds": 9}
+    found = json.loads(path.read_text())
+    assert found["ratio_of_keras_to"]["PyTorch"]["median"] == 1
+    assert found["record"]["versions"]["torch"]
+
+
+@pytest.mark.exhaustive
 def test_the_program_lets_all_take_turns(tmp_path):
     path = tmp_path / "new" / "speed.json"
     tiny = ["--threads=1", "--batch=2", "--size=32", "--steps=1", "--rounds=1"]
