@@ -16,7 +16,7 @@ ARROWS = {
     "compat": set(),
     "canvas": set(),
     "machine": set(),
-    "record": {"machine"},
+    "record": {"machine", "files"},
     "text": set(),
     "bounds": {"text"},
     "download": {"text"},

@@ -10,9 +10,9 @@ import java.nio.channels.FileChannel
 import org.tensorflow.lite.Interpreter
 
 /**
- * Classifies with the Interpreter, as apps did before LiteRT 2. Use it on one thread at a time.
+ * Classifies with the older `Interpreter`, on the CPU. Use it on one thread at a time.
  *
- * The file is mapped, not copied: see noCompress in the README.
+ * The file is mapped, not copied: see `noCompress` in build.gradle.kts.
  */
 class InterpreterClassifier(assets: AssetManager, file: String, threads: Int = 2) : Closeable {
   private val content: ByteBuffer =
@@ -28,8 +28,8 @@ class InterpreterClassifier(assets: AssetManager, file: String, threads: Int = 2
   private val scores = FloatArray(info.labels.size)
   private val codes = ByteArray(info.labels.size)
 
-  /** Returns the best classes and their scores. */
-  fun classify(frame: Bitmap, rotationDegrees: Int, count: Int = 3): List<Pair<String, Float>> {
+  /** Returns the best classes, the best first. */
+  fun classify(frame: Bitmap, rotationDegrees: Int, count: Int = 3): List<Score> {
     input.rewind()
     if (info.input.scale == 0f) {
       input.asFloatBuffer().put(reader.floats(frame, rotationDegrees))
@@ -41,10 +41,10 @@ class InterpreterClassifier(assets: AssetManager, file: String, threads: Int = 2
     output.rewind()
     if (info.output.scale == 0f) {
       output.asFloatBuffer().get(scores)
-      return best(scores, info, count)
+      return best(scores, info.labels, count)
     }
     output.get(codes)
-    return best(dequantized(codes, info), info, count)
+    return best(dequantized(codes, info.output.scale, info.output.zeroPoint), info.labels, count)
   }
 
   private fun buffer(bytes: Int): ByteBuffer =

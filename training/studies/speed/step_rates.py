@@ -43,7 +43,7 @@ def torch_steps(images, labels, threads, channels_last):
     """Returns a function that does some training steps of the authors' VGNetG."""
     import torch
 
-    from training.vgnet_torch import VGNetG
+    from training.studies.speed.vgnet_torch import VGNetG
 
     torch.set_num_threads(threads)
     memory = torch.channels_last if channels_last else torch.contiguous_format
@@ -91,13 +91,17 @@ def measure(threads, batch, size, steps, rounds) -> list[dict[str, float]]:
         turns[form], theirs = context.Pipe()
         arguments = (form, threads, batch, size, theirs)
         context.Process(target=work, args=arguments, daemon=True).start()
+        theirs.close()  # so that the end of the process is seen
     found = []
     # the first round compiles and is not counted
     for number in range(rounds + 1):
         rates = {}
         for form, pipe in turns.items():
             pipe.send(steps)
-            rates[form] = steps * batch / pipe.recv()
+            try:
+                rates[form] = steps * batch / pipe.recv()
+            except EOFError as error:
+                raise ValueError(f"The process that runs {form} ended; see above why.") from error
         found += [rates] if number else []
     for pipe in turns.values():
         pipe.send(0)

@@ -1,14 +1,6 @@
-r"""What RefCO costs in training, beside computing every branch.
-
-    python -m training.refco_cost --output=results/refco_training.csv
-
-Times a training step of one RefCO layer, and measures the peak memory of the process that runs it,
-for `keraslight.layers.RefCO` and for the same layer branch by branch, each in a process of its own.
-Takes about two minutes on two cores.
-"""
+"""One RefCO layer, and the same layer branch by branch: a training step, its time and memory."""
 
 import json
-import pathlib
 import resource
 import subprocess
 import sys
@@ -16,19 +8,10 @@ import time
 
 import keras
 import numpy as np
-from absl import app, flags
 
-from keraslight.files import write_whole
 from keraslight.layers import RefCO
 from keraslight.layers.normalized_branches import NormalizedBranches
 from keraslight.layers.parts import NORM_EPSILON, NORM_MOMENTUM
-from training.files import to_csv
-
-FLAGS = flags.FLAGS
-_OUTPUT = flags.DEFINE_string("output", "results/refco_training.csv", "The table to write.")
-_BATCH = flags.DEFINE_integer("batch", 8, "Pictures a step.", lower_bound=1)
-_STEPS = flags.DEFINE_integer("steps", 10, "Steps that are timed.", lower_bound=1)
-_ONE = flags.DEFINE_string("one", None, "Used by the program itself: the form to run, as JSON.")
 
 # channels, filters, height and width: expansions and projections of LightNet's stages
 SIZES = ((32, 128, 56), (128, 32, 56), (64, 256, 28), (256, 64, 28), (128, 512, 14))
@@ -82,31 +65,14 @@ def run_one(form: str, channels: int, filters: int, side: int, batch: int, steps
     return {"ms": float(np.median(seconds)) * 1e3, "peak_mb": peak / 1024}
 
 
-def main(argv):
-    """Runs every size in both forms and writes the table."""
-    del argv
-    if _ONE.value:
-        print(json.dumps(run_one(**json.loads(_ONE.value))))
-        return
-    rows = []
-    for channels, filters, side in SIZES:
-        found = []
-        for form in FORMS:
-            sizes = {"channels": channels, "filters": filters, "side": side}
-            task = {"form": form, **sizes, "batch": _BATCH.value, "steps": _STEPS.value}
-            command = [sys.executable, "-m", "training.refco_cost", f"--one={json.dumps(task)}"]
-            result = subprocess.run(command, capture_output=True, text=True, check=True)
-            found.append(json.loads(result.stdout.splitlines()[-1]))
-            rows.append({**task, **{k: round(v, 1) for k, v in found[-1].items()}})
-        print(
-            f"{channels}>{filters}@{side}: {found[0]['ms']:.1f} ms, {found[0]['peak_mb']:.0f} MB; "
-            f"branch by branch {found[1]['ms']:.1f} ms, {found[1]['peak_mb']:.0f} MB"
-        )
-    path = pathlib.Path(_OUTPUT.value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    title = "# python -m training.refco_cost: one layer, one training step, whole process\n"
-    write_whole(path, title.encode() + to_csv(rows))
+def in_own_process(task: dict) -> dict:
+    """Returns what `run_one` returns for these arguments in a new process, for its peak memory."""
+    command = [sys.executable, "-m", __name__, json.dumps(task)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ValueError(f"{task} failed. Received: {result.stderr[-2000:]}")
+    return json.loads(result.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":
-    app.run(main)
+    print(json.dumps(run_one(**json.loads(sys.argv[1]))))

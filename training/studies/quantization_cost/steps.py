@@ -3,7 +3,6 @@
 import statistics
 import time
 
-import keras
 import numpy as np
 
 import keraslight
@@ -67,4 +66,4 @@ def measure(trained: list[str], rewritten: list[str], **settings) -> list[dict]:
     """
     rows = [{**rewrite(name), **step_times(name, **settings)} for name in trained]
     rows += [rewrite(name) for name in rewritten]
-    return [{**row, **settings, "keras": keras.__version__} for row in rows]
+    return [{**row, **settings} for row in rows]

@@ -2,13 +2,14 @@ package dev.keraslight.example
 
 import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.graphics.Color
 import android.graphics.Matrix
 import android.graphics.Paint
 
 /**
  * Turns camera frames into what a model takes. Everything is allocated once.
  *
- * Rotation, scaling and the cut of the centre are one drawing operation.
+ * Rotating, scaling and cropping are one drawing operation.
  */
 class FrameReader(private val info: ModelInfo) {
   private val bitmap = Bitmap.createBitmap(info.width, info.height, Bitmap.Config.ARGB_8888)
@@ -20,10 +21,10 @@ class FrameReader(private val info: ModelInfo) {
   private val bytes = ByteArray(3 * pixels.size)
 
   // (pixel - mean) / std, and for an integer input also / scale + zero point, as a * pixel + b
-  private val factor = FloatArray(3) { 1 / (info.std[it] * quantum()) }
+  private val factor = FloatArray(3) { 1 / (info.std[it] * step()) }
   private val offset = FloatArray(3) { info.input.zeroPoint - info.mean[it] * factor[it] }
 
-  private fun quantum() = if (info.input.scale == 0f) 1f else info.input.scale
+  private fun step() = if (info.input.scale == 0f) 1f else info.input.scale
 
   /** Returns a frame for a float input. The array is the same every time. */
   fun floats(frame: Bitmap, rotationDegrees: Int): FloatArray {
@@ -40,7 +41,7 @@ class FrameReader(private val info: ModelInfo) {
   /**
    * Returns a frame for an int8 input. The array is the same every time.
    *
-   * With `--raw_pixels` factor is 1 and offset -128: the pixels as they are.
+   * If the file was converted with `--raw_pixels`, factor is 1 and offset -128.
    */
   fun bytes(frame: Bitmap, rotationDegrees: Int): ByteArray {
     draw(frame, rotationDegrees)
@@ -60,12 +61,13 @@ class FrameReader(private val info: ModelInfo) {
     val turned = rotationDegrees % 180 != 0
     val width = if (turned) frame.height else frame.width
     val height = if (turned) frame.width else frame.height
-    val scale = maxOf(info.width / width.toFloat(), info.height / height.toFloat())
+    val region = info.preprocessing.region(width, height)
     matrix.reset()
     matrix.postTranslate(-frame.width / 2f, -frame.height / 2f)
     matrix.postRotate(rotationDegrees.toFloat())
-    matrix.postScale(scale, scale)
+    matrix.postScale(info.width / region.width, info.height / region.height)
     matrix.postTranslate(info.width / 2f, info.height / 2f)
+    canvas.drawColor(Color.BLACK) // where the region is larger than the frame
     canvas.drawBitmap(frame, matrix, paint)
     bitmap.getPixels(pixels, 0, info.width, 0, 0, info.width, info.height)
   }
