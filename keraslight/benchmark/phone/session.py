@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from keraslight.benchmark.phone import device
-from keraslight.benchmark.phone.adb import Adb, PhoneError, PhoneLost
+from keraslight.benchmark.phone.adb import Phone, PhoneError, PhoneLost
 from keraslight.benchmark.phone.report_parser import ReportError, parse_profile, parse_report
 from keraslight.benchmark.phone.tool import AppTool, CommandLineTool, installed_app, phone_folder
 from keraslight.benchmark.results import Case, Measurement, noise_warnings, run_dict
@@ -44,7 +44,7 @@ class PhoneSettings:
 
 
 def benchmark_phone(
-    phone: Adb,
+    phone: Phone,
     models: Sequence[ModelFile],
     cases: Sequence[tuple[Case, ModelFile]],
     settings: PhoneSettings,
