@@ -9,6 +9,8 @@ import shutil
 import urllib.error
 import urllib.request
 
+from keraslight.benchmark.phone import device
+from keraslight.benchmark.phone.adb import Phone
 from keraslight.files import atomic_file
 
 NIGHTLY = (
@@ -36,6 +38,32 @@ def benchmark_url(abi: str, app: bool = False) -> str:
             f"--benchmark_binary=FILE. Received: a phone of ABI {abi!r}"
         )
     return NIGHTLY.format(abi=ABIS[abi], ending=".apk" if app else "")
+
+
+def benchmark_tool(
+    phone: Phone,
+    path: str | os.PathLike | None = None,
+    url: str | None = None,
+    sha256: str | None = None,
+    app: bool = False,
+) -> pathlib.Path:
+    """Returns the benchmark_model for a phone: the one given, or one that is downloaded once.
+
+    Args:
+        phone: the phone.
+        path: optional path of the executable or the APK.
+        url: optional str, where to download it. Defaults to where TensorFlow publishes it.
+        sha256: optional str, the SHA-256 sum that it must have.
+        app: bool, whether the APK is wanted.
+
+    Raises:
+        OSError: if it cannot be downloaded.
+        ValueError: if there is no such file, none for this phone, or the sum differs.
+    """
+    if path is not None:
+        check(pathlib.Path(path), sha256)
+        return pathlib.Path(path)
+    return fetch(url or benchmark_url(device.facts(phone)["abi"], app), sha256)
 
 
 def fetch(url: str, sha256: str | None = None) -> pathlib.Path:

@@ -46,7 +46,7 @@ def compare_with_desktop(
     """
     runner = TFLiteRunner(model.path)
     here, there = [], []
-    with phone_folder(phone) as folder, tempfile.TemporaryDirectory() as temporary:
+    with phone_folder(phone, show) as folder, tempfile.TemporaryDirectory() as temporary:
         inputs, outputs = (pathlib.Path(temporary) / name for name in ("inputs", "outputs"))
         inputs.mkdir()
         for number, image in enumerate(images):

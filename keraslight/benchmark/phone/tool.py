@@ -91,7 +91,8 @@ class CommandLineTool:
         for library in libraries:
             phone.push(library, f"{folder}/{pathlib.Path(library).name}")
         pinned = f"taskset {mask} " if mask else ""
-        self._command = f"cd {folder} && LD_LIBRARY_PATH=. {pinned}./benchmark_model"
+        # by its whole path, by which `kill` finds it
+        self._command = f"cd {folder} && LD_LIBRARY_PATH=. {pinned}{folder}/benchmark_model"
         phone.shell(f"chmod 755 {folder}/benchmark_model")
         self.flags = self._known_flags()
 
