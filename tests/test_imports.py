@@ -26,9 +26,9 @@ ARROWS = {
     "layers": {"graph", "discover"},
     "reparam": {"layers", "graph", "compat"},
     "quantization": {"layers", "graph", "compat", "report", "discover"},
-    "export": {"reparam", "quantization", "graph", "tflite", "compat", "files"},
+    "export": {"reparam", "quantization", "graph", "tflite", "pictures", "compat", "files"},
     "models": {"reparam", "layers", "graph", "compat", "discover", "report"},
-    "weights": {"models", "layers", "files", "discover"},
+    "weights": {"models", "layers", "pictures", "files", "discover"},
     "visualize": {"layers", "graph", "compat", "report", "canvas"},
     "api": {
         "kernels",

@@ -174,10 +174,10 @@ def _settings(model, shape, recipe):
     elif isinstance(model, keraslight.LightModel) and channels == 3:
         published = preprocessing_of(model)
         settings = {
-            "resize": round(published.resize * min(height, width) / published.size),
+            "resize": published.for_size(height, width).resize,
             "interpolation": published.interpolation,
-            "mean": tuple(255 * m for m in published.mean),
-            "std": tuple(255 * s for s in published.std),
+            "mean": published.mean,
+            "std": published.std,
         }
         if not FLAGS.mean and FLAGS.model not in keraslight.list_models():
             program.note(

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keraslight.pictures.preprocessing import Preprocessing, list_files, spread
+from keraslight.pictures.folder import list_files, spread
+from keraslight.pictures.preprocessing import Preprocessing
 
 NOISE_IMAGES = 8  # to calibrate with, if there are no pictures
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from keraslight.graph.copies import call_with_weights
 from keraslight.graph.graph import tensors_in, trace
-from keraslight.tflite.metadata import checked_normalization
+from keraslight.pictures.normalization import checked_normalization
 
 L = keras.layers
 WHITE = 255.0

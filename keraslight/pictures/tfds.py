@@ -1,6 +1,6 @@
 """Pictures of TensorFlow Datasets."""
 
-from keraslight.pictures.preprocessing import Picture, spread
+from keraslight.pictures.folder import Picture, spread
 
 
 def read_split(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keraslight.pictures.preprocessing import Picture, Preprocessing
+from keraslight.pictures.folder import Picture
+from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import TFLiteRunner
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keraslight.pictures.normalization import checked_normalization
 from keraslight.tflite import flatbuffer
 from keraslight.tflite.metadata_schema import pack, unpack
 
@@ -88,10 +89,7 @@ def image_metadata(
     if normalization is not None:
         mean, std = checked_normalization(normalization, channels)
         if len(mean) != len(std):
-            raise ValueError(
-                "`normalization` must be (mean, std) of as many numbers, std positive. "
-                f"Received: normalization={normalization!r}"
-            )
+            mean, std = (tuple(np.broadcast_to(x, channels).tolist()) for x in (mean, std))
     return ImageMetadata(
         name=name,
         description=description,
@@ -100,38 +98,6 @@ def image_metadata(
         labels=labels,
         preprocessing=dict(preprocessing or {}),
     )
-
-
-def checked_normalization(normalization, channels: int) -> tuple[tuple, tuple]:
-    """Returns the mean and the standard deviation as tuples of one float or one for each channel.
-
-    Args:
-        normalization: `(mean, std)`, each a number or a sequence or an array of numbers.
-        channels: int, the number of channels of the input.
-
-    Raises:
-        ValueError: if there are more or fewer numbers, if they are not finite, or if a standard
-            deviation is not positive.
-    """
-    try:
-        mean, std = (np.asarray(x, "float64") for x in normalization)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "`normalization` must be (mean, std), each a number or one number for each channel. "
-            f"Received: normalization={normalization!r}"
-        ) from error
-    for values in (mean, std):
-        if values.ndim > 1 or values.size not in (1, channels):
-            raise ValueError(
-                f"A normalization has one value, or one for each of {channels} channels. "
-                f"Received: {values.tolist()}"
-            )
-    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
-        raise ValueError(
-            "`normalization` must be (mean, std), both finite and std positive. "
-            f"Received: normalization={normalization!r}"
-        )
-    return tuple(mean.ravel().tolist()), tuple(std.ravel().tolist())
 
 
 def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -> bytes:

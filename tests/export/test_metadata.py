@@ -149,6 +149,11 @@ def test_metadata_is_replaced(path):
     assert flatbuffer.entry(again, "min_runtime_version") is not None
 
 
+def test_one_deviation_stands_for_all_channels():
+    metadata = image_metadata("model", 4, normalization=(MEAN, 50))
+    assert metadata.mean == tuple(MEAN) and metadata.std == (50, 50, 50)
+
+
 def test_the_same_is_written_every_time(model, path, tmp_path):
     content = path.read_bytes()
     metadata = read_metadata(content)
@@ -163,7 +168,7 @@ def test_the_same_is_written_every_time(model, path, tmp_path):
         ({"labels": ["a", "b", "c", " "]}, "one line of text"),
         ({"normalization": ((0, 0), (1, 1))}, "one for each of 3 channels"),
         ({"normalization": (0, 0)}, "std positive"),
-        ({"normalization": ((1, 2, 3), 1)}, "std positive"),
+        ({"normalization": ((1, 2, 3), -1)}, "std positive"),
         ({"normalization": (np.nan, 1)}, "both finite"),
         ({"normalization": (1, np.inf)}, "both finite"),
         ({"normalization": (np.array(MEAN), np.zeros(3))}, "std positive"),

@@ -86,5 +86,5 @@ def test_every_network_is_one_that_can_be_built():
             assert weights.name in keraslight.list_models()
         assert weights.licence
         assert weights.top1 is None or (50 < weights.top1 < 90 and weights.top1_source)
-        assert weights.preprocessing.resize >= weights.preprocessing.size
+        assert weights.preprocessing.resize >= weights.preprocessing.height
         assert published_for({"name": weights.name, "version": weights.version}) is weights

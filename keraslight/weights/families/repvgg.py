@@ -3,8 +3,8 @@
 import dataclasses
 from typing import NamedTuple
 
+from keraslight.pictures.preprocessing import IMAGENET
 from keraslight.weights.names import TensorMap
-from keraslight.weights.preprocessing import IMAGENET
 from keraslight.weights.registry import PublishedWeights, Source, register_family
 
 AUTHORS = "DingXiaoH/RepVGG"
@@ -44,7 +44,7 @@ VARIANTS = (
     ("d2se", 83.550, None, None),
 )
 # evaluated at 320 pixels, without a crop
-PREPROCESSING = {"d2se": dataclasses.replace(IMAGENET, size=320, resize=320)}
+PREPROCESSING = {"d2se": dataclasses.replace(IMAGENET, height=320, width=320, resize=320)}
 
 
 def _sources(variant, digest, digits):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keraslight.pictures.preprocessing import Preprocessing, list_files, list_pictures, spread
+from keraslight.pictures.preprocessing import IMAGENET, Preprocessing, shorter_side
 
 
 def gradient(height, width):
@@ -11,31 +11,6 @@ def gradient(height, width):
     pixels[..., 0] = np.arange(height)[:, None]
     pixels[..., 1] = np.arange(width)[None]
     return pixels
-
-
-def test_a_folder_is_listed_by_class(picture_folder):
-    pictures = list_pictures(picture_folder)
-    assert len(pictures) == 24
-    assert {p.label for p in pictures} == {"blue", "green", "red"}
-    few = list_pictures(picture_folder, limit=6)
-    assert [p.label for p in few] == ["blue"] * 2 + ["green"] * 2 + ["red"] * 2
-    assert len(list_files(picture_folder)) == 24
-
-
-def test_folders_without_pictures(tmp_path):
-    for read in (list_pictures, list_files):
-        with pytest.raises(ValueError, match="no picture"):
-            read(tmp_path)
-    (tmp_path / "a.png").write_bytes(b"")  # beside the classes' folders
-    with pytest.raises(ValueError, match="a sub-folder of pictures for each class"):
-        list_pictures(tmp_path)
-    with pytest.raises(ValueError, match="no such folder"):
-        list_pictures(tmp_path / "missing")
-
-
-def test_spread():
-    assert spread("abcdefgh", 3) == ["a", "c", "f"]
-    assert spread("abc", None) == spread("abc", 5) == ["a", "b", "c"]
 
 
 def test_the_centre_is_cut_where_torchvision_cuts_it():
@@ -70,9 +45,46 @@ def test_normalization_and_channels():
     np.testing.assert_array_equal(found[0, 0], [5, 0, -2])
     grey = Preprocessing(8, 8, 1, resize=8)(pixels)
     assert grey.shape == (8, 8, 1) and grey.dtype == np.float32
-    for arguments in ({"mean": (1, 2)}, {"std": (1, 2)}, {"interpolation": "cubic"}):
-        with pytest.raises(ValueError, match="Received"):
-            Preprocessing(8, 8, **arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"mean": (1, 2)},
+        {"std": (1, 2)},
+        {"std": (0,)},
+        {"mean": (float("nan"),)},
+        {"interpolation": "cubic"},
+        {"resize": 0},
+        {"resize": (8, 0)},
+        {"crop": 0},
+        {"crop": 0.0},
+        {"crop": 1.5},
+    ],
+)
+def test_what_cannot_be_is_refused(arguments):
+    with pytest.raises(ValueError, match="Received"):
+        Preprocessing(8, 8, **arguments)
+
+
+def test_floats_and_batches_are_taken_as_their_pixels():
+    images = np.stack([gradient(50, 60), gradient(50, 60)[::-1]])
+    preprocessing = Preprocessing(32, 32)
+    batch = preprocessing.pixels(images)
+    assert batch.shape == (2, 32, 32, 3) and batch.dtype == np.uint8
+    for image, expected in zip(images, batch, strict=True):
+        np.testing.assert_array_equal(preprocessing.pixels(image.astype("float32")), expected)
+    assert preprocessing(images[:0]).shape == (0, 32, 32, 3)
+    assert Preprocessing(8, 8, 1).pixels(np.zeros((1, 12, 1))).shape == (8, 8, 1)
+
+
+def test_another_size_of_the_input_keeps_the_proportion():
+    assert shorter_side(224, 224) == 256
+    assert IMAGENET.for_size(112, 112).resize == 128
+    assert Preprocessing(64, 64, resize=(64, 96), crop=32).for_size(32, 32) == Preprocessing(
+        32, 32, resize=(32, 48), crop=16
+    )
+    assert Preprocessing(64, 64, crop=0.5).for_size(32, 32).crop == 0.5
 
 
 def test_pictures_of_every_mode_are_read(tmp_path):
