@@ -1,4 +1,4 @@
-"""Times .tflite files on this machine and on Android phones. It imports neither Keras nor TensorFlow."""
+"""Times .tflite files on this machine and on Android phones, without Keras and TensorFlow."""
 
 from keraslight.benchmark.phone.adb import Phone, PhoneError, find_phones
 from keraslight.benchmark.phone.session import PhoneSettings

@@ -76,7 +76,9 @@ class TimingReport(Report):
         values = {
             "device": self.device,
             "settings": self.settings,
-            "results": [m.to_dict(reference_of(m.case, self.measurements)) for m in self.measurements],
+            "results": [
+                m.to_dict(reference_of(m.case, self.measurements)) for m in self.measurements
+            ],
             "warnings": list(self.warnings),
         }
         if self.on_device:

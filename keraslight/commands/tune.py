@@ -60,9 +60,7 @@ from keraslight.record import record
     help="The .json file to write the policy to.",
 )
 @click.pass_context
-def command(
-    context, model, input_size, quantization, gain, threads, delegate, timing, output
-):
+def command(context, model, input_size, quantization, gain, threads, delegate, timing, output):
     """Finds the form of a fused model that is fastest here or on a phone.
 
     Every choice is varied alone, starting from the policy that keraslight has for float or for
@@ -108,9 +106,7 @@ def command(
         "record": record(),
     }
     write_json(output, values)
-    click.echo(
-        f"{output}: {tuned.changed or 'nothing to change'}, {tuned.ratio:.3f} of the time"
-    )
+    click.echo(f"{output}: {tuned.changed or 'nothing to change'}, {tuned.ratio:.3f} of the time")
 
 
 def _timer(timing, threads, delegate):

@@ -76,5 +76,3 @@ PEERS = (
     Peer("IGCV3-D 1.0", _ours("igcv3_d_1_0")),
     Peer("FalconNet", _ours("falconnet")),
 )
-
-

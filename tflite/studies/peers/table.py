@@ -23,9 +23,10 @@ def suite_table(result: dict) -> str:
         f"Latency of one picture of {SIZE}x{SIZE} on {result['runs'][0]['device']['name']}, "
         f"{result['runs'][0]['device']['runtime']}, all files in one interleaved run. Ratios are "
         f"to {names[0]} float in the same round. Weights are random; accuracies are published. "
-        "The bound is the least time a file needs on one thread: the greater of its multiply-adds at "
-        f"the peak of their kind of kernel (1x1: {peaks['macs']['float']['pointwise'] / 1e9:.1f}, "
-        f"int8 {peaks['macs']['int8']['pointwise'] / 1e9:.0f} G/s) and its traffic at "
+        "The bound is the least time a file needs on one thread: the greater of its multiply-adds "
+        "at the peak of their kind of kernel (of 1x1 "
+        f"{peaks['macs']['float']['pointwise'] / 1e9:.1f}, in int8 "
+        f"{peaks['macs']['int8']['pointwise'] / 1e9:.0f} G/s) and its traffic at "
         f"{peaks['bytes'] / 1e9:.0f} GB/s, as measured here; below 1.00 those peaks are too low.",
     ]
     for count in counts:

@@ -126,7 +126,8 @@ def _litert(fused, image, folder, threads):
 def _torch_module(fused, threads):
     torch = importlib.import_module("torch")
     torch.set_num_threads(threads)
-    return torch, importlib.import_module("tflite.studies.runtimes.torch_model").TorchModel(fused).eval()
+    models = importlib.import_module("tflite.studies.runtimes.torch_model")
+    return torch, models.TorchModel(fused).eval()
 
 
 def _torch(fused, image, folder, threads, memory="contiguous_format"):

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 import keraslight
 from keraslight.benchmark import machine
@@ -139,7 +138,9 @@ def highest(first: Peaks, second: Peaks) -> Peaks:
     """Returns the higher of each of two measured peaks, as before and after a long run."""
     return Peaks(
         {
-            arithmetic: {kind: max(rate, second.macs[arithmetic][kind]) for kind, rate in kinds.items()}
+            arithmetic: {
+                kind: max(rate, second.macs[arithmetic][kind]) for kind, rate in kinds.items()
+            }
             for arithmetic, kinds in first.macs.items()
         },
         max(first.bytes, second.bytes),
@@ -153,8 +154,8 @@ def bound_warnings(bounds: dict[str, tuple[float, float]]) -> list[str]:
         bounds: dict from names of files to pairs of the latency and the bound, in milliseconds.
     """
     return [
-        f"{name} beats its bound: {latency:.3f} ms, {latency / bound:.2f} of it. The peaks measured "
-        "here are too low; do not read its distance from the bound"
+        f"{name} beats its bound: {latency:.3f} ms, {latency / bound:.2f} of it. The peaks "
+        "measured here are too low; do not read its distance from the bound"
         for name, (latency, bound) in bounds.items()
         if latency < bound
     ]
