@@ -19,6 +19,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/missing":
             self.send_error(404)
             return
+        if self.path == "/no_http":
+            self.wfile.write(b"hello\n")
+            return
+        if self.path in ("/cut_chunk", "/page", "/empty"):
+            self.send_response(200)
+            if self.path == "/cut_chunk":
+                self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write({"/cut_chunk": b"ff\r\nabc", "/page": b"<html>"}.get(self.path, b""))
+            self.close_connection = True
+            return
         body = CONTENT[:-5] if self.path == "/cut" else CONTENT
         md5 = hashlib.md5(b"other" if self.path == "/changed" else CONTENT).digest()
         self.send_response(200)
@@ -58,13 +69,23 @@ def test_it_is_downloaded_once(server, tmp_path):
 
 
 def test_another_sum(server):
-    with pytest.raises(ValueError, match="has not the SHA-256 sum asked for"):
+    with pytest.raises(ValueError, match="does not have the SHA-256 sum asked for"):
         fetch(f"{server}/tool", "0" * 64)
 
 
-@pytest.mark.parametrize("name", ["cut", "changed"])
-def test_a_download_that_is_not_whole(server, tmp_path, name):
-    with pytest.raises((ValueError, OSError)):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cut", "is not what the server states"),
+        ("changed", "is not what the server states"),
+        ("cut_chunk", "cannot be downloaded"),
+        ("no_http", "cannot be downloaded"),
+        ("page", "neither an executable nor an app"),
+        ("empty", "neither an executable nor an app"),
+    ],
+)
+def test_a_download_that_is_no_tool(server, tmp_path, name, message):
+    with pytest.raises((ValueError, OSError), match=message):
         fetch(f"{server}/{name}")
     assert kept(tmp_path) == []
 
@@ -79,6 +100,8 @@ def test_offline(server, monkeypatch):
     monkeypatch.setenv("KERASLIGHT_OFFLINE", "1")
     with pytest.raises(OSError, match="KERASLIGHT_OFFLINE is set"):
         fetch(f"{server}/tool")
+    monkeypatch.setenv("KERASLIGHT_OFFLINE", "false")
+    assert fetch(f"{server}/tool").read_bytes() == CONTENT
 
 
 def test_addresses():

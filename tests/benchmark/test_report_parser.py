@@ -1,7 +1,7 @@
 import pytest
 
 from keraslight.benchmark.phone.report_parser import ReportError, parse_profile, parse_report
-from tests.tflite import reports
+from tests.benchmark import reports
 
 
 def test_the_classic_report():

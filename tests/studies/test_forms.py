@@ -3,16 +3,16 @@ import json
 import keras
 import numpy as np
 import pytest
+from keraslight.benchmark.policy_files import PolicyFiles, gains
+from tflite.studies.torch_model import TorchModel
 
 import keraslight
-from keraslight.benchmark.policy_files import PolicyFiles, gains
 from keraslight.graph.policy import Policy
 from keraslight.layers import InterleavedGroupBlock
 from keraslight.tflite.model_file import ModelFile
 from tests.helpers import images, randomize_norms, table_cells
 from tflite.studies import forms
 from tflite.studies.forms import Goal
-from tflite.studies.torch_model import TorchModel
 
 SHAPE = (32, 32, 3)
 

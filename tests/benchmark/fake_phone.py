@@ -46,7 +46,7 @@ scenario = json.loads((HOME / "scenario.json").read_text())
 if args[:1] == ["devices"]:
     print("List of devices attached")
     for serial, state in json.loads((HOME / "devices.json").read_text()).items():
-        print(f"{{serial}}\\t{{state}}")
+        print(f"{{serial}}\\t{{state}}".strip())
     print()
     sys.exit(0)
 assert args[0] == "-s", args
@@ -85,6 +85,9 @@ elif command == "shell":
             (HOME / "devices.json").write_text(json.dumps(devices))
             print("STARTING!")
             sys.exit(255)
+    if scenario.get("keeps_folders") and "rm -rf" in rest[0]:
+        print("rm: cannot remove: Operation not permitted\\nkeraslight exit:1")
+        sys.exit(0)
     path = f"{{phone}}/bin:/usr/bin:/bin"
     done = subprocess.run(
         ["sh", "-c", local(phone, rest[0])], env={{**os.environ, "PATH": path, "PHONE": str(phone)}}
@@ -117,8 +120,12 @@ if behaviour.get("crash_on") and behaviour["crash_on"] in graph:
 if behaviour.get("garbage"):
     print("\\x00\\x01 not a report")
     sys.exit(0)
-if behaviour.get("hang"):
+if behaviour.get("hang") or behaviour.get("hang_on", "no") in graph:
+    with open(os.environ["PHONE"] + "/pids", "a") as file:
+        print(os.getpid(), file=file)
     time.sleep(600)
+if behaviour.get("fails"):
+    print("ERROR: Benchmarking failed.")
 if "output_filepath" in given:
     sys.path += {packages!r}
     import numpy as np
@@ -175,7 +182,9 @@ END
 fi""",
     "taskset": 'echo "$1" >> "$PHONE/masks"; shift; exec "$@"',
     # ends what the phone runs, and nothing of this machine
-    "pkill": 'cat "$PHONE"/pids 2>/dev/null | while read p; do kill -9 "$p"; done; true',
+    "pkill": """cat "$PHONE"/pids 2>/dev/null | while read p; do
+    tr '\\0' ' ' < /proc/$p/cmdline | grep -qE "$3" && kill -9 "$p"
+done 2>/dev/null; true""",
     "pm": 'test -f "$PHONE/installed" && echo package:org.tensorflow.lite.benchmark; true',
     "pidof": 'cat "$PHONE/app_pid" 2>/dev/null',
     "logcat": 'cat "$PHONE/log" 2>/dev/null; true',

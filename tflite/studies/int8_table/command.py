@@ -1,56 +1,29 @@
-r"""Compares the int8 files of trained models with what they came from, on real pictures.
-
-    python -m tflite.studies.int8_table --runs=runs/vgnetg,runs/repvgg \
-        --train_dir=imagenette160/train --data_dir=imagenette160/val \
-        --output=results/int8_imagenette.json
-
-A run is a folder of training.train; networks by name, such as vgnetg_1_0mp, have random weights and
-show no more than that the arithmetic is right. For each, the columns are: top-1 of the model, of
-the fused model, of its int8 file calibrated here, of the int8 file that TensorFlow's converter
-makes of the same fused model and the same pictures, and, where the run holds them, of the models
-that training went on with: quantized (`--qat`), and in float (`--qat --control`) with the int8 file
-of that. Then, on --exact_images pictures, how the Keras models compare with the int8 file: the
-share of logits that `exact_model` gets to the bit, what the runtime's own kernels get, and the
-signal-to-noise ratio of file and simulation. Models that the output holds already stay in it, so
-the table can grow from run to run.
-"""
+"""Compares the int8 files of models with what they came from."""
 
 import json
 import pathlib
 import tempfile
 import time
 
+import click
 import keras
 import numpy as np
-import tensorflow as tf
-from absl import flags
 
 import keraslight
+from keraslight.benchmark.report import require_place
 from keraslight.benchmark.results import write_json
-from keraslight.commands import program
+from keraslight.commands import options
+from keraslight.commands.program import Command, note
 from keraslight.conversion.keras_model import image_shape, load_model
 from keraslight.pictures.folder import list_pictures, spread
-from keraslight.pictures.preprocessing import Preprocessing
+from keraslight.pictures.preprocessing import IMAGENET, Preprocessing, shorter_side
+from keraslight.record import record
 from keraslight.report import markdown_table
 from keraslight.tflite.runner import TFLiteRunner
-from tflite import preprocessing_flags
-from tflite.studies.convert_by_tensorflow import write_int8_by_tensorflow
-
-FLAGS = flags.FLAGS
-flags.DEFINE_list("runs", None, "Folders of runs, .keras files, or names of networks.")
-flags.DEFINE_string("data_dir", None, "Image folder to evaluate on.")
-flags.DEFINE_string("train_dir", None, "Image folder to calibrate on.")
-flags.DEFINE_string("part", None, "Evaluate on a part only: 1/2 is every second picture, from 0.")
-flags.DEFINE_integer("limit", None, "Evaluate on so many pictures at most.", lower_bound=1)
-flags.DEFINE_integer("calibration_images", 200, "On how many to calibrate.", lower_bound=1)
-flags.DEFINE_integer("exact_images", 200, "On how many to compare bit for bit.", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "Of the choice of the pictures to calibrate on.")
-flags.DEFINE_string("input_size", None, "128: the pictures' size, where a model takes any.")
-flags.DEFINE_string("output", None, "File of the result; a table goes beside it, as Markdown.")
+from keraslight.weights.inference import preprocessing_of
+from tflite.studies.shared.by_tensorflow import write_int8_by_tensorflow
 
 BATCH = 50
-# those of ImageNet, for networks of no run
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 ACCURACIES = {
     "float": "float",
     "fused": "fused",
@@ -70,54 +43,115 @@ EXACT = {
 }
 
 
-def main():
-    """Compares all models and writes the table."""
-    for name in ("runs", "data_dir", "train_dir", "output"):
-        if not FLAGS[name].value:
-            raise ValueError(f"Pass --{name}. Received: none")
-    output = pathlib.Path(FLAGS.output)
+class Part(click.ParamType):
+    """1/2: every second picture, from 0."""
+
+    name = "part"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, tuple):
+            return value
+        index, slash, parts = value.partition("/")
+        if not (slash and index.isdecimal() and parts.isdecimal() and int(parts)):
+            self.fail(f"A part is as 1/2. Received: {value!r}", param, ctx)
+        return int(index), int(parts)
+
+
+@click.command(
+    "int8_table",
+    cls=Command,
+    examples=[
+        "python -m tflite.studies.int8_table --runs=runs/vgnetg --train_dir=imagenette160/train "
+        "--data_dir=imagenette160/val --output=int8.json"
+    ],
+)
+@click.option(
+    "--runs",
+    type=options.CommaList(),
+    required=True,
+    help="Folders of runs, .keras files, or names of networks.",
+)
+@click.option("--data_dir", type=options.FOLDER, required=True, help="Image folder to evaluate on.")
+@click.option(
+    "--train_dir", type=options.FOLDER, required=True, help="Image folder to calibrate on."
+)
+@click.option(
+    "--part", type=Part(), help="Evaluate on a part only: 1/2 is every second picture, from 0."
+)
+@options.limit
+@click.option(
+    "--calibration_images", type=options.COUNT, default=200, help="On how many to calibrate."
+)
+@click.option(
+    "--exact_images", type=options.COUNT, default=200, help="On how many to compare bit for bit."
+)
+@click.option("--seed", type=int, default=0, help="Of the choice of the pictures to calibrate on.")
+@options.input_size
+@options.preprocessing
+@click.option(
+    "--output",
+    type=options.NEW_FILE,
+    required=True,
+    help="The .json file of the result; a table goes beside it, as Markdown.",
+)
+def command(runs, seed, output, **settings):
+    """Compares int8 files with the models they came from, on real pictures.
+
+    Models that the output holds already stay in it, so the table can grow from run to run.
+    """
+    require_place(output)
+    output = pathlib.Path(output)
     results = json.loads(output.read_text())["models"] if output.exists() else []
-    for name in FLAGS.runs:
-        program.note(f"{name}:")
+    for name in runs:
+        note(f"{name}:")
         started = time.monotonic()
+        about = record(seeds=seed)
         result = {
             "model": name,
-            **study(name),
+            **study(name, seed=seed, **settings),
             "seconds": round(time.monotonic() - started),
-            "command": program.command(),
-            "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+            "command": about["command"],
+            "record": about,
         }
         results = [other for other in results if other["model"] != name] + [result]
         write_json(output, {"models": results})
         output.with_suffix(".md").write_text(tables(results))
-    print(tables(results))
+    click.echo(tables(results))
 
 
-def study(name: str) -> dict:
-    """Returns everything measured of one model."""
-    size = (int(FLAGS.input_size),) * 2 if FLAGS.input_size else None
-    model, _, recipe = load_model(name, size=size)
-    if size is None and recipe:
-        size = (recipe["image_size"],) * 2
-    height, width, channels = image_shape(model, size)
-    mean, std = (recipe["mean"], recipe["std"]) if recipe else (MEAN, STD)
-    given = {"resize": (height, width), "mean": mean, "std": std, **preprocessing_flags.given()}
-    preprocessing = Preprocessing(height, width, channels, **given)
-    pictures = list_pictures(FLAGS.data_dir)
+def study(
+    name,
+    data_dir,
+    train_dir,
+    part=None,
+    limit=None,
+    calibration_images=200,
+    exact_images=200,
+    seed=0,
+    input_size=None,
+    preprocessing=None,
+) -> dict:
+    """Returns everything measured of one model; the arguments are the options of the command."""
+    source = load_model(name, size=input_size, last=True)
+    model = source.model
+    if input_size is None and source.recipe:
+        input_size = (source.recipe["image_size"],) * 2
+    prepare = model_preprocessing(source, image_shape(model, input_size), preprocessing or {})
+    pictures = list_pictures(data_dir)
     labels = sorted({picture.label for picture in pictures})
-    if FLAGS.part:
-        index, parts = (int(number) for number in FLAGS.part.split("/"))
+    if part:
+        index, parts = part
         pictures = pictures[index % parts :: parts]
-    pictures = spread(pictures, FLAGS.limit)
-    images = np.stack([preprocessing(picture.source) for picture in pictures])
+    pictures = spread(pictures, limit)
+    images = np.stack([prepare(picture.source) for picture in pictures])
     answers = np.array([labels.index(picture.label) for picture in pictures])
-    calibration = _calibration(preprocessing)
+    calibration = _calibration(prepare, train_dir, calibration_images, seed)
     trained = model.output_shape[-1] == len(labels)
 
     def accuracy(outputs):
         return float((outputs.argmax(axis=-1) == answers).mean()) if trained else None
 
-    result = {"pictures": len(images)}
+    result = {"pictures": len(images), "preprocessing": prepare.describe()}
     fused = _logits(keraslight.fuse(model))
     floats = _predict(fused, images)
     result["float"] = accuracy(_predict(model, images))
@@ -130,13 +164,39 @@ def study(name: str) -> dict:
         outputs = TFLiteRunner(path).predict(images)
         result["int8"] = accuracy(outputs)
         result["file_db"] = _decibels(floats, outputs)
-        result |= compare(quantized, path, floats, outputs, images)
+        result |= compare(quantized, path, floats, outputs, images, exact_images)
         path = folder / "tensorflow.tflite"
         write_int8_by_tensorflow(fused, path, calibration)
         result["int8_by_tensorflow"] = accuracy(TFLiteRunner(path).predict(images))
         result |= _continued(pathlib.Path(name), folder, calibration, images, accuracy)
-    program.note(json.dumps(result))
+    note(json.dumps(result))
     return result
+
+
+def model_preprocessing(source, shape, given: dict) -> Preprocessing:
+    """Returns the preprocessing that a model is evaluated with.
+
+    Args:
+        source: the model, as `load_model` returns it.
+        shape: `(height, width, channels)` of its pictures.
+        given: dict of what the options say instead.
+    """
+    height, width, channels = shape
+    recipe = source.recipe
+    if recipe:
+        # as training evaluates: the shorter side is scaled so that the input covers `eval_crop`
+        known = {
+            "resize": shorter_side(height, width, recipe["eval_crop"]),
+            "mean": tuple(recipe["mean"]),
+            "std": tuple(recipe["std"]),
+        }
+    else:
+        ours = isinstance(source.model, keraslight.LightModel)
+        published = preprocessing_of(source.model) if ours else IMAGENET
+        sized = published.for_size(height, width)
+        known = {name: getattr(sized, name) for name in ("resize", "crop", "interpolation")}
+        known |= {"mean": sized.mean, "std": sized.std}
+    return Preprocessing(height, width, channels, **{**known, **given})
 
 
 def calibrated(fused: keras.Model, images: np.ndarray):
@@ -146,9 +206,9 @@ def calibrated(fused: keras.Model, images: np.ndarray):
     return keraslight.calibrate(quantized, batches, verbose=0)
 
 
-def compare(quantized, path, floats, outputs, images) -> dict:
+def compare(quantized, path, floats, outputs, images, count) -> dict:
     """Compares the Keras forms of an int8 file with the file, on some of the pictures."""
-    count = min(FLAGS.exact_images, len(images))
+    count = min(count, len(images))
     chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
     images, floats, outputs = images[chosen], floats[chosen], outputs[chosen]
     exact = _predict(keraslight.exact_model(quantized), images)
@@ -198,12 +258,12 @@ def _without_softmax(layer):
     return type(layer).from_config(config)
 
 
-def _calibration(preprocessing):
-    pictures = list_pictures(FLAGS.train_dir)
-    chosen = np.random.default_rng(FLAGS.seed).choice(
-        len(pictures), min(FLAGS.calibration_images, len(pictures)), replace=False
+def _calibration(prepare, folder, count, seed):
+    pictures = list_pictures(folder)
+    chosen = np.random.default_rng(seed).choice(
+        len(pictures), min(count, len(pictures)), replace=False
     )
-    return np.stack([preprocessing(pictures[index].source) for index in chosen])
+    return np.stack([prepare(pictures[index].source) for index in chosen])
 
 
 def _predict(model, images):
@@ -237,7 +297,3 @@ def _table(results, columns):
     ]
     formats = {title: ".1f" if key.endswith("db") else ".4f" for key, title in columns.items()}
     return markdown_table(rows, formats, missing="")
-
-
-if __name__ == "__main__":
-    program.run(main)
