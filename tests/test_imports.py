@@ -12,6 +12,7 @@ ROOT = pathlib.Path(keraslight.__file__).parent
 ARROWS = {
     "discover": set(),
     "files": set(),
+    "failures": set(),
     "compat": set(),
     "canvas": set(),
     "report": {"canvas"},
@@ -40,9 +41,10 @@ ARROWS = {
         "discover",
     },
     "conversion": {"api", "tflite", "pictures"},
-    "commands": set(),
+    "commands": {"pictures", "failures", "api"},
     "benchmark": {"api", "commands", "conversion", "tflite", "graph", "files", "report"},
     "result_page": set(),
+    "__main__": {"commands"},
 }
 
 

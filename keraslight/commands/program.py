@@ -1,64 +1,154 @@
-"""What the command-line programs share."""
+"""What the command-line programs share: how they fail, and how their help looks.
 
+A program is a click command of the class `Command`:
+
+    @click.command("info", cls=Command, examples=["keraslight info model.tflite"])
+    @click.argument("file")
+    def command(file):
+        \"\"\"Shows what is in a file.\"\"\"
+
+Its function may return an exit code. A `Failure`, `ImportError`, `OSError` or `ValueError` that it
+raises is shown as one message; `--debug` shows the traceback too.
+"""
+
+import contextlib
+import errno
+import os
+import shlex
 import sys
-from collections.abc import Callable
 
-from absl import app, flags, logging
+import click
+
+from keraslight.failures import INTERRUPTED, WRONG, Failure
+
+__all__ = ["Command", "Failure", "command_line", "note", "run"]
+
+SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
 
-class Failure(Exception):
-    """An error a program ends with: its message is shown, without a traceback.
+class Ended(click.ClickException):
+    """What click shows of an error, and the exit code of the process."""
 
-    Args:
-        message: str, what went wrong and what to do.
-        exit_code: int, of the process.
-    """
-
-    def __init__(self, message: str, exit_code: int = 1):
+    def __init__(self, message, exit_code):
         super().__init__(message)
         self.exit_code = exit_code
 
+    def show(self, file=None):
+        click.echo(f"error: {self.format_message()}", file=file, err=file is None)
 
-def run(main: Callable[..., int | None], takes_files: bool = False) -> None:
-    """Parses the flags, calls `main` and exits with its result.
 
-    Wrong input, which shows as an `ImportError`, `OSError` or `ValueError`, ends the program with
-    its message and the exit code 1; --verbosity=1 shows where it arose.
+@contextlib.contextmanager
+def errors_shown(debug: bool = False):
+    """Turns the errors of a user's mistakes into a message and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Ended("interrupted", INTERRUPTED) from error
+    except Failure as error:
+        if debug:
+            raise
+        raise Ended(str(error), error.exit_code) from error
+    except (ImportError, OSError, ValueError) as error:
+        if debug or getattr(error, "errno", None) == errno.EPIPE:
+            raise
+        raise Ended(str(error), WRONG) from error
+
+
+class Command(click.Command):
+    """A click command with examples in its help, `--debug`, and errors without tracebacks.
 
     Args:
-        main: the program.
-        takes_files: bool, whether it takes the arguments that are no flags.
+        examples: command lines, shown at the end of the help.
     """
 
-    def call(argv):
-        files = argv[1:]
-        if files and not takes_files:
-            raise app.UsageError(f"Unknown arguments. Received: {files}")
-        if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)  # TensorFlow's converter tells much
-        try:
-            return main(files) if takes_files else main()
-        except Failure as failure:
-            return _show(failure, failure.exit_code)
-        except (ImportError, OSError, ValueError) as error:
-            if logging.level_debug():
-                raise
-            return _show(error, 1)
+    def __init__(self, *args, examples=(), context_settings=None, **kwargs):
+        super().__init__(*args, context_settings={**SETTINGS, **(context_settings or {})}, **kwargs)
+        self.examples = tuple(examples)
+        self.params.append(
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                expose_value=False,
+                callback=_remember_debug,
+                help="Show where an error arose.",
+            )
+        )
 
-    app.run(call)
+    def invoke(self, ctx):
+        with errors_shown(ctx.meta.get(DEBUG, False)):
+            result = super().invoke(ctx)
+        if isinstance(result, int):
+            ctx.exit(result)
+        return result
+
+    def format_epilog(self, ctx, formatter):
+        super().format_epilog(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    # a line for each, not wrapped, so that it can be copied
+                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
-def _show(error, exit_code):
-    print(f"error: {error}", file=sys.stderr)
-    return exit_code
+DEBUG = f"{__name__}.debug"
 
 
-def command() -> str:
-    """Returns the command line of this process."""
-    module = sys.modules["__main__"].__spec__
-    return " ".join(["python -m", module.name if module else sys.argv[0], *sys.argv[1:]])
+def _remember_debug(ctx, param, value):
+    ctx.meta[DEBUG] = value
+
+
+def run(command: click.Command) -> None:
+    """Runs a command of its own, as `python -m tflite.convert` does, and ends the process."""
+    if not isinstance(command, click.Command):
+        return _run_absl(command)
+    quiet()
+    return command.main(prog_name=shlex.join(_program()))
+
+
+def quiet() -> None:
+    """Silences what TensorFlow says of the machine when it starts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def command_line() -> str:
+    """Returns the command line of this process, quoted for a shell."""
+    return shlex.join([*_program(), *sys.argv[1:]])
+
+
+def _program():
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is None:
+        return [os.path.basename(sys.argv[0])]
+    return ["python", "-m", spec.name.removesuffix(".__main__")]
 
 
 def note(message: str) -> None:
     """Tells the user something beside the results."""
-    print(message, file=sys.stderr, flush=True)
+    click.echo(message, err=True)
+
+
+# until every program is a click command
+
+
+def _run_absl(main):
+    from absl import app, flags, logging
+
+    def call(argv):
+        files = argv[1:]
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)
+        try:
+            return main(files) if files else main()
+        except Failure as failure:
+            print(f"error: {failure}", file=sys.stderr)
+            return failure.exit_code
+        except (ImportError, OSError, ValueError) as error:
+            if logging.level_debug():
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            return WRONG
+
+    app.run(call)
+
+
+command = command_line

@@ -1,0 +1,6 @@
+"""`python -m keraslight` is the command `keraslight`."""
+
+from keraslight.commands.main import main
+
+if __name__ == "__main__":
+    main(prog_name="python -m keraslight")
