@@ -15,6 +15,8 @@ ARROWS = {
     "failures": set(),
     "compat": set(),
     "canvas": set(),
+    "machine": set(),
+    "record": {"machine"},
     "report": {"canvas"},
     # around .tflite files and pictures: without Keras, so that programs start fast
     "pictures": set(),
@@ -42,7 +44,16 @@ ARROWS = {
     },
     "conversion": {"api", "tflite", "pictures"},
     "commands": {"pictures", "failures", "api"},
-    "benchmark": {"api", "commands", "conversion", "tflite", "graph", "files", "report"},
+    "benchmark": {
+        "api",
+        "commands",
+        "conversion",
+        "tflite",
+        "graph",
+        "files",
+        "report",
+        "machine",
+    },
     "result_page": set(),
     "__main__": {"commands"},
 }
