@@ -55,7 +55,7 @@ ARROWS = {
         "discover",
         "download",
     },
-    "conversion": {"api", "tflite", "pictures"},
+    "conversion": {"api", "export", "quantization", "weights", "tflite", "pictures"},
     "benchmark": {
         "api",
         "commands",
@@ -67,7 +67,19 @@ ARROWS = {
         "machine",
     },
     "result_page": {"report", "text"},
-    "commands": {"result_page", "pictures", "tflite", "record", "files", "failures", "api"},
+    "commands": {
+        "result_page",
+        "api",
+        "conversion",
+        "export",
+        "quantization",
+        "graph",
+        "tflite",
+        "pictures",
+        "record",
+        "files",
+        "failures",
+    },
     "__main__": {"commands"},
 }
 

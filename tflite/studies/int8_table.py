@@ -96,7 +96,7 @@ def main():
 def study(name: str) -> dict:
     """Returns everything measured of one model."""
     size = (int(FLAGS.input_size),) * 2 if FLAGS.input_size else None
-    model, _, recipe = load_model(name, size=size, last=True)
+    model, _, recipe = load_model(name, size=size)
     if size is None and recipe:
         size = (recipe["image_size"],) * 2
     height, width, channels = image_shape(model, size)
