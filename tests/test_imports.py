@@ -79,6 +79,7 @@ ARROWS = {
         "record",
         "files",
         "failures",
+        "text",
     },
     "__main__": {"commands"},
 }

@@ -5,7 +5,7 @@ import pathlib
 import click
 
 from keraslight.commands import classifiers, options
-from keraslight.commands.program import Command, note
+from keraslight.commands.program import Command, note, show
 from keraslight.files import write_json
 from keraslight.pictures.folder import Picture, list_files, spread
 from keraslight.pictures.names import display_names, read_names
@@ -76,13 +76,13 @@ def command(
     for picture, classes, scores in zip(
         predictions.pictures, predictions.classes, predictions.scores, strict=True
     ):
-        click.echo(picture.source)
+        show(picture.source)
         best = [
             {"output": int(c), "label": labels[c], "name": shown[labels[c]], "score": float(s)}
             for c, s in zip(classes, scores, strict=True)
         ]
         for entry in best:
-            click.echo(f"  {entry['score']:7.2%}  {entry['name']}")
+            show(f"  {entry['score']:7.2%}  {entry['name']}")
         found.append({"picture": picture.source, "classes": best})
     for message in predictions.unreadable:
         note(f"not read: {message}")

@@ -5,7 +5,7 @@ import time
 import click
 
 from keraslight.commands import classifiers, options
-from keraslight.commands.program import Command, Failure, note
+from keraslight.commands.program import Command, Failure, note, show
 from keraslight.files import write_json
 from keraslight.pictures.folder import list_pictures
 from keraslight.pictures.names import display_names, read_names
@@ -140,7 +140,7 @@ def command(
                 "seconds": round(time.perf_counter() - start, 1),
             }
         )
-        click.echo(_summary(results[-1]))
+        show(_summary(results[-1]))
     found = results[0]
     if compare:
         found = _compare(opened, predictions, results, folders, sheet, names)
@@ -168,7 +168,7 @@ def _compare(opened, predictions, results, folders, sheet, names):
     if [p.source for p in one.pictures] != [p.source for p in other.pictures]:
         raise Failure("The two files did not classify the same pictures.")
     found = {"kind": "comparison", "files": results, **agreement(one, other)}
-    click.echo(
+    show(
         f"the same best class on {found['top1']:.2%} of {found['pictures']} pictures, "
         f"{found[f'top{TOP}']:.2%} of the best {TOP} shared, "
         f"best scores {found['score_drift']:.3g} apart"

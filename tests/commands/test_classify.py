@@ -53,6 +53,19 @@ def test_wordnet_ids_are_shown_as_words(command, float_file, picture_folder, tmp
     assert done.stdout.splitlines()[1].endswith("%  great white shark")
 
 
+def test_a_terminal_gets_no_control_characters(command, float_file, picture_folder, tmp_path):
+    labels, picture = tmp_path / "labels.txt", tmp_path / "\x1b[31mred.png"
+    labels.write_text("\x1b]0;blue\x07\ngreen\n\x1b[31mred\n")
+    shutil.copy(picture_folder / "red/1.png", picture)
+    done = command("classify", float_file, picture, f"--labels={labels}")
+    assert done.exit_code == 0 and "\\x1b[31mred" in done.stdout
+    picture.write_text("no picture")
+    failed = command("classify", float_file, picture, f"--labels={labels}")
+    assert failed.exit_code == 1 and "cannot be read" in failed.stderr
+    for output in (done.output, failed.output):
+        assert "\x1b" not in output and "\x07" not in output
+
+
 def test_classes_without_names(command, plain_file, picture_folder):
     given = ("--mean=120,110,100", "--std=60,55,50")
     done = command("classify", plain_file, picture_folder / "red/1.png", *given)
