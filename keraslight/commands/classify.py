@@ -6,7 +6,7 @@ import click
 
 from keraslight.commands import classifiers, options
 from keraslight.commands.program import Command, note, show
-from keraslight.files import write_json
+from keraslight.files import require_place, write_json
 from keraslight.pictures.folder import Picture, list_files, spread
 from keraslight.pictures.names import display_names, read_names
 from keraslight.record import record
@@ -54,6 +54,8 @@ def command(
     a network of keraslight with published weights, by its name. Size, resizing, normalization and
     labels come from there; options replace them.
     """
+    if json_file:
+        require_place(json_file)  # before the work
     classifier, assumed = classifiers.open_classifier(
         model, labels, preprocessing, weights, input_size
     )

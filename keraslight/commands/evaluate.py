@@ -6,7 +6,7 @@ import click
 
 from keraslight.commands import classifiers, options
 from keraslight.commands.program import Command, Failure, note, show
-from keraslight.files import write_json
+from keraslight.files import require_place, write_json
 from keraslight.pictures.folder import list_pictures
 from keraslight.pictures.names import display_names, read_names
 from keraslight.record import record
@@ -102,6 +102,9 @@ def command(
         )
     if sheet and not compare:
         raise click.UsageError("--sheet draws what two files differ on: pass --compare=FILE,FILE")
+    for path in (json_file, sheet):
+        if path:
+            require_place(path)  # before the work
     opened = [
         classifiers.open_classifier(name, labels, preprocessing, weights, input_size)
         for name in compare or [tflite or model]
