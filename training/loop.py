@@ -37,6 +37,7 @@ class Options:
         verbose: as in `keras.Model.fit`.
         change: bool, whether to go on with a run by other values of what `training.run_file` lists
             as `MAY_BE_CHANGED`.
+        notes: dict for JSON, written into run.json besides what is compared.
     """
 
     seed: int = 0
@@ -48,6 +49,7 @@ class Options:
     tensorboard: bool = False
     verbose: int = 1
     change: bool = False
+    notes: dict = dataclasses.field(default_factory=dict)
 
 
 def train(
