@@ -11,6 +11,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import keras
 import pytest
 
+from tests.colours import (  # noqa: F401
+    add_metadata,
+    command,
+    float_file,
+    int8_file,
+    model,
+    picture_folder,
+    plain_file,
+)
+
 
 @pytest.fixture(autouse=True)
 def seed():

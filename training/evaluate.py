@@ -13,7 +13,8 @@ from keraslight.commands.program import Command, run
 from keraslight.files import atomic_file, write_whole
 from keraslight.record import record
 from training import options
-from training.data.data import eval_batches, load_source
+from training.data.batches import eval_batches
+from training.data.data import load_source
 from training.files import to_csv
 from training.recipe import load_recipe
 from training.scores import Scores

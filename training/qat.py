@@ -9,7 +9,6 @@ import keras
 
 import keraslight
 from keraslight.commands.program import Command, note, run
-from keraslight.pictures.preprocessing import Preprocessing, shorter_side
 from keraslight.quantization.quantized_model import QuantizedModel
 from training import options, run_file
 from training.data.data import Data
@@ -73,17 +72,10 @@ def quantize(model: keras.Model, data: Data) -> keras.Model:
 def calibration_batches(data: Data) -> list:
     """Returns some training images, seen as evaluation sees them."""
     sample = data.train_source.sample(data.recipe.qat_images, data.order.seed)
-    prepare = preprocessing_of(data.recipe)
-    images = [prepare(sample.read(index)) for index in range(len(sample))]
+    prepare = data.recipe.preprocessing(*[data.recipe.image_size] * 2)
+    images = [prepare(sample.read(index)[0]) for index in range(len(sample))]
     starts = range(0, len(images), CALIBRATION_BATCH)
     return [keras.ops.stack(images[start : start + CALIBRATION_BATCH]) for start in starts]
-
-
-def preprocessing_of(recipe: Recipe) -> Preprocessing:
-    """Returns what evaluation does to images."""
-    size = recipe.image_size
-    resize = shorter_side(size, size, recipe.eval_crop)
-    return Preprocessing(size, size, resize=resize, mean=recipe.mean, std=recipe.std)
 
 
 def export_int8(model: keras.Model, path: pathlib.Path, data: Data) -> None:
@@ -97,7 +89,8 @@ def export_int8(model: keras.Model, path: pathlib.Path, data: Data) -> None:
             "command with KERAS_BACKEND=tensorflow, which goes on from here"
         )
         return
-    preprocessing = preprocessing_of(data.recipe)
+    size = data.recipe.image_size
+    preprocessing = data.recipe.preprocessing(size, size)
     keraslight.export_tflite(
         model,
         path,

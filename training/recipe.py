@@ -11,6 +11,7 @@ from collections.abc import Callable
 import keras
 
 import keraslight
+from keraslight.pictures.preprocessing import Preprocessing, shorter_side
 
 RECIPES = pathlib.Path(__file__).parent / "recipes"
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -32,7 +33,7 @@ class Recipe:
         image_size: int, height and width of the pictures the model is evaluated with.
         train_sizes: tuple of `(epochs, size)`, sizes to train with one after the other; their
             epochs add up to `epochs`. Defaults to `image_size` throughout.
-        eval_crop: float, the share of the shorter side that evaluation looks at.
+        eval_crop: float, the share of the shorter side that evaluation looks at, in the middle.
         mean, std: what the pictures (0 to 255) are normalized with, per channel.
         crop: `"random_resized"`, or `"padded"` (shifted by an eighth at most, for tiny pictures).
         crop_area: pair of float, the least and the largest share of the area a random crop takes.
@@ -143,6 +144,20 @@ class Recipe:
         if isinstance(self.model, str):
             return keraslight.create_model(self.model, **arguments)
         return self.model(**arguments)
+
+    def preprocessing(self, height: int, width: int) -> Preprocessing:
+        """Returns what evaluation does to a picture, and a `.tflite` file says of its input.
+
+        Args:
+            height, width: int, of the model's input.
+        """
+        return Preprocessing(
+            height,
+            width,
+            resize=shorter_side(height, width, self.eval_crop),
+            mean=self.mean,
+            std=self.std,
+        )
 
     def to_dict(self) -> dict:
         """Returns what JSON can hold."""

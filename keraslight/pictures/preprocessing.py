@@ -1,81 +1,38 @@
-"""Pictures in folders, and what a model takes of them."""
+"""What is done to a picture before a model sees it: resize, crop, normalize.
 
+There is one `Preprocessing`. The published evaluations, the evaluation during training, the
+calibration of int8, the scores of .tflite files and what these say in their metadata are all an
+object of this class. Training evaluates with
+
+    Preprocessing(
+        size, size, resize=shorter_side(size, size, recipe.eval_crop),
+        mean=recipe.mean, std=recipe.std,
+    )
+
+which is what `keraslight convert` writes into the file of the run.
+"""
+
+import dataclasses
 import io
-import os
-import pathlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+import math
 
 import numpy as np
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
+# until every program imports these from where they are
+from keraslight.pictures.folder import Picture, list_files, list_pictures, spread  # noqa: F401
+from keraslight.pictures.normalization import checked_normalization
+
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box")
 # the share of the shorter side that the input covers, where nothing else is said
 CROP_SHARE = 0.875
 
 
-class Picture(NamedTuple):
-    """A picture and the name of its class.
-
-    Attributes:
-        source: path of its file, its encoded bytes, or an array of pixels.
-        label: str.
-    """
-
-    source: object
-    label: str
+def shorter_side(height: int, width: int, share: float = CROP_SHARE) -> int:
+    """Returns what to resize the shorter side to, so that an input covers a share of it."""
+    return round(min(height, width) / share)
 
 
-def list_pictures(folder: str | os.PathLike, limit: int | None = None) -> list[Picture]:
-    """Lists an image folder, where the name of a sub-folder is the label of the pictures in it.
-
-    Args:
-        folder: path of the folder.
-        limit: optional int, how many to take at most: every so-manieth, so that every class stays.
-
-    Raises:
-        ValueError: if there is no such folder or no picture in a sub-folder of it.
-    """
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"There is no such folder. Received: '{folder}'")
-    pictures = [
-        Picture(str(path), label.name)
-        for label in sorted(folder.iterdir())
-        if label.is_dir()
-        for path in sorted(label.rglob("*"))
-        if path.suffix.lower() in SUFFIXES
-    ]
-    if not pictures:
-        raise ValueError(
-            "The folder must hold a sub-folder of pictures for each class, named for the class. "
-            f"Received: no picture in '{folder}'"
-        )
-    return spread(pictures, limit)
-
-
-def list_files(folder: str | os.PathLike) -> list[str]:
-    """Lists all pictures below a folder.
-
-    Raises:
-        ValueError: if there is no such folder or no picture in it.
-    """
-    folder = pathlib.Path(folder)
-    files = sorted(str(p) for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not files:
-        raise ValueError(f"There is no picture in the folder. Received: '{folder}'")
-    return files
-
-
-def spread(items: Sequence, limit: int | None) -> list:
-    """Returns at most `limit` items, evenly spread over all."""
-    if limit is None or limit >= len(items):
-        return list(items)
-    return [items[index * len(items) // limit] for index in range(limit)]
-
-
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Preprocessing:
     """What is done to a picture before a model sees it.
 
@@ -88,8 +45,18 @@ class Preprocessing:
         crop: int: so many pixels square are cut from the centre; or float up to 1: that share of
             the picture, before it is resized. `None`: the size of the input.
         interpolation: one of `INTERPOLATIONS`. Pillow's, which smooths when it shrinks.
-        mean: floats subtracted from pixels of 0 to 255.
+        mean: floats subtracted from pixels of 0 to 255, one or one for each channel.
         std: floats they are then divided by.
+
+    Raises:
+        ValueError: if one of these is impossible.
+
+    Example:
+    >>> from keraslight.pictures.preprocessing import Preprocessing
+    >>> preprocessing = Preprocessing(32, 32, mean=(127.5,), std=(127.5,))
+    >>> image = preprocessing(np.full((60, 80, 3), 255, "uint8"))
+    >>> image.shape, float(image.max())
+    ((32, 32, 3), 1.0)
     """
 
     height: int
@@ -107,22 +74,29 @@ class Preprocessing:
                 f"`interpolation` must be one of {INTERPOLATIONS}. "
                 f"Received: interpolation={self.interpolation!r}"
             )
-        for values in (self.mean, self.std):
-            if len(values) not in (1, self.channels):
-                raise ValueError(
-                    f"A normalization has one value, or one for each of {self.channels} channels. "
-                    f"Received: mean={self.mean}, std={self.std}"
-                )
+        sides = self.resize if isinstance(self.resize, tuple) else (self.resize,)
+        if not all(side is None or side >= 1 for side in sides) or len(sides) > 2:
+            raise ValueError(
+                "`resize` must be a positive number of pixels, or a height and a width. "
+                f"Received: resize={self.resize!r}"
+            )
+        share = isinstance(self.crop, float)
+        if self.crop is not None and not 0 < self.crop <= (1 if share else math.inf):
+            raise ValueError(
+                "`crop` must be a positive number of pixels, or a share of the picture as a float "
+                f"up to 1. Received: crop={self.crop!r}"
+            )
+        checked_normalization((self.mean, self.std), self.channels)
 
     def __call__(self, source) -> np.ndarray:
         """Returns a picture as the model takes it.
 
         Args:
-            source: path of a picture, its encoded bytes, or an array of pixels of shape
-                `(height, width, channels)`.
+            source: path of a picture, its encoded bytes, or an array of pixels from 0 to 255 of
+                shape `(height, width, channels)`, or a batch of them.
 
         Returns:
-            A float32 array of shape `(height, width, channels)`.
+            A float32 array of shape `(height, width, channels)`, or a batch of them.
 
         Raises:
             ValueError: if the picture cannot be read.
@@ -130,14 +104,32 @@ class Preprocessing:
         return self.normalized(self.pixels(source))
 
     def pixels(self, source) -> np.ndarray:
-        """Returns a picture, resized and cropped, as a uint8 array."""
+        """Returns a picture, or a batch of them, resized and cropped, as a uint8 array."""
+        if isinstance(source, np.ndarray) and source.ndim == 4:
+            pixels = [self.pixels(image) for image in source]
+            return np.reshape(pixels, (-1, self.height, self.width, self.channels)).astype("uint8")
         pixels = np.asarray(self.fitted(open_picture(source, self.channels)))
         return pixels.reshape(self.height, self.width, self.channels)
 
-    def normalized(self, pixels: np.ndarray) -> np.ndarray:
-        """Returns pixels from 0 to 255, one picture's or more, as the model takes them."""
+    def normalized(self, pixels):
+        """Returns pixels from 0 to 255, one picture's or more, as the model takes them.
+
+        Args:
+            pixels: array, or tensor of TensorFlow or of Keras's backend, of any size.
+
+        Returns:
+            A float32 array or tensor of the same shape.
+        """
         mean, std = (np.asarray(values, "float32") for values in (self.mean, self.std))
-        return (pixels.astype("float32") - mean) / std
+        if isinstance(pixels, np.ndarray):
+            return (pixels.astype("float32") - mean) / std
+        if is_of_tensorflow(pixels):
+            import tensorflow as tf
+
+            return (tf.cast(pixels, tf.float32) - mean) / std
+        from keras import ops
+
+        return ops.divide(ops.subtract(ops.cast(pixels, "float32"), mean), std)
 
     def fitted(self, image):
         """Returns a Pillow image resized and cropped to the size of the input."""
@@ -145,16 +137,14 @@ class Preprocessing:
 
         method = Image.Resampling[self.interpolation.upper()]
         if isinstance(self.crop, float):
-            height, width = (round(side * self.crop) for side in (image.height, image.width))
+            height, width = (max(1, round(self.crop * side)) for side in image.size[::-1])
             image = _centre(image, height, width)
             return image.resize((self.width, self.height), method)
         if isinstance(self.resize, tuple):
             height, width = self.resize
         else:
-            shorter = self.resize or round(min(self.height, self.width) / CROP_SHARE)
-            height, width = (
-                shorter * side // min(image.size) for side in (image.height, image.width)
-            )
+            shorter = self.resize or shorter_side(self.height, self.width)
+            height, width = (shorter * side // min(image.size) for side in image.size[::-1])
         if (width, height) != image.size:
             image = image.resize((width, height), method)
         cut = (self.crop, self.crop) if self.crop else (self.height, self.width)
@@ -163,10 +153,25 @@ class Preprocessing:
             image = image.resize((self.width, self.height), method)
         return image
 
+    def for_size(self, height: int, width: int) -> "Preprocessing":
+        """Returns the same for an input of another size: pictures are resized in proportion."""
+        factor = min(height, width) / min(self.height, self.width)
+        resize, crop = self.resize, self.crop
+        if isinstance(resize, tuple):
+            resize = (
+                round(resize[0] * height / self.height),
+                round(resize[1] * width / self.width),
+            )
+        elif resize is not None:
+            resize = round(resize * factor)
+        if crop is not None and not isinstance(crop, float):
+            crop = round(crop * factor)
+        return dataclasses.replace(self, height=height, width=width, resize=resize, crop=crop)
+
     def policy(self) -> dict:
         """Returns how pictures are resized and cropped, fit for JSON."""
         return {
-            "resize": self.resize or round(min(self.height, self.width) / CROP_SHARE),
+            "resize": self.resize or shorter_side(self.height, self.width),
             "crop": self.crop,
             "interpolation": self.interpolation,
         }
@@ -176,28 +181,42 @@ class Preprocessing:
         return {**self.policy(), "mean": list(self.mean), "std": list(self.std)}
 
 
+# the preprocessing of most ImageNet networks
+IMAGENET = Preprocessing(
+    224, 224, resize=256, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)
+)
+
+
 def open_picture(source, channels: int = 3):
     """Returns a picture as a Pillow image of so many channels.
 
+    Args:
+        source: path of a picture, its encoded bytes, or an array of pixels from 0 to 255 of shape
+            `(height, width, channels)`; floats are rounded.
+        channels: 1 or 3.
+
     Raises:
-        ImportError: if Pillow is not installed.
         ValueError: if the picture cannot be read.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            "Reading pictures needs Pillow: pip install keraslight[tflite]"
-        ) from error
+    from PIL import Image
+
     mode = "L" if channels == 1 else "RGB"
     if isinstance(source, np.ndarray):
-        return Image.fromarray(source.squeeze()).convert(mode)
+        pixels = source[..., 0] if source.ndim == 3 and source.shape[-1] == 1 else source
+        if pixels.dtype != np.uint8:
+            pixels = np.rint(pixels).clip(0, 255).astype("uint8")
+        return Image.fromarray(pixels).convert(mode)
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             return image.convert(mode)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         name = f"{len(source)} bytes" if isinstance(source, bytes) else source
         raise ValueError(f"The picture cannot be read: {error}. Received: '{name}'") from error
+
+
+def is_of_tensorflow(images) -> bool:
+    """Tells whether images are TensorFlow tensors, whatever the backend of Keras."""
+    return type(images).__module__.startswith("tensorflow.")
 
 
 def _centre(image, height, width):

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keraslight.bounds import read_member
+from keraslight.pictures.normalization import checked_normalization
+from keraslight.text import printable
 from keraslight.tflite import flatbuffer
 from keraslight.tflite.metadata_schema import pack, unpack
 
@@ -19,6 +22,9 @@ ENTRY = "TFLITE_METADATA"
 # the name that Google's LiteRT sample for image classification on Android expects
 LABELS_FILE = "labels_without_background.txt"
 PREPROCESSING_FILE = "preprocessing.json"
+
+# bytes of a text file in the archive: room for 200,000 labels
+MAX_TEXT = 4 * 1024**2
 
 DESCRIPTIONS, TENSOR_AXIS_LABELS = 1, 2  # AssociatedFileType
 COLOR_SPACES = {1: 2, 3: 1}  # channels to ColorSpaceType: GRAYSCALE, RGB
@@ -88,10 +94,7 @@ def image_metadata(
     if normalization is not None:
         mean, std = checked_normalization(normalization, channels)
         if len(mean) != len(std):
-            raise ValueError(
-                "`normalization` must be (mean, std) of as many numbers, std positive. "
-                f"Received: normalization={normalization!r}"
-            )
+            mean, std = (tuple(np.broadcast_to(x, channels).tolist()) for x in (mean, std))
     return ImageMetadata(
         name=name,
         description=description,
@@ -100,38 +103,6 @@ def image_metadata(
         labels=labels,
         preprocessing=dict(preprocessing or {}),
     )
-
-
-def checked_normalization(normalization, channels: int) -> tuple[tuple, tuple]:
-    """Returns the mean and the standard deviation as tuples of one float or one for each channel.
-
-    Args:
-        normalization: `(mean, std)`, each a number or a sequence or an array of numbers.
-        channels: int, the number of channels of the input.
-
-    Raises:
-        ValueError: if there are more or fewer numbers, if they are not finite, or if a standard
-            deviation is not positive.
-    """
-    try:
-        mean, std = (np.asarray(x, "float64") for x in normalization)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "`normalization` must be (mean, std), each a number or one number for each channel. "
-            f"Received: normalization={normalization!r}"
-        ) from error
-    for values in (mean, std):
-        if values.ndim > 1 or values.size not in (1, channels):
-            raise ValueError(
-                f"A normalization has one value, or one for each of {channels} channels. "
-                f"Received: {values.tolist()}"
-            )
-    if not (np.isfinite(mean).all() and np.isfinite(std).all() and (std > 0).all()):
-        raise ValueError(
-            "`normalization` must be (mean, std), both finite and std positive. "
-            f"Received: normalization={normalization!r}"
-        )
-    return tuple(mean.ravel().tolist()), tuple(std.ravel().tolist())
 
 
 def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -> bytes:
@@ -175,7 +146,7 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
             normalization = unit["options"][1]
     labels = next(
         (
-            _associated_file(content, file["name"]).splitlines()
+            _associated_file(content, file.get("name", "")).splitlines()
             for file in output.get("associated_files", [])
             if file.get("type") == TENSOR_AXIS_LABELS
         ),
@@ -183,9 +154,9 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
     )
     preprocessing = next(
         (
-            json.loads(_associated_file(content, file["name"]))
+            _preprocessing(_associated_file(content, file["name"]))
             for file in values.get("associated_files", [])
-            if file["name"] == PREPROCESSING_FILE
+            if file.get("name") == PREPROCESSING_FILE
         ),
         {},
     )
@@ -201,12 +172,27 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
 
 def _associated_file(content, name):
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.read(name).decode()
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        return read_member(content, name, MAX_TEXT).decode()
+    except ValueError as error:
         raise ValueError(
-            f"The metadata of the .tflite file names a file that cannot be read. Received: {name!r}"
+            f"The metadata of the .tflite file names a file that cannot be read: {error} "
+            f"Received: {printable(name)!r}"
         ) from error
+
+
+def _preprocessing(text):
+    try:
+        values = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise ValueError(
+            f"The .tflite file's {PREPROCESSING_FILE} is not JSON: {printable(error)}"
+        ) from error
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"The .tflite file's {PREPROCESSING_FILE} must be a JSON object. "
+            f"Received: {printable(values)}"
+        )
+    return values
 
 
 def _values(metadata, channels):

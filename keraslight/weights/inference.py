@@ -1,14 +1,13 @@
 """From pixels to the input of a network, and from its output to the names of classes."""
 
-import functools
-import importlib.resources
 import numbers
 
 import keras
 import numpy as np
 
 from keraslight.models.registry import list_models
-from keraslight.weights.preprocessing import IMAGENET, Preprocessing
+from keraslight.pictures.names import imagenet_classes
+from keraslight.pictures.preprocessing import IMAGENET, Preprocessing, is_of_tensorflow
 from keraslight.weights.registry import published_for
 
 __all__ = ["decode_predictions", "preprocess_image", "preprocess_input"]
@@ -66,7 +65,7 @@ def preprocess_input(x, model):
     [0.01, 0.14, 0.36]
     """
     _require_images(x, "x", ranks=None)
-    return preprocessing_of(model).normalize(x)
+    return preprocessing_of(model).normalized(x)
 
 
 def preprocess_image(image, model, size: int | None = None):
@@ -96,7 +95,16 @@ def preprocess_image(image, model, size: int | None = None):
     if size is not None and (not isinstance(size, numbers.Integral) or size < 1):
         raise ValueError(f"`size` must be a positive integer. Received: size={size!r}")
     preprocessing = preprocessing_of(model)
-    return preprocessing.normalize(preprocessing.crop(image, size))
+    if size is not None:
+        preprocessing = preprocessing.for_size(size, size)
+    if not is_of_tensorflow(image):
+        return preprocessing(keras.ops.convert_to_numpy(image))
+    import tensorflow as tf
+
+    pixels = tf.numpy_function(preprocessing.pixels, [image], tf.uint8)
+    shape = (preprocessing.height, preprocessing.width, CHANNELS)
+    pixels.set_shape(shape if image.shape.rank == 3 else (image.shape[0], *shape))
+    return preprocessing.normalized(pixels)
 
 
 def _require_images(images, name, ranks):
@@ -110,13 +118,6 @@ def _require_images(images, name, ranks):
         raise ValueError(
             f"`{name}` must be RGB pixels with the channels last. Received: {name} of shape {shape}"
         )
-
-
-@functools.cache
-def imagenet_classes() -> tuple[tuple[str, str], ...]:
-    """Returns the WordNet id and the name of each of ImageNet's 1000 classes, in order."""
-    lines = importlib.resources.files(__package__).joinpath("imagenet_classes.txt").read_text()
-    return tuple(tuple(line.split(" ")) for line in lines.splitlines())
 
 
 def decode_predictions(predictions, top: int = 5) -> list[list[tuple[str, str, float]]]:

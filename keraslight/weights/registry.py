@@ -9,7 +9,7 @@ import re
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 
-from keraslight.weights.preprocessing import IMAGENET, Preprocessing
+from keraslight.pictures.preprocessing import IMAGENET, Preprocessing
 
 HASH = "sha256:[0-9a-f]{8,64}|sha1:[0-9a-f]{8,40}"
 

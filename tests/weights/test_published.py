@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.download import DownloadError
 from keraslight.weights import registry
-from keraslight.weights.download import DownloadError
 from keraslight.weights.inference import preprocessing_of
 from keraslight.weights.load import load_weights
 from keraslight.weights.names import TensorMap, assign, tensor_map
@@ -187,7 +187,7 @@ def test_the_error_when_the_url_is_dead(published, server, cache):
 
 
 def test_a_second_source_with_another_preprocessing(published, server, cache, monkeypatch, capsys):
-    other = dataclasses.replace(published.entry.preprocessing, mean=(0.5, 0.5, 0.5))
+    other = dataclasses.replace(published.entry.preprocessing, mean=(127.5, 127.5, 127.5))
     url = server.serve("/other.pth", whole(published.data))
     sources = (Source(f"{server.url}/dead.pth"), Source(url, preprocessing=other))
     published.publish(dataclasses.replace(published.entry, sources=sources), monkeypatch)

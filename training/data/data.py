@@ -1,8 +1,8 @@
 """The pictures of a run."""
 
 import dataclasses
-from importlib.util import find_spec
 
+from training.data.batches import eval_batches, train_batches
 from training.data.folder import load_folder
 from training.data.order import Order
 from training.data.source import Source
@@ -41,45 +41,6 @@ def load_source(
     return load_folder(data_dir, kind, split, cache_gb, verbose)
 
 
-def has_tensorflow() -> bool:
-    """Whether TensorFlow is installed, so that tf.data can make the batches."""
-    return find_spec("tensorflow") is not None
-
-
-def eval_batches(
-    source: Source,
-    recipe: Recipe,
-    batch_size: int,
-    devices: Devices | None = None,
-    tensorflow: bool | None = None,
-):
-    """Returns the pictures of a source as evaluation sees them: images, labels and weights.
-
-    Args:
-        source: the pictures.
-        recipe: a `Recipe`.
-        batch_size: int, over all devices.
-        devices: the `Devices` that share every batch. Defaults to the one of this process.
-        tensorflow: bool, whether tf.data makes the batches, or NumPy and Pillow. Defaults to
-            tf.data if it is there.
-
-    Returns:
-        An iterable of batches. All pictures are in the first `source.batches(batch_size)`, after
-        which it may begin anew; what fills up the last of them has weight 0.
-    """
-    size = recipe.image_size
-    if not (has_tensorflow() if tensorflow is None else tensorflow):
-        from training.data import numpy_input
-
-        return numpy_input.eval_batches(source, recipe, batch_size, size)
-    from training.data.tf_input import eval_dataset
-
-    return (devices or Devices()).distribute(
-        lambda worker, workers: eval_dataset(source, recipe, batch_size, size, worker, workers),
-        batch_size,
-    )
-
-
 @dataclasses.dataclass(frozen=True)
 class Data:
     """The pictures of a run, as batches.
@@ -89,7 +50,6 @@ class Data:
         recipe: a `Recipe`.
         order: which examples make up a step.
         devices: the `Devices` that share every batch.
-        tensorflow: bool, whether tf.data makes the batches, or NumPy and Pillow.
         choose_source: the pictures held out of the training, which choose the best checkpoint;
             `None` if the recipe holds out none.
     """
@@ -99,7 +59,6 @@ class Data:
     recipe: Recipe
     order: Order
     devices: Devices
-    tensorflow: bool = True
     choose_source: Source | None = None
 
     @property
@@ -115,14 +74,8 @@ class Data:
     def train(self, steps: range, size: int):
         """Returns the batches of some steps of the training, of pictures of one size."""
         source, recipe, order = self.train_source, self.recipe, self.order
-        if not self.tensorflow:
-            from training.data.numpy_input import train_batches
-
-            return train_batches(source, recipe, order, steps, size)
-        from training.data.tf_input import train_dataset
-
         return self.devices.distribute(
-            lambda worker, workers: train_dataset(
+            lambda worker, workers: train_batches(
                 source, recipe, order, steps, size, worker, workers
             ),
             order.batch_size,
@@ -160,8 +113,10 @@ class Data:
         }
 
     def _in_order(self, source):
-        return eval_batches(
-            source, self.recipe, self.order.batch_size, self.devices, self.tensorflow
+        batch_size = self.order.batch_size
+        return self.devices.distribute(
+            lambda worker, workers: eval_batches(source, self.recipe, batch_size, worker, workers),
+            batch_size,
         )
 
 
@@ -194,12 +149,4 @@ def make_data(
     if recipe.minival:
         train_source, choose_source = train_source.hold_out(recipe.minival)
     order = Order(len(train_source), recipe.batch_size, seed, parts)
-    return Data(
-        train_source,
-        eval_source,
-        recipe,
-        order,
-        devices or Devices(),
-        has_tensorflow(),
-        choose_source,
-    )
+    return Data(train_source, eval_source, recipe, order, devices or Devices(), choose_source)

@@ -5,8 +5,8 @@ import dataclasses
 import itertools
 
 from keraslight.layers.interleaved_group_block import InterleavedGroupBlock
+from keraslight.pictures.preprocessing import IMAGENET
 from keraslight.weights.names import TensorMap
-from keraslight.weights.preprocessing import IMAGENET
 from keraslight.weights.registry import PublishedWeights, Source, register_family
 
 AUTHORS = "homles11/IGCV3"
@@ -17,8 +17,8 @@ TOP1_SOURCE = "imgclsmob (pytorch/README.md)"
 # the authors subtracted the mean from pixels in [0, 255] and did not divide
 OFFICIAL_PREPROCESSING = dataclasses.replace(
     IMAGENET,
-    mean=(123.68 / 255, 116.779 / 255, 103.939 / 255),
-    std=(1 / 255, 1 / 255, 1 / 255),
+    mean=(123.68, 116.779, 103.939),
+    std=(1.0, 1.0, 1.0),
 )
 OFFICIAL = Source(
     f"https://github.com/{AUTHORS}/raw/master/models/igcv3-0000.params",

@@ -4,8 +4,8 @@ import dataclasses
 
 from keraslight.layers.downsampling_block import DownsamplingBlock
 from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
+from keraslight.pictures.preprocessing import IMAGENET
 from keraslight.weights.names import TensorMap
-from keraslight.weights.preprocessing import IMAGENET
 from keraslight.weights.registry import PublishedWeights, Source, register_family
 
 AUTHORS = "ffiirree/cv-models"
