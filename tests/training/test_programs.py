@@ -22,6 +22,7 @@ from tests.training.program import TINY, outputs, start, summary
 from training import evaluate, qat, train
 from training.lock import locked
 from training.scores import Scores
+from training.studies.imagenette import __main__ as imagenette
 
 
 def invoke(program, *arguments, **flags):
@@ -40,8 +41,7 @@ def error_of(program, *arguments, **flags):
     result = invoke(program, *arguments, **flags)
     assert result.exit_code == 1, result.output
     assert "Traceback" not in result.output
-    [error] = [part for part in result.stderr.split("error: ")[1:]]
-    return error
+    return result.stderr.partition("error: ")[2]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,8 @@ def test_a_run_ends_with_a_model_and_a_summary(finished):
 
 def test_runs_make_a_table(finished, tmp_path):
     path = tmp_path / "table.csv"
-    outputs(start("training.studies.imagenette", finished, f"--output={path}"))
+    result = CliRunner().invoke(imagenette.command, [str(finished), f"--output={path}"])
+    assert result.exit_code == 0, result.output
     [row] = csv.DictReader(path.open())
     assert row["run"] == finished.name
     assert float(row["accuracy"]) == pytest.approx(summary(finished)["accuracy"], abs=1e-4)
@@ -131,24 +132,15 @@ def test_a_finished_run_is_continued_to_int8(finished, pictures, control):
     assert result["start_accuracy"] > 0.6
     assert (folder / "calibrated_int8.tflite").exists() is not control
     path = folder / "model_int8.tflite"
-    file = ModelFile(path)
-    assert file.labels == CLASSES
-    given = file.preprocessing
+    about = ModelFile(path).metadata
+    assert about.labels == CLASSES
     # scored by what the file says of itself, it is what training measured
-    preprocessing = Preprocessing(
-        16,
-        16,
-        resize=given["resize"],
-        crop=given["crop"],
-        interpolation=given["interpolation"],
-        mean=file.normalization[0],
-        std=file.normalization[1],
-    )
+    preprocessing = Preprocessing(16, 16, mean=about.mean, std=about.std, **about.preprocessing)
     runner = TFLiteRunner(path)
     assert (runner.input["dtype"], runner.input_shape) == (np.int8, (16, 16, 3))
     scored = list_pictures(pictures / "val")
     right = [
-        CLASSES[runner(preprocessing(picture.source)[None]).argmax()] == picture.label
+        CLASSES[runner.predict(preprocessing(picture.source)[None]).argmax()] == picture.label
         for picture in scored
     ]
     assert np.mean(right) == pytest.approx(result["int8_accuracy"])
