@@ -3,6 +3,7 @@
 import keras
 
 import keraslight
+from keraslight.weights.registry import published_for
 from training.recipe import load_recipe
 
 CLASSES = 10  # of Imagenette
@@ -19,13 +20,15 @@ def models(names: list[str] | None = None) -> list[dict]:
         keras.backend.clear_session(free_memory=True)
         model = keraslight.create_model(name)
         info = keraslight.model_info(model)
+        # weights of another version of the network than the one that is built by default
+        weights = published_for({"name": name})
         rows.append(
             {
                 "model": name,
                 **costs(model),
                 "top1": info["top1"],
                 "top1_source": info["top1_source"],
-                "licence": info["licence"],
+                "licence": info["licence"] or (weights and weights.licence),
             }
         )
     return rows
