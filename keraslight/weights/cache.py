@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from keraslight.bounds import MAX_BYTES, unzip
 from keraslight.download import (
     OFFLINE,
     DownloadError,
@@ -23,7 +24,6 @@ from keraslight.files import UNFINISHED, atomic_file, write_whole
 from keraslight.text import printable
 from keraslight.weights.messages import say
 from keraslight.weights.readers import budget_of, suffix_of
-from keraslight.weights.readers.bounds import MAX_BYTES, unzip
 from keraslight.weights.registry import Source
 
 LONGEST_NAME = 100  # of a file from a url

@@ -6,6 +6,7 @@ import pathlib
 import click
 
 from keraslight.commands.program import Command, note, run
+from keraslight.commands.progress import progress_bar
 from keraslight.files import write_whole
 from keraslight.pictures.imagenette import ARCHIVES, archived_pictures, fetch_archive
 from keraslight.record import record
@@ -88,19 +89,6 @@ def command(output_dir, source, kind, archive, val, size, data_dir):
         note(f"warning: Imagenette version 2 has {expected_counts(val)} pictures")
     numbers = " and ".join(f"{count} {split}" for split, count in counts.items())
     click.echo(f"{output_dir}: {numbers} pictures")
-
-
-def progress_bar(size):
-    """Returns what shows how many bytes have arrived."""
-    bar = click.progressbar(length=size, label="downloading")
-    bar.render_progress()
-
-    def show(received):
-        bar.update(received - bar.pos)
-        if received == size:
-            bar.render_finish()
-
-    return show
 
 
 if __name__ == "__main__":

@@ -3,13 +3,12 @@
 import io
 import os
 import pathlib
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from PIL import Image
 
+from keraslight.files import new_folder
 from keraslight.pictures.imagenette import CLASSES, SPLITS, ArchivedPicture
 
 SELECTED = pathlib.Path(__file__).parent / "imagenette_val.txt"
@@ -83,16 +82,8 @@ def write_set(
     Raises:
         ValueError: if there is something in the folder, or a picture cannot be read.
     """
-    folder = pathlib.Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(
-            f"The folder must be new: pass another --output_dir. Received: '{folder}', which is "
-            "not empty"
-        )
-    folder.parent.mkdir(parents=True, exist_ok=True)
     counts = Counter()
-    unfinished = pathlib.Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-    try:
+    with new_folder(folder) as unfinished:
         for split in SPLITS:
             for label in CLASSES:
                 (unfinished / split / label).mkdir(parents=True)
@@ -100,10 +91,6 @@ def write_set(
             path = unfinished / split / label / f"{name}.jpg"
             path.write_bytes(data if side is None else squashed(data, side, name))
             counts[split] += 1
-        unfinished.chmod(0o755)  # mkdtemp makes it for this user only
-        os.replace(unfinished, folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return dict(counts)
 
 

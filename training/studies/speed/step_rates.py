@@ -16,7 +16,7 @@ def keras_steps(images, labels, threads):
     import tensorflow as tf
 
     import keraslight
-    from training.data.tf_input import fixed_parallelism
+    from training.data.tf_dataset import fixed_parallelism
     from training.loop import jit_mode
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
