@@ -55,7 +55,7 @@ GROUPS = (
         "weights",
         "Weights",
         "Published weights, checkpoints, and what a network takes.",
-        ("weights",),
+        ("weights", "download"),
     ),
     Group(
         "visualize",

@@ -6,6 +6,7 @@ used; the parts around .tflite files and the command line do without them.
 
 import importlib
 import importlib.metadata
+import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ def __getattr__(name):
         return importlib.metadata.version("keraslight")
     if name.startswith("_") and name != "__all__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # `from keraslight import files` asks for the attribute first; that must not import Keras
+    if importlib.util.find_spec(f"{__name__}.{name}"):
+        return importlib.import_module(f"{__name__}.{name}")
     try:
         return getattr(importlib.import_module("keraslight.api"), name)
     except AttributeError:
