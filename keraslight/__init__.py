@@ -6,26 +6,14 @@ used; the parts around .tflite files and the command line do without them.
 
 import importlib
 import importlib.metadata
+import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
 import wrapt
 
 if TYPE_CHECKING:
-    from keraslight.export.pixels import with_pixel_input  # noqa: F401
-    from keraslight.export.tflite import export_tflite  # noqa: F401
-    from keraslight.graph.policy import Policy  # noqa: F401
-    from keraslight.quantization.calibrate import calibrate  # noqa: F401
-    from keraslight.quantization.exact import exact_model  # noqa: F401
-    from keraslight.quantization.quantize import quantize_model  # noqa: F401
-    from keraslight.quantization.report import quantization_report  # noqa: F401
-    from keraslight.quantization.tfmot import to_tfmot  # noqa: F401
-    from keraslight.reparam.fuse import fuse  # noqa: F401
-    from keraslight.visualize.replace import replace_kernels  # noqa: F401
-    from keraslight.weights.download import DownloadError  # noqa: F401
-    from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input  # noqa: F401
-    from keraslight.weights.info import model_info  # noqa: F401
-    from keraslight.weights.load import load_checkpoint  # noqa: F401
+    from keraslight.api import *  # noqa: F403
 
 
 def __getattr__(name):
@@ -33,6 +21,9 @@ def __getattr__(name):
         return importlib.metadata.version("keraslight")
     if name.startswith("_") and name != "__all__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # `from keraslight import files` asks for the attribute first; that must not import Keras
+    if importlib.util.find_spec(f"{__name__}.{name}"):
+        return importlib.import_module(f"{__name__}.{name}")
     try:
         return getattr(importlib.import_module("keraslight.api"), name)
     except AttributeError:

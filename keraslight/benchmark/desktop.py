@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keraslight.benchmark import machine
+from keraslight.benchmark.report import TimingReport
 from keraslight.benchmark.results import Case, Measurement, Round, noise_warnings
+from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import LiteRTSession
 
 DELEGATES = ("xnnpack", "none")
@@ -22,45 +24,53 @@ WARMUP_RUNS = 3
 BUSY_SHARE = 0.05
 
 
-def measure(
-    cases: Sequence[tuple[Case, str]],
+def time_here(
+    cases: Sequence[tuple[Case, ModelFile]],
     rounds: int = 5,
     runs: int | None = None,
     show: Callable[[str], None] = lambda text: None,
-) -> tuple[list[Measurement], list[str]]:
+    save: Callable[[TimingReport], object] = lambda report: None,
+) -> TimingReport:
     """Times every case in every round, so that a drift of the machine strikes all alike.
 
     Args:
-        cases: pairs of a `Case` and the path of its file.
+        cases: pairs of a `Case` and its file.
         rounds: int, how often each case is visited.
         runs: optional int, how many inferences a visit has. Defaults to as many as fit in 0.3 s.
         show: called with a line of progress.
-
-    Returns:
-        A list of `Measurement`, and a list of warnings.
+        save: called with what was measured so far, after each round.
 
     Raises:
         ValueError: if a file cannot be run.
     """
-    warnings, measurements, sessions = [], [], []
-    for case, path in cases:
+    models = list(dict.fromkeys(model for _, model in cases))
+    report = TimingReport(models, machine.facts(), {"rounds": rounds, "runs": runs}, [])
+    sessions = []
+    for case, model in cases:
         show(f"loading {case}")
-        measurements.append(Measurement(case, **_in_fresh_process(_probe, path, case)))
+        path = str(model.path)
+        report.measurements.append(Measurement(case, **_in_fresh_process(_probe, path, case)))
         sessions.append(LiteRTSession(path, case.threads, case.delegate == "xnnpack"))
         if sessions[-1].dynamic_batch:
-            warnings.append(f"{path} leaves the batch open; it was timed with 1")
+            report.warnings.append(f"{path} leaves the batch open; it was timed with 1")
     visit_runs = [runs or _runs_in_a_visit(session) for session in sessions]
     others, start = machine.others_seconds(), time.monotonic()
     for number in range(rounds):
         show(f"round {number + 1} of {rounds}")
-        for measurement, session, count in zip(measurements, sessions, visit_runs, strict=True):
+        for measurement, session, count in zip(
+            report.measurements, sessions, visit_runs, strict=True
+        ):
             measurement.rounds.append(_visit(session, count))
+        save(report)
     if others is not None:
         span = os.cpu_count() * (time.monotonic() - start)
         share = (machine.others_seconds() - others) / span
         if share > BUSY_SHARE:
-            warnings.append(f"busy: other processes took {share:.0%} of the processors meanwhile")
-    return measurements, warnings + noise_warnings(measurements)
+            report.warnings.append(
+                f"busy: other processes took {share:.0%} of the processors meanwhile"
+            )
+    report.warnings += noise_warnings(report.measurements)
+    return report
 
 
 def _runs_in_a_visit(session):

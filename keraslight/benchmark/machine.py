@@ -1,4 +1,4 @@
-"""Facts about this machine, and how fast it computes and copies."""
+"""What a benchmark needs of this machine: its facts, its load, its memory, how fast it copies."""
 
 import importlib.metadata
 import os
@@ -8,17 +8,28 @@ import time
 
 import numpy as np
 
-CPUS = pathlib.Path("/sys/devices/system/cpu")
+from keraslight import machine
+from keraslight.machine import processor, read_text
+
+__all__ = [
+    "copy_bandwidth",
+    "facts",
+    "others_seconds",
+    "peak_memory",
+    "pin",
+    "processor",
+    "reset_peak_memory",
+    "runtime",
+]
 
 
 def facts() -> dict:
     """Returns what a latency depends on: the processor, its governor, the runtime."""
+    found = machine.facts()
     return {
         "kind": "desktop",
-        "name": processor(),
-        "cores": os.cpu_count(),
-        "governor": _read(CPUS / "cpu0/cpufreq/scaling_governor"),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "name": found.pop("processor"),
+        **found,
         "python": platform.python_version(),
         "runtime": runtime(),
     }
@@ -30,21 +41,12 @@ def runtime() -> str:
     return f"{name} {importlib.metadata.version(name)}"
 
 
-def processor() -> str:
-    """Returns the name of the processor."""
-    text = _read(pathlib.Path("/proc/cpuinfo")) or ""
-    for line in text.splitlines():
-        if line.lower().startswith(("model name", "hardware")):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def others_seconds() -> float | None:
     """Returns the processor time of all other processes since the start; `None` if not known.
 
     The share of it in a span of time tells how busy the machine was with something else.
     """
-    line = (_read(pathlib.Path("/proc/stat")) or "").partition("\n")[0].split()
+    line = (read_text(pathlib.Path("/proc/stat")) or "").partition("\n")[0].split()
     if line[:1] != ["cpu"]:
         return None
     user, nice, system, _, _, irq, softirq, steal = (int(ticks) for ticks in line[1:9])
@@ -82,7 +84,7 @@ def reset_peak_memory() -> int | None:
 
 
 def _status(key):
-    for line in (_read(pathlib.Path("/proc/self/status")) or "").splitlines():
+    for line in (read_text(pathlib.Path("/proc/self/status")) or "").splitlines():
         if line.startswith(f"{key}:"):
             return int(line.split()[1]) * 1024
     return None
@@ -99,10 +101,3 @@ def _seconds(function):
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
-
-
-def _read(path):
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None

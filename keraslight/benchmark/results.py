@@ -1,10 +1,5 @@
-"""What a benchmark found: the rounds of every case, their figures, as JSON and as a table.
+"""What is timed, and what a benchmark measured of it: the rounds and their figures."""
 
-keraslight imports Keras and its backend. It is imported when the results are written, so that
-neither is in the process while it measures.
-"""
-
-import datetime
 import json
 import os
 import pathlib
@@ -14,9 +9,8 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from keraslight.commands import program
+from keraslight.files import write_whole
 
-FORMAT = 1
 # medians of rounds that lie further apart make a benchmark noisy; MLPerf Mobile's rule
 SPREAD_LIMIT = 0.05
 
@@ -145,35 +139,8 @@ def reference_of(case: Case, measurements: Sequence[Measurement]) -> Measurement
     return (alike or list(measurements))[0]
 
 
-def run_dict(
-    device: dict, settings: dict, measurements: Sequence[Measurement], warnings: Sequence[str] = ()
-) -> dict:
-    """Returns one device's part of a result in JSON."""
-    return {
-        "device": device,
-        "settings": settings,
-        "results": [m.to_dict(reference_of(m.case, measurements)) for m in measurements],
-        "warnings": list(warnings),
-    }
-
-
-def document(models: Sequence[dict], runs: Sequence[dict], **others) -> dict:
-    """Returns a whole result in JSON: the models and the runs on one or several devices."""
-    return {
-        "kind": "benchmark",
-        "format": FORMAT,
-        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "command": program.command(),
-        "models": list(models),
-        "runs": list(runs),
-        **others,
-    }
-
-
 def write_json(path: str | os.PathLike, values: dict) -> None:
     """Writes a result, completely or not at all."""
-    from keraslight.files import write_whole
-
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
@@ -189,33 +156,3 @@ def noise_warnings(measurements: Sequence[Measurement]) -> list[str]:
         for m in measurements
         if len(m.rounds) > 1 and m.spread > SPREAD_LIMIT
     ]
-
-
-FORMATS = {"ms": ".3f", "spread": ".1%", "ratio": ".3f", "init ms": ".1f", "peak MB": ".1f"}
-
-
-def table(run: dict) -> str:
-    """Returns a device's results as a Markdown table, and the errors below it."""
-    from keraslight.report import markdown_table
-
-    results = run["results"]
-    text = markdown_table([_row(result) for result in results], FORMATS, missing="")
-    failed = [r for r in results if "latency_ms" not in r]
-    return text + "".join(
-        f"\n\n{Case(r['model'], r['threads'], r['delegate'])} failed: {r['error']}" for r in failed
-    )
-
-
-def _row(result):
-    tail = next((name for name in ("p90", "p95") if result.get(f"{name}_ms") is not None), None)
-    return {
-        "model": result["model"],
-        "threads": result["threads"],
-        "delegate": result["delegate"],
-        "ms": result.get("latency_ms"),
-        "tail": f"{result[f'{tail}_ms']:.3f} ({tail})" if tail else "",
-        "spread": result.get("spread"),
-        "ratio": result.get("ratio"),
-        "init ms": result.get("init_ms"),
-        "peak MB": result.get("peak_memory_mb"),
-    }

@@ -21,6 +21,9 @@ _PER_OUTPUT = {
 }
 _PER_INPUT = {"TRANSPOSE_CONV": lambda kernel: math.prod(kernel[:3])}
 
+# operators that leave the order of values as it is
+_CONVERSIONS = {"CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -30,11 +33,13 @@ class Operator:
         kind: str, the name of the builtin operator, `"CUSTOM"` for any other.
         macs: int, its multiply-adds.
         traffic: int, the bytes of its inputs, weights and outputs.
+        window: `(height, width)` of the kernel of a convolution, `None` of all others.
     """
 
     kind: str
     macs: int
     traffic: int
+    window: tuple[int, int] | None = None
 
 
 class ModelFile:
@@ -93,18 +98,36 @@ class ModelFile:
     def quantization(self) -> str:
         """What the file computes with: float32, float16, dynamic, int8, uint8 or int16x8.
 
-        float16 and dynamic compute in float; it is their weights that are stored in 16 or 8 bits.
+        dynamic computes in float, and so does float16 unless the activations are float16 too; it is
+        their weights that are stored in 8 or 16 bits.
         """
         linear = [op for op in self._graph.operators if self._kind(op) in _PER_OUTPUT]
         if not linear:
             return self._type(self._graph.inputs[0]).lower()
         values = self._type(linear[0].inputs[0])
         if values != "FLOAT32":
-            return {"INT8": "int8", "UINT8": "uint8", "INT16": "int16x8"}[values]
+            return {"INT16": "int16x8"}.get(values, values.lower())
         if "INT8" in {self._type(op.inputs[1]) for op in linear}:
             return "dynamic"
         stored = [op.inputs[0] for op in self._graph.operators if self._kind(op) == "DEQUANTIZE"]
         return "float16" if "FLOAT16" in map(self._type, stored) else "float32"
+
+    @property
+    def last_operator(self) -> str:
+        """The kind of the operator that computes the output, such as `"SOFTMAX"`.
+
+        Operators that only convert or reshape the result are passed over. Empty if there is none.
+        """
+        writers = {int(tensor): op for op in self._graph.operators for tensor in op.outputs}
+        tensor, kind = int(self._graph.outputs[0]), ""
+        for _ in self._graph.operators:
+            if tensor not in writers:
+                break
+            kind = self._kind(writers[tensor])
+            if kind not in _CONVERSIONS:
+                break
+            tensor = int(writers[tensor].inputs[0])
+        return kind
 
     @property
     def metadata(self):
@@ -136,7 +159,12 @@ class ModelFile:
         kind = self._kind(op)
         tensors = [self._tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
         traffic = sum(math.prod(t.shape) * _item_bytes(t.type) for t in tensors)
-        return Operator(kind, self._macs(kind, op), int(traffic))
+        return Operator(kind, self._macs(kind, op), int(traffic), self._window(kind, op))
+
+    def _window(self, kind, op):
+        if kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
+            return None
+        return tuple(self._tensor(op.inputs[1]).shape[1:3])
 
     def _macs(self, kind, op):
         if kind in _PER_OUTPUT:

@@ -1,14 +1,20 @@
-"""Talks to Android phones through the adb command."""
+"""Talks to Android phones through the adb command.
+
+The command, not a library such as adbutils: a library talks to adb's server by socket, so that the
+tests would need a server that behaves like adb in every trouble; the command is replaced by a
+script. What its errors mean to the user must be written here in any case.
+"""
 
 import shutil
 import subprocess
 from dataclasses import dataclass
 
-from keraslight.commands.program import Failure
+from keraslight.failures import Failure
 
 NO_PHONE, FAILED_ON_PHONE = 3, 4  # exit codes
 SECONDS = 60
 EXIT_MARK = "keraslight exit:"
+NO_STATE = "adb prints no state"
 
 # what adb or the phone says, and what that means to the user
 _ADVICE = {
@@ -16,6 +22,7 @@ _ADVICE = {
     "offline": "the phone does not answer: unplug it and plug it in again, or `adb kill-server`",
     "no permissions": "this user may not use the USB device: see the udev rules of your system",
     "recovery": "the phone is in recovery mode: let it start",
+    NO_STATE: "unplug it and plug it in again, or `adb kill-server`",
     "bootloader": "the phone is in its bootloader: let it start",
 }
 
@@ -43,11 +50,17 @@ class Answer:
     status: int
 
 
-class Adb:
-    """One phone.
+class Phone:
+    """An Android phone that is reached by adb.
 
     Args:
-        serial: str, its serial number.
+        serial: str, its serial number, as `adb devices` prints it. `find_phones` finds it out.
+
+    Example:
+    ```python
+    phone = keraslight.benchmark.Phone("PIXEL7")
+    print(phone.shell("getprop ro.product.model").text)
+    ```
     """
 
     def __init__(self, serial: str):
@@ -122,7 +135,7 @@ class Adb:
         return _adb("-s", self.serial, *arguments, seconds=seconds)
 
 
-def connect(serials: list[str] | None = None) -> list[Adb]:
+def find_phones(serials: list[str] | None = None) -> list[Phone]:
     """Returns the phones to use.
 
     Args:
@@ -131,6 +144,11 @@ def connect(serials: list[str] | None = None) -> list[Adb]:
 
     Raises:
         PhoneError: if there is no such phone, it is not ready, or there are several to choose from.
+
+    Example:
+    ```python
+    (phone,) = keraslight.benchmark.find_phones()
+    ```
     """
     states = _states()
     ready = [serial for serial, state in states.items() if state == "device"]
@@ -157,7 +175,7 @@ def connect(serials: list[str] | None = None) -> list[Adb]:
             f"--serial={','.join(ready)}, or --serial=all. Received: {ready}",
             NO_PHONE,
         )
-    return [Adb(serial) for serial in serials or ready]
+    return [Phone(serial) for serial in serials or ready]
 
 
 def _states():
@@ -167,7 +185,7 @@ def _states():
         raise PhoneError(f"adb does not work: {_last_line(done.stderr + done.stdout)}", NO_PHONE)
     _, _, listed = done.stdout.partition("List of devices attached")
     rows = (line.split(maxsplit=1) for line in listed.splitlines() if line.strip())
-    return {serial: state.strip() for serial, state in rows}
+    return {row[0]: row[1].strip() if len(row) > 1 else NO_STATE for row in rows}
 
 
 def _adb(*arguments, seconds):
@@ -185,6 +203,8 @@ def _adb(*arguments, seconds):
             errors="replace",
             timeout=seconds,
             stdin=subprocess.DEVNULL,
+            # Ctrl-C must not end the adb that cleans the phone
+            start_new_session=True,
         )
     except subprocess.TimeoutExpired as error:
         raise PhoneTimeout(

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from keraslight.benchmark.phone.adb import Adb
+from keraslight.benchmark.phone.adb import Phone, PhoneError
 
 _FILES = ("cpuinfo_max_freq", "scaling_max_freq", "scaling_governor")
 _CPUS_COMMAND = (
@@ -34,7 +34,7 @@ class Cpu:
     governor: str | None
 
 
-def facts(phone: Adb) -> dict:
+def facts(phone: Phone) -> dict:
     """Returns what a latency depends on, for a result in JSON."""
     properties, processors = _ask(phone, "getprop", _CPUS_COMMAND)
     found = dict(re.findall(r"\[(.+?)\]: \[(.*?)\]", properties))
@@ -50,13 +50,18 @@ def facts(phone: Adb) -> dict:
 
 def _ask(phone, *commands):
     """Returns what several commands print; one trip to the phone takes longer than they do."""
-    return phone.shell(f"; echo {_MARK}; ".join(commands)).text.split(_MARK)
+    parts = phone.shell(f"; echo {_MARK}; ".join(commands)).text.split(_MARK)
+    if len(parts) != len(commands):
+        raise PhoneError(f"{phone.serial}: the phone's shell does not answer. Received: {parts}")
+    return parts
 
 
 def _cpus(text):
     found = []
     for block in re.split(r"^cpu ", text, flags=re.MULTILINE)[1:]:
         number, *lines = block.splitlines()
+        if not number.strip().isdigit():  # the pattern itself, where there is no such folder
+            continue
         values = dict(line.partition(" ")[::2] for line in lines)
         top, allowed = (int(v) if (v := values.get(n, "")).isdigit() else None for n in _FILES[:2])
         found.append(Cpu(int(number), top, allowed, values.get(_FILES[2]) or None))
@@ -76,9 +81,14 @@ def mask(choice: str, processors: list[Cpu]) -> str | None:
     """
     if choice == "all":
         return None
+    if choice != "all" and not processors:
+        raise ValueError(
+            "The phone does not show its processors (/sys/devices/system/cpu cannot be read): pass "
+            f"--cpus=all. Received: cpus={choice!r}"
+        )
     if choice in ("big", "little", "prime"):
         speeds = {cpu.top_khz for cpu in processors}
-        if None in speeds or not speeds:
+        if None in speeds:
             raise ValueError(
                 "The phone does not tell the frequencies of its processors: pass --cpus=MASK or "
                 f"--cpus=all. Received: cpus={choice!r}, {processors}"
@@ -91,7 +101,7 @@ def mask(choice: str, processors: list[Cpu]) -> str | None:
         return f"{sum(1 << cpu.number for cpu in processors if cpu.top_khz in wanted):x}"
     bits = choice.lower().removeprefix("0x")
     there = sum(1 << cpu.number for cpu in processors)
-    if not re.fullmatch(r"[0-9a-f]+", bits) or not int(bits, 16) & (there or -1):
+    if not re.fullmatch(r"[0-9a-f]+", bits) or not int(bits, 16) & there:
         raise ValueError(
             "`cpus` must be all, big, little, prime or a hexadecimal mask of processors that the "
             f"phone has, as f0. Received: cpus={choice!r}, {len(processors)} processors"
@@ -99,7 +109,7 @@ def mask(choice: str, processors: list[Cpu]) -> str | None:
     return bits
 
 
-def state(phone: Adb) -> dict:
+def state(phone: Phone) -> dict:
     """Returns what changes while a phone works: heat, battery, the frequencies it allows."""
     thermal, battery, processors = _ask(
         phone, "dumpsys thermalservice", "dumpsys battery", _CPUS_COMMAND

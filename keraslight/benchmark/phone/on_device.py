@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keraslight.benchmark.phone import device
-from keraslight.benchmark.phone.adb import Adb, PhoneError
+from keraslight.benchmark.phone.adb import Phone, PhoneError
 from keraslight.benchmark.phone.tool import CommandLineTool, phone_folder
 from keraslight.benchmark.results import Case
 from keraslight.tflite.model_file import ModelFile
@@ -18,7 +18,7 @@ SECONDS = 60
 
 
 def compare_with_desktop(
-    phone: Adb,
+    phone: Phone,
     model: ModelFile,
     case: Case,
     images: Sequence[np.ndarray],
@@ -46,7 +46,7 @@ def compare_with_desktop(
     """
     runner = TFLiteRunner(model.path)
     here, there = [], []
-    with phone_folder(phone) as folder, tempfile.TemporaryDirectory() as temporary:
+    with phone_folder(phone, show) as folder, tempfile.TemporaryDirectory() as temporary:
         inputs, outputs = (pathlib.Path(temporary) / name for name in ("inputs", "outputs"))
         inputs.mkdir()
         for number, image in enumerate(images):

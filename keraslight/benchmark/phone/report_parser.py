@@ -5,12 +5,13 @@ LiteRT's own ends with a block under `BENCHMARK RESULTS`, in ms. Both print a li
 `count=... avg=...` for the warm-up and for the run before. From an app it all comes through logcat.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 
 from keraslight.benchmark.results import Round
 
-_NUMBER = r"[-+0-9.e]+"
+_NUMBER = r"[-+]?(?:nan|inf|[0-9.]+(?:e[-+]?[0-9]+)?)"
 _PREFIX = re.compile(
     r"^(\d\d-\d\d [\d:.]+\s+\d+\s+\d+ [VDIWEF] \S+\s*: "  # logcat: date, process, thread, tag
     r"|[VDIWEF]/\S+\s*\([\s\d]+\): "  # logcat -v brief
@@ -60,9 +61,21 @@ def parse_report(text: str) -> Report:
     """Reads the report of either tool, from its output or from logcat.
 
     Raises:
-        ReportError: if there is no latency in the text.
+        ReportError: if the text says that the benchmark failed, or has no latency that can be one.
     """
+    try:
+        return _parse_report(text)
+    except ReportError:
+        raise
+    except ValueError as error:  # of float()
+        raise ReportError(f"The benchmark's report cannot be read: {error}") from error
+
+
+def _parse_report(text):
     lines = [_PREFIX.sub("", line.strip()) for line in text.splitlines()]
+    failed = [line for line in lines if "Benchmarking failed" in line]
+    if failed:
+        raise ReportError(f"The benchmark says that it failed: {_last(lines)!r}")
     timings, results = _timings(lines), _results(lines)
     counts = [
         {key: float(value) for key, value in _PAIRS.findall(line)}
@@ -71,8 +84,8 @@ def parse_report(text: str) -> Report:
     ]
     timed = _timed(counts, timings, results)
     if timed is None:
-        last = " / ".join(line for line in lines if line)[-300:]
-        raise ReportError(f"There is no latency in what the benchmark printed: {last!r}")
+        raise ReportError(f"There is no latency in what the benchmark printed: {_last(lines)!r}")
+    _require_latencies(timed)
     report = Report(
         round=timed,
         init_ms=_first(_thousandth(timings.get("Init")), results.get("Model initialization")),
@@ -93,6 +106,20 @@ def parse_report(text: str) -> Report:
         if found := _REPLACING.search(line):
             report.nodes[found[3]] = [int(found[1]), int(found[2])]
     return report
+
+
+def _last(lines):
+    return " / ".join(line for line in lines if line)[-300:]
+
+
+def _require_latencies(timed):
+    """Raises a `ReportError` for a latency that nothing can have."""
+    found = {n: v for n, v in vars(timed).items() if n.endswith("_ms") and v is not None}
+    if timed.latency_ms <= 0 or not all(0 <= value < math.inf for value in found.values()):
+        raise ReportError(
+            "The benchmark printed a latency that cannot be: it must be finite and above 0. "
+            f"Received: {found}"
+        )
 
 
 def _timings(lines):

@@ -9,7 +9,7 @@ from keraslight.benchmark.phone.adb import Answer, PhoneTimeout
 
 
 class ThisMachine:
-    """Has the methods of `Adb` that `CommandLineTool` needs."""
+    """Has the methods of `Phone` that `CommandLineTool` needs."""
 
     serial = "this machine"
 

@@ -6,11 +6,11 @@ import re
 import shlex
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from keraslight.benchmark.phone.adb import Adb, PhoneError, PhoneTimeout
+from keraslight.benchmark.phone.adb import Phone, PhoneError, PhoneTimeout
 from keraslight.benchmark.results import Case
-from keraslight.commands.program import note
+from keraslight.benchmark.signals import held_back, stop_as_interrupt
 
 PACKAGE = "org.tensorflow.lite.benchmark"
 ACTIVITY = f"{PACKAGE}/.BenchmarkModelActivity"
@@ -26,24 +26,41 @@ DELEGATES = tuple(_DELEGATE_FLAGS)
 
 
 @contextlib.contextmanager
-def phone_folder(phone: Adb) -> Iterator[str]:
-    """Makes a folder on the phone; at the end nothing of it, or running in it, stays."""
+def phone_folder(phone: Phone, show: Callable[[str], None] = lambda text: None) -> Iterator[str]:
+    """Makes a folder on the phone; at the end nothing of it, or running in it, stays.
+
+    That holds for errors, Ctrl-C, SIGTERM and SIGHUP too.
+
+    Args:
+        phone: the phone.
+        show: called with a warning if the phone cannot be cleaned.
+    """
     path = f"/data/local/tmp/keraslight_{uuid.uuid4().hex[:8]}"
-    if phone.shell(f"mkdir -p {path}").status:
-        raise PhoneError(f"{phone.serial}: the folder {path} cannot be made on the phone")
-    try:
-        yield path
-    finally:
+    with stop_as_interrupt():
         try:
-            kill(phone, path)
-            phone.shell(f"rm -rf {path}")
-        except PhoneError as error:
-            note(
-                f"warning: {error}; a folder stays on it: adb -s {phone.serial} shell rm -rf {path}"
-            )
+            if phone.shell(f"mkdir -p {path}").status:
+                raise PhoneError(f"{phone.serial}: the folder {path} cannot be made on the phone")
+            yield path
+        finally:
+            with held_back():
+                _clean(phone, path, show)
 
 
-def kill(phone: Adb, folder: str) -> None:
+def _clean(phone, path, show):
+    try:
+        kill(phone, path)
+        done = phone.shell(f"rm -rf {path}")
+        why = done.text.strip() if done.status else None
+    except PhoneError as error:
+        why = str(error)
+    if why is not None:
+        show(
+            f"warning: {why}; a folder stays on the phone: "
+            f"adb -s {phone.serial} shell rm -rf {path}"
+        )
+
+
+def kill(phone: Phone, folder: str) -> None:
     """Ends what runs in a folder of the phone."""
     # the bracket keeps the pattern from finding the shell that looks for it
     name = folder.rsplit("/", 1)[-1]
@@ -63,7 +80,7 @@ class CommandLineTool:
 
     def __init__(
         self,
-        phone: Adb,
+        phone: Phone,
         folder: str,
         binary,
         mask: str | None = None,
@@ -74,7 +91,8 @@ class CommandLineTool:
         for library in libraries:
             phone.push(library, f"{folder}/{pathlib.Path(library).name}")
         pinned = f"taskset {mask} " if mask else ""
-        self._command = f"cd {folder} && LD_LIBRARY_PATH=. {pinned}./benchmark_model"
+        # by its whole path, by which `kill` finds it
+        self._command = f"cd {folder} && LD_LIBRARY_PATH=. {pinned}{folder}/benchmark_model"
         phone.shell(f"chmod 755 {folder}/benchmark_model")
         self.flags = self._known_flags()
 
@@ -147,7 +165,7 @@ class AppTool:
         r"|Failed to (mmap model|initialize the interpreter|allocate tensors|invoke)"
     )
 
-    def __init__(self, phone: Adb, folder: str):
+    def __init__(self, phone: Phone, folder: str):
         self.phone, self.folder = phone, folder
         phone.shell(f"chmod 755 {folder}; chmod 644 {folder}/*")
 
@@ -183,15 +201,24 @@ class AppTool:
 
 
 @contextlib.contextmanager
-def installed_app(phone: Adb, apk) -> Iterator[None]:
+def installed_app(
+    phone: Phone, apk, show: Callable[[str], None] = lambda text: None
+) -> Iterator[None]:
     """Installs the app, and takes it away at the end if it was not there before."""
     there = PACKAGE in phone.shell(f"pm list packages {PACKAGE}").text
-    phone.call("install", "-r", "-d", "-g", str(apk), seconds=300)
+    with stop_as_interrupt():
+        try:
+            phone.call("install", "-r", "-d", "-g", str(apk), seconds=300)
+            yield
+        finally:
+            with held_back():
+                if not there:
+                    _uninstall(phone, show)
+
+
+def _uninstall(phone, show):
     try:
-        yield
-    finally:
-        if not there:
-            try:
-                phone.call("uninstall", PACKAGE)
-            except PhoneError as error:
-                note(f"warning: {error}; the app stays on it: adb uninstall {PACKAGE}")
+        if PACKAGE in phone.shell(f"pm list packages {PACKAGE}").text:
+            phone.call("uninstall", PACKAGE)
+    except PhoneError as error:
+        show(f"warning: {error}; the app stays on it: adb -s {phone.serial} uninstall {PACKAGE}")
