@@ -1,6 +1,9 @@
-"""Writes the pages of the reference from the public names; mkdocs runs it as a hook."""
+"""The reference: a page for every public name, and one for every group of names."""
 
+import importlib
 import inspect
+import pkgutil
+from dataclasses import dataclass
 
 import keras
 
@@ -8,19 +11,95 @@ import keraslight
 from keraslight.graph.policy import Form
 from keraslight.report import Report
 
-# page: its title, and the packages whose names it lists
-PAGES = {
-    "models": ("Models", ("models",)),
-    "layers": ("Layers", ("layers",)),
-    "kernels": ("Kernel algebra", ("kernels",)),
-    "deployment": ("Fuse, quantize, export", ("graph", "reparam", "quantization", "export")),
-    "weights": ("Weights", ("weights",)),
-    "visualize": ("Visualize", ("visualize",)),
+
+@dataclass(frozen=True)
+class Group:
+    """A group of names.
+
+    Attributes:
+        folder: str, where its pages are, below `api/`.
+        title: str, of its page.
+        text: str, what its names are for.
+        packages: names of the packages that define them.
+    """
+
+    folder: str
+    title: str
+    text: str
+    packages: tuple[str, ...]
+
+
+GROUPS = (
+    Group(
+        "models",
+        "Models",
+        "The networks by constructor and by name, their stages and their cost.",
+        ("models",),
+    ),
+    Group(
+        "layers", "Layers", "Every block as a Keras layer, and base classes for yours.", ("layers",)
+    ),
+    Group(
+        "kernels",
+        "Kernel algebra",
+        "Functions that fold normalizations into kernels and add kernels, for blocks of your own.",
+        ("kernels",),
+    ),
+    Group(
+        "deployment",
+        "Fuse, quantize, export",
+        "From a trained model to a `.tflite` file.",
+        ("graph", "reparam", "quantization", "export"),
+    ),
+    Group(
+        "weights",
+        "Weights",
+        "Published weights, checkpoints, and what a network takes.",
+        ("weights", "download"),
+    ),
+    Group(
+        "visualize",
+        "Visualize",
+        "What kernels look like and what feature maps hold.",
+        ("visualize",),
+    ),
+    Group(
+        "tflite",
+        "Files: inspect, run, score",
+        "What is in a `.tflite` file, running it on this machine, and its accuracy. "
+        "Importing these does not import Keras.",
+        ("tflite",),
+    ),
+    Group(
+        "pictures",
+        "Pictures",
+        "Listing and reading pictures, and what is done to them before a network takes them.",
+        ("pictures",),
+    ),
+    Group(
+        "benchmark",
+        "Benchmark",
+        "Timing files on this machine and on Android phones.",
+        ("benchmark",),
+    ),
+    Group(
+        "conversion",
+        "Convert",
+        "What `keraslight convert` does beside the export: loading models, choosing pictures for "
+        "the calibration, comparing the file with the model.",
+        ("conversion",),
+    ),
+)
+# packages that have no list of names: everything their modules define is public, but for these
+MODULES = ("tflite", "pictures", "benchmark", "conversion")
+INTERNAL = {
+    *("flatbuffer", "schema", "metadata_schema", "noise"),
+    *("policy_files", "report_parser", "on_device", "this_machine", "tool", "binary"),
 }
 
 
 def public_objects() -> dict[str, object]:
-    """Returns all public classes and functions by their paths, and the classes they refer to."""
+    """Returns all public classes and functions by the path under which they are imported."""
     found = {}
     for module in (keraslight, keraslight.kernels, keraslight.layers, keraslight.visualize):
         for name in module.__all__:
@@ -29,6 +108,22 @@ def public_objects() -> dict[str, object]:
     for kind in (Form, *Report.__subclasses__()):
         if kind not in found.values():
             found[f"{kind.__module__}.{kind.__name__}"] = kind
+    for package in MODULES:
+        found |= _defined_in(importlib.import_module(f"keraslight.{package}"))
+    return found
+
+
+def _defined_in(package):
+    found = {}
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if info.ispkg or info.name.rpartition(".")[2] in INTERNAL:
+            continue
+        module = importlib.import_module(info.name)
+        for name, value in vars(module).items():
+            defined = getattr(value, "__module__", None) == module.__name__
+            callable_ = inspect.isclass(value) or inspect.isfunction(value)
+            if defined and callable_ and not name.startswith("_"):
+                found[f"{module.__name__}.{name}"] = value
     return found
 
 
@@ -55,37 +150,60 @@ def _has_docstring(member):
     return inspect.isroutine(function) and bool(function.__doc__)
 
 
-def package_of(path: str, value: object) -> str:
-    """Returns the package of an object: that of its path, or the one that defines it."""
+def names_of(group: Group) -> dict[str, object]:
+    """Returns the public names of a group, sorted by their last part, with their objects."""
+    found = {
+        path: value
+        for path, value in public_objects().items()
+        if _package(path, value) in group.packages
+    }
+    return dict(sorted(found.items(), key=lambda item: _last(item[0]).lower()))
+
+
+def _package(path, value):
     parts = path.split(".")
     return parts[1] if len(parts) > 2 else value.__module__.split(".")[1]
 
 
-def pages() -> dict[str, str]:
-    """Returns the pages of the reference: Markdown by path."""
-    objects = public_objects()
-    return {
-        f"api/{page}.md": "\n".join([f"# {title}", "", *_entries(objects, packages)])
-        for page, (title, packages) in PAGES.items()
-    }
+def _last(path):
+    return path.rpartition(".")[2]
 
 
-def _entries(objects, packages):
-    for path, value in sorted(objects.items(), key=lambda item: item[0].rpartition(".")[2].lower()):
-        if package_of(path, value) in packages:
-            yield f"::: {path}"
-            if names := members(value):
-                yield from (
-                    "    options:",
-                    "      inherited_members: true",
-                    f"      members: [{', '.join(names)}]",
-                )
+def sections() -> dict[str, dict[str, tuple[str, str]]]:
+    """Returns the pages of the reference.
+
+    Returns:
+        A dict from the titles of the groups to dicts from the titles of their pages to the path
+        and the Markdown of each page.
+    """
+    return {group.title: _pages(group) for group in GROUPS}
 
 
-def on_files(files, config):
-    """Adds the pages to the site. mkdocs calls it after it has found the other files."""
-    from mkdocs.structure.files import File
+def _pages(group):
+    names = names_of(group)
+    pages = {"Overview": (f"api/{group.folder}/index.md", _index(group, names))}
+    for path, value in names.items():
+        pages[_last(path)] = (f"api/{group.folder}/{_last(path)}.md", _page(path, value))
+    return pages
 
-    for path, text in pages().items():
-        files.append(File.generated(config, path, content=text))
-    return files
+
+def _index(group, names):
+    lines = [f"# {group.title}", "", group.text, "", "| name | |", "| --- | --- |"]
+    for path, value in names.items():
+        summary = inspect.getdoc(value).splitlines()[0].replace("|", "\\|")
+        lines.append(f"| [`{path.removeprefix('keraslight.')}`]({_last(path)}.md) | {summary} |")
+    return "\n".join(lines) + "\n"
+
+
+def _page(path, value):
+    lines = [
+        # the path of the module that defines it, which the documentation's tool can read
+        f"::: {value.__module__}.{value.__name__}",
+        "    options:",
+        "      heading_level: 1",
+        f"      heading: {path}",
+        f"      toc_label: {_last(path)}",
+    ]
+    if shown := members(value):
+        lines += ["      inherited_members: true", f"      members: [{', '.join(shown)}]"]
+    return "\n".join(lines) + "\n"

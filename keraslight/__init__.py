@@ -13,20 +13,7 @@ from typing import TYPE_CHECKING
 import wrapt
 
 if TYPE_CHECKING:
-    from keraslight.export.pixels import with_pixel_input  # noqa: F401
-    from keraslight.export.tflite import export_tflite  # noqa: F401
-    from keraslight.graph.policy import Policy  # noqa: F401
-    from keraslight.quantization.calibrate import calibrate  # noqa: F401
-    from keraslight.quantization.exact import exact_model  # noqa: F401
-    from keraslight.quantization.quantize import quantize_model  # noqa: F401
-    from keraslight.quantization.report import quantization_report  # noqa: F401
-    from keraslight.quantization.tfmot import to_tfmot  # noqa: F401
-    from keraslight.reparam.fuse import fuse  # noqa: F401
-    from keraslight.visualize.replace import replace_kernels  # noqa: F401
-    from keraslight.weights.download import DownloadError  # noqa: F401
-    from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input  # noqa: F401
-    from keraslight.weights.info import model_info  # noqa: F401
-    from keraslight.weights.load import load_checkpoint  # noqa: F401
+    from keraslight.api import *  # noqa: F403
 
 
 def __getattr__(name):

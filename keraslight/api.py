@@ -2,6 +2,7 @@
 
 from keraslight import kernels, layers, models, visualize
 from keraslight.discover import public_names
+from keraslight.download import DownloadError
 from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
 from keraslight.graph.policy import Policy
@@ -12,7 +13,6 @@ from keraslight.quantization.report import quantization_report
 from keraslight.quantization.tfmot import to_tfmot
 from keraslight.reparam.fuse import fuse
 from keraslight.visualize.replace import replace_kernels
-from keraslight.weights.download import DownloadError
 from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
 from keraslight.weights.info import model_info
 from keraslight.weights.load import load_checkpoint

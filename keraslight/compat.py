@@ -12,6 +12,7 @@ import keras
 from keras.src.ops import core as core_ops
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
+from keras.src.utils import naming
 
 # the classes behind keras.ops.* calls on symbolic tensors, which Keras does not export
 OPERATION_MODULES = (numpy_ops, nn_ops, core_ops)
@@ -48,6 +49,15 @@ def producer(tensor: keras.KerasTensor) -> keras.Operation:
 def inner_layers(layer: keras.layers.Layer, recursive: bool = True) -> list[keras.layers.Layer]:
     """Returns the layers inside a layer or a model, in any nesting or only the direct ones."""
     return list(layer._flatten_layers(include_self=False, recursive=recursive))
+
+
+def count_names_anew() -> None:
+    """Lets the names that Keras gives to layers and optimizers count from the beginning.
+
+    So a model has the same names wherever it is made. `keras.utils.clear_session` does it too, but
+    forgets the dtype policy and the distribution besides.
+    """
+    naming.reset_uids()
 
 
 def tflite_converter(infer):

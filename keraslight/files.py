@@ -1,9 +1,11 @@
 """Writes files that are always complete, even if the process is killed while it writes."""
 
 import contextlib
+import json
 import os
 import pathlib
 import secrets
+import shutil
 from collections.abc import Iterator
 
 # how the names of unfinished files begin; the rest is random
@@ -48,6 +50,38 @@ def write_whole(path: str | os.PathLike, content: bytes) -> None:
     """
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary folder, which becomes the folder `path` when the block succeeds.
+
+    If the block raises an error, the temporary folder is removed.
+
+    Args:
+        path: path of the folder to make. It must not exist yet, or be empty.
+
+    Raises:
+        ValueError: if there is something in the folder.
+    """
+    path = pathlib.Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"The folder must be new or empty. Received: '{path}'")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{UNFINISHED}{secrets.token_hex(8)}"
+    temporary.mkdir()
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: str | os.PathLike, values: dict) -> None:
+    """Writes values as a JSON file, completely or not at all, and makes the folder if need be."""
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
 
 
 def _flush_to_disk(path: pathlib.Path) -> None:

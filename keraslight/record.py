@@ -1,11 +1,12 @@
 """The record of a result: what made it, of which code, with which packages, where and when.
 
-Every file of measurements holds one, under the key `"record"` if it is JSON. It imports neither
-Keras nor TensorFlow.
+A result in JSON holds it under the key `"record"`. Beside any other file lies `<stem>.record.json`,
+which is that of all files of the stem. This module imports neither Keras nor TensorFlow.
 """
 
 import datetime
 import importlib.metadata
+import json
 import os
 import pathlib
 import platform
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from keraslight import machine
+from keraslight.files import write_whole
 
 PACKAGE = pathlib.Path(__file__).parent
 # the distributions that may hold a package, the usual one first
@@ -61,6 +63,41 @@ def record(
         "device": machine.facts(),
         **{name: value for name, value in given.items() if value is not None},
     }
+
+
+def write_result(path: str | os.PathLike, content: dict | bytes, record: dict) -> None:
+    """Writes a result with its record, and the folder it lies in if there is none.
+
+    Args:
+        path: path of the file.
+        content: a dict for a JSON file, which gets the record as its first key; or the bytes of any
+            other file, which gets `<stem>.record.json` beside it.
+        record: what `record` returned.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        write_whole(_record_path(path), _as_json({"record": record}))
+    else:
+        content = _as_json({"record": record, **content})
+    write_whole(path, content)
+
+
+def read_record(path: str | os.PathLike) -> dict | None:
+    """Returns the record of a result, wherever it is kept; `None` if there is none."""
+    path = pathlib.Path(path)
+    kept = path if path.suffix == ".json" else _record_path(path)
+    if not kept.is_file():
+        return None
+    return json.loads(kept.read_text()).get("record")
+
+
+def _record_path(path):
+    return path.with_suffix(".record.json")
+
+
+def _as_json(values):
+    return (json.dumps(values, indent=2) + "\n").encode()
 
 
 def command_line() -> str:

@@ -10,7 +10,8 @@ import sys
 import pytest
 
 import keraslight
-from docs import reference, tables
+from docs import reference, results_pages, tables
+from keraslight.weights.registry import published_for
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,17 +33,37 @@ def test_build(tmp_path):
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    page = (tmp_path / "api" / "layers" / "index.html").read_text()
-    assert 'id="keraslight.layers.RepSO"' in page
+    assert "WARNING" not in result.stderr.replace("WARNING: All log messages", "")
+    page = (tmp_path / "api" / "layers" / "RepSO" / "index.html").read_text()
+    assert "keraslight.layers.RepSO" in page
     assert "Examples:" in page
+    assert "TFLiteRunner" in (tmp_path / "api" / "tflite" / "index.html").read_text()
+    assert "vgnetg_1_0mp" in (tmp_path / "results" / "models" / "index.html").read_text()
 
 
-def test_reference_is_complete():
+def test_every_public_name_has_a_page_of_its_own():
     modules = (keraslight, keraslight.kernels, keraslight.layers, keraslight.visualize)
     public = {f"{m.__name__}.{name}" for m in modules for name in m.__all__}
-    listed = re.findall(r"^::: (\S+)$", "\n".join(reference.pages().values()), re.MULTILINE)
+    pages = [page for group in reference.sections().values() for page in group.values()]
+    listed = re.findall(r"heading: (\S+)$", "\n".join(text for _, text in pages), re.MULTILINE)
     assert len(listed) == len(set(listed))
     assert public - set(listed) == {f"keraslight.{m}" for m in ("kernels", "layers", "visualize")}
+    assert set(listed) >= {
+        "keraslight.tflite.runner.TFLiteRunner",
+        "keraslight.pictures.preprocessing.Preprocessing",
+        "keraslight.benchmark.desktop.measure",
+    }
+    # on disks that do not tell a from A, too
+    paths = [path.lower() for path, _ in pages]
+    assert len(paths) == len(set(paths))
+
+
+def test_every_model_is_listed_with_its_licence():
+    table = results_pages.models_table()
+    for name in keraslight.list_models():
+        (row,) = [line for line in table.splitlines() if line.startswith(f"| `{name}` ")]
+        weights = published_for({"name": name})
+        assert weights is None or weights.licence in row
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

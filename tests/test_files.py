@@ -1,10 +1,11 @@
+import json
 import os
 import pathlib
 import stat
 
 import pytest
 
-from keraslight.files import atomic_file, write_whole
+from keraslight.files import atomic_file, new_folder, write_json, write_whole
 
 
 def test_writing_a_file_touches_no_other_file(tmp_path):
@@ -71,3 +72,25 @@ def test_names_of_any_length_can_be_written(tmp_path):
     path = tmp_path / ".".join(["model", *["x" * 20] * 11, "tflite"])
     write_whole(path, b"content")
     assert path.read_bytes() == b"content"
+
+
+def test_a_folder_is_made_whole_or_not_at_all(tmp_path):
+    with new_folder(tmp_path / "a" / "new") as folder:
+        (folder / "file").write_text("content")
+        assert not (tmp_path / "a" / "new").exists()
+    assert (tmp_path / "a" / "new" / "file").read_text() == "content"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(KeyError), new_folder(tmp_path / "empty") as folder:
+        (folder / "file").write_text("content")
+        raise KeyError
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "empty"]
+    assert not any((tmp_path / "empty").iterdir())
+    with pytest.raises(ValueError, match="must be new or empty"), new_folder(tmp_path / "a"):
+        pytest.fail("the block must not run")
+
+
+def test_json_is_written_whole_into_a_new_folder(tmp_path):
+    write_json(tmp_path / "new" / "result.json", {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "new" / "result.json", {"a": object()})
+    assert json.loads((tmp_path / "new" / "result.json").read_text()) == {"a": 1}

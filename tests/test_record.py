@@ -12,7 +12,7 @@ import pytest
 
 import keraslight
 from keraslight import machine
-from keraslight.record import command_line, commit, record, versions
+from keraslight.record import command_line, commit, read_record, record, versions, write_result
 
 ROOT = pathlib.Path(keraslight.__file__).parent.parent
 
@@ -74,6 +74,20 @@ def test_a_wheel_inside_another_repository_has_no_commit(checkout):
     installed.mkdir(parents=True)
     (installed / "__init__.py").write_text("")
     assert commit(installed) == {"commit": None, "dirty": None}
+
+
+def test_json_holds_its_record_and_other_files_have_it_beside_them(tmp_path):
+    made = record(seeds=1)
+    write_result(tmp_path / "new" / "a.json", {"rates": [1, 2]}, made)
+    write_result(tmp_path / "new" / "b.csv", b"a,b\n", made)
+    assert json.loads((tmp_path / "new" / "a.json").read_text()) == {
+        "record": made,
+        "rates": [1, 2],
+    }
+    assert (tmp_path / "new" / "b.csv").read_bytes() == b"a,b\n"
+    for name in ("a.json", "b.csv", "b.png"):
+        assert read_record(tmp_path / "new" / name) == made
+    assert read_record(tmp_path / "new" / "c.csv") is None
 
 
 @pytest.mark.parametrize(

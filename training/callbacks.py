@@ -10,25 +10,43 @@ import numpy as np
 from absl import logging
 
 from keraslight.files import write_whole
-from training.checkpoint import read_progress, write_state
+from training.checkpoint import (
+    NotFinite,
+    State,
+    drop_newest,
+    read_state,
+    state_of,
+    write_state,
+)
 from training.files import save_model, to_csv
 
-CHECKPOINT = "checkpoint.safetensors"
-BEST = "best.keras"
+# inside the folder of a run
+CHECKPOINTS = "checkpoints"
+BEST = "checkpoints/best.keras"
 LOG = "log.csv"
 BAD_BATCH = "not_finite.npz"
 NEAR_INPUT_RATE = 0.8
+# to look at a loss waits for the device
+LOOK_EVERY = 50
 
 
-def read_run(folder: pathlib.Path) -> dict:
-    """Returns how far the run in a folder has come, of which no step may be done yet.
+def begun(state: State | None, accumulate: int) -> dict:
+    """Returns how far a run has come, of which no step may be done yet.
 
-    The number of steps done, the means of the metrics over an epoch that was interrupted, a row for
-    every epoch done, the best accuracy, and the seconds spent.
+    Args:
+        state: the checkpoint it goes on from, `None` at the beginning.
+        accumulate: int, how many steps share an update now: their number counts in these.
+
+    Returns:
+        The number of steps done, the means of the metrics over an epoch that was interrupted, a row
+        for every epoch done, the best accuracy and its epoch, and the seconds spent.
     """
-    if (folder / CHECKPOINT).exists():
-        return read_progress(folder / CHECKPOINT)
-    return {"step": 0, "epoch_logs": None, "history": [], "best": None, "seconds": 0.0}
+    if state is None:
+        nothing = {"step": 0, "epoch_logs": None, "history": [], "seconds": 0.0}
+        return {**nothing, "best": None, "best_epoch": None, "accumulate": accumulate}
+    progress = dict(state.progress)
+    progress["step"] = progress["step"] // progress["accumulate"] * accumulate
+    return {**progress, "accumulate": accumulate}
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -38,18 +56,23 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         folder: path of the run's folder.
+        progress: what `begun` returned.
         steps_per_epoch: int.
-        every: optional int, steps between two states; there is one after every epoch besides.
+        every: optional int, steps between two states; there is one after every epoch besides. It
+            is rounded up to whole updates.
         copy: function that returns a model to save with the weights of the one in training.
+        first_step: function that is called when the first step has run.
         writes: bool, whether this process writes; of several only one should.
     """
 
     def __init__(
         self,
         folder: pathlib.Path,
+        progress: dict,
         steps_per_epoch: int,
         every: int | None,
         copy: Callable[[keras.Model], keras.Model],
+        first_step: Callable[[], None] = lambda: None,
         writes: bool = True,
     ):
         super().__init__()
@@ -57,9 +80,11 @@ class Checkpoints(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.every = every
         self.copy = copy
+        self.first_step = first_step
         self.writes = writes
-        self.progress = read_run(folder)
+        self.progress = dict(progress)
         self.step = self.saved = self.progress["step"]
+        self.looks_at_loss = lambda: None
 
     def on_train_begin(self, logs=None):
         self.started = time.perf_counter() - self.progress["seconds"]
@@ -70,26 +95,35 @@ class Checkpoints(keras.callbacks.Callback):
         self.skipped = self.step - self.epoch_start
 
     def on_train_batch_end(self, batch, logs=None):
+        if self.first_step:
+            self._write("run.json", self.first_step)
+            self.first_step = None
         done = min(self.skipped + batch + 1, self.steps_per_epoch)
         self.step = self.epoch_start + done
-        if self.every and self.step - self.saved >= self.every and done < self.steps_per_epoch:
+        due = self.every and self.step - self.saved >= self.every and done < self.steps_per_epoch
+        if due and self.step % self.progress["accumulate"] == 0:
             logs = {name: float(value) for name, value in logs.items()}
             self._save(self._whole_epoch(logs, done))
 
     def on_test_end(self, logs=None):
         # here, before SwapEMAWeights undoes it, the model holds the averaged weights
         accuracy = float(logs["accuracy"])
-        if (self.progress["best"] is None or accuracy > self.progress["best"]) and self._write(
-            BEST, lambda: save_model(self.copy(self.model), self.folder / BEST)
-        ):
+        better = self.progress["best"] is None or accuracy >= self.progress["best"]
+        if better and self._write(BEST, self._save_best):
             self.progress["best"] = accuracy
+            self.progress["best_epoch"] = self.step // self.steps_per_epoch
 
     def on_epoch_end(self, epoch, logs=None):
+        logs = {name.replace("val_", "minival_"): value for name, value in logs.items()}
         row = {"epoch": epoch + 1, **self._whole_epoch(logs, self.steps_per_epoch)}
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         self.progress["history"].append(row)
         self._save(None)
         self._write(LOG, lambda: write_whole(self.folder / LOG, to_csv(self.progress["history"])))
+
+    def _save_best(self):
+        (self.folder / CHECKPOINTS).mkdir(exist_ok=True)
+        save_model(self.copy(self.model), self.folder / BEST)
 
     def _whole_epoch(self, logs, done):
         """Returns the means over the first steps of an epoch, the last of them done here."""
@@ -101,14 +135,28 @@ class Checkpoints(keras.callbacks.Callback):
         }
 
     def _save(self, epoch_logs):
+        self.looks_at_loss()
+        try:
+            tensors = state_of(self.model)
+        except NotFinite as error:
+            raise NotFinite(f"{error} after step {self.step}. {self.advice()}") from error
         progress = {
             **self.progress,
             "step": self.step,
             "epoch_logs": epoch_logs,
             "seconds": time.perf_counter() - self.started,
         }
-        self._write(CHECKPOINT, lambda: write_state(self.folder / CHECKPOINT, self.model, progress))
-        self.saved = self.step
+        folder = self.folder / CHECKPOINTS
+        if self._write("The checkpoint", lambda: write_state(folder, tensors, progress)):
+            self.saved = self.step
+
+    def advice(self) -> str:
+        """Returns what to do after a loss or weights that are not finite."""
+        return (
+            f"The checkpoint of step {self.saved} stands. To go on from there, give the command "
+            "again with --change and a lower learning rate (--set=learning_rate=...), with "
+            "--set=clip_norm=1.0, or without --mixed_precision. A longer warm-up needs a new run."
+        )
 
     def _write(self, name, write):
         """Writes a file unless that is another process's task; returns whether it is there."""
@@ -161,12 +209,11 @@ class Throughput(keras.callbacks.Callback):
             )
 
 
-class NotFinite(Exception):
-    """Training met a loss that is no finite number."""
-
-
 class StopAtNaN(keras.callbacks.Callback):
-    """Stops when the loss is not finite, and saves the batches of the step for a look at them.
+    """Stops when the loss is not finite, and saves the batch of that step for a look at it.
+
+    It looks at the losses before every checkpoint, after every epoch and every `LOOK_EVERY` steps:
+    to look waits for the device.
 
     Args:
         folder: path of the run's folder.
@@ -179,23 +226,45 @@ class StopAtNaN(keras.callbacks.Callback):
         self.folder = folder
         self.checkpoints = checkpoints
         self.batches = batches
+        self.losses = []
+        checkpoints.looks_at_loss = self.look
 
     def on_train_batch_begin(self, batch, logs=None):
         self.begin = batch
 
     def on_train_batch_end(self, batch, logs=None):
-        if math.isfinite(float(logs["loss"])):
-            return
         first = self.checkpoints.epoch_start + self.checkpoints.skipped
         steps = range(first + self.begin, first + batch + 1)
-        arrays = [
-            keras.tree.map_structure(keras.ops.convert_to_numpy, data)
-            for data in self.batches(steps)
-        ]
-        images, labels = (np.concatenate(values) for values in zip(*arrays, strict=True))
-        np.savez(self.folder / BAD_BATCH, images=images, labels=labels, steps=np.array(steps))
+        self.losses.append((steps, logs["loss"]))
+        if len(self.losses) >= LOOK_EVERY:
+            self.look()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.look()
+
+    def look(self) -> None:
+        """Raises `NotFinite` if one of the losses since the last look is not finite."""
+        losses, self.losses = self.losses, []
+        # means over the epoch: once one is not finite, all that follow are not
+        if losses and not math.isfinite(float(losses[-1][1])):
+            self._stop(*next(pair for pair in losses if not math.isfinite(float(pair[1]))))
+
+    def _stop(self, steps, loss):
+        checkpoints = self.checkpoints
+        note = ""
+        if checkpoints.writes:
+            arrays = [
+                keras.tree.map_structure(keras.ops.convert_to_numpy, data)
+                for data in self.batches(steps)
+            ]
+            images, labels = (np.concatenate(values) for values in zip(*arrays, strict=True))
+            np.savez(self.folder / BAD_BATCH, images=images, labels=labels, steps=np.array(steps))
+            note = f"; its batch was written to {self.folder / BAD_BATCH}"
+            # it holds the very weights whose loss is not finite
+            saved = self.folder / CHECKPOINTS
+            if 0 < checkpoints.saved == steps.start and drop_newest(saved):
+                note += f"; the checkpoint of step {steps.start} gives this loss and was removed"
+                checkpoints.saved = read_state(saved).progress["step"]
         raise NotFinite(
-            f"The loss is {logs['loss']} at step {steps.start}; its batch was written to "
-            f"{self.folder / BAD_BATCH}. Try a lower learning rate, a longer warm-up, clip_norm or "
-            f"no mixed precision. The last checkpoint, of step {self.checkpoints.saved}, stands."
+            f"The loss is {float(loss)} at step {steps.start}{note}. {checkpoints.advice()}"
         )

@@ -36,8 +36,8 @@ class Devices:
         """Returns batches as `fit()` takes them.
 
         Args:
-            make_dataset: function from a worker and the number of workers to a tf.data.Dataset of
-                this worker's rows.
+            make_dataset: function from a worker and the number of workers to the batches of this
+                worker's rows.
             batch_size: int, the number of rows of all workers.
         """
         return make_dataset(self.worker, self.workers)
@@ -73,9 +73,13 @@ class TensorFlowDevices(Devices):
                 "Every device must get as many examples of a batch. Received: "
                 f"batch_size={batch_size}, {self.replicas} devices"
             )
+        from training.data.tf_dataset import as_tf_dataset
+
         per_replica = batch_size // self.replicas
         return self.strategy.distribute_datasets_from_function(
-            lambda context: make_dataset(self.worker, self.workers).rebatch(per_replica)
+            lambda context: as_tf_dataset(make_dataset(self.worker, self.workers)).rebatch(
+                per_replica
+            )
         )
 
     def barrier(self):

@@ -18,7 +18,7 @@ import keraslight  # noqa: F401  the layers that the file may hold
 from keraslight.commands.program import command
 from keraslight.files import atomic_file, write_whole
 from training import common_flags
-from training.data.data import eval_batches
+from training.data.batches import eval_batches
 from training.files import to_csv
 from training.scores import Scores
 from training.summary import versions

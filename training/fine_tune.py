@@ -8,7 +8,8 @@ from absl import logging
 
 import keraslight
 from keraslight.quantization.quantized_model import QuantizedModel
-from training.data.data import Data, eval_batches
+from training.data.batches import eval_batches
+from training.data.data import Data
 from training.files import save_model
 from training.recipe import Recipe
 
@@ -68,7 +69,7 @@ def calibration_batches(data: Data) -> list:
     """Returns some training pictures, seen as evaluation sees them."""
     sample = data.train_source.sample(data.recipe.qat_images, data.order.seed)
     size = min(CALIBRATION_BATCH, len(sample))
-    batches = eval_batches(sample, data.recipe, size, tensorflow=data.tensorflow)
+    batches = eval_batches(sample, data.recipe, size)
     return [images for (images, _, _), _ in zip(batches, range(len(sample) // size), strict=False)]
 
 

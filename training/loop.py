@@ -7,13 +7,16 @@ from collections.abc import Callable
 
 import keras
 
+from keraslight.commands.program import note
+from keraslight.compat import count_names_anew
 from training.auxiliary import trainable_form, without_auxiliary
-from training.callbacks import CHECKPOINT, Checkpoints, StopAtNaN, Throughput, read_run
-from training.checkpoint import read_state
+from training.callbacks import BEST, CHECKPOINTS, Checkpoints, StopAtNaN, Throughput, begun
+from training.checkpoint import read_state, restore
 from training.data.data import Data
 from training.distribution import Devices
 from training.optimizer import build_optimizer
 from training.recipe import Recipe
+from training.run_file import RunFile, network_facts, plain
 
 MEASURED_STEPS = 16
 
@@ -32,6 +35,8 @@ class Options:
         jit: `True`, `False` or `"auto"`, as in `keras.Model.compile`.
         tensorboard: bool, whether to write logs for TensorBoard.
         verbose: as in `keras.Model.fit`.
+        change: bool, whether to go on with a run by other values of what `training.run_file` lists
+            as `MAY_BE_CHANGED`.
     """
 
     seed: int = 0
@@ -42,6 +47,7 @@ class Options:
     jit: bool | str = "auto"
     tensorboard: bool = False
     verbose: int = 1
+    change: bool = False
 
 
 def train(
@@ -51,25 +57,26 @@ def train(
     folder: pathlib.Path,
     options: Options,
 ) -> tuple[keras.Model, dict]:
-    """Trains a model, from the checkpoint in the folder if there is one.
+    """Trains a model, from the newest checkpoint in the folder if there is one.
 
     Args:
         build: function from an input shape to the untrained model.
         recipe: a `Recipe`.
         data: its pictures.
-        folder: path of the run's folder.
+        folder: path of the run's folder, which exists.
         options: an `Options`.
 
     Returns:
-        The trained model, for pictures of `recipe.image_size`, and the progress of the run.
+        The model for pictures of `recipe.image_size`, and the progress of the run. The model has
+        the weights that were best on the pictures held out of the training; without such pictures,
+        the last.
 
     Raises:
-        NotFinite: if the loss is not finite.
+        ValueError: if the folder holds another run.
+        NotFinite: if the loss or a weight is not finite.
         OSError: if the last checkpoint could not be written.
     """
     devices, steps_per_epoch = data.devices, data.order.steps_per_epoch
-    sizes = {size for _, size in recipe.train_sizes} | {recipe.image_size}
-    side = recipe.image_size if len(sizes) == 1 else None
 
     def fixed_copy(model):
         policy = keras.config.dtype_policy()
@@ -79,44 +86,48 @@ def train(
         copy.set_weights(model.get_weights())
         return without_auxiliary(copy)
 
-    input_rate = measure_input(data, recipe.image_size)
+    run_file = input_rate = None
     while True:
-        keras.utils.set_random_seed(options.seed)
+        state = read_state(folder / CHECKPOINTS)
+        progress = begun(state, options.accumulate)
         with devices.scope():
-            model = trainable_form(
-                with_float32_outputs(build((side, side, 3))),
-                recipe.auxiliary_weight,
-                cross_entropy(recipe.label_smoothing),
-            )
-            if options.synchronize_norms:
-                devices.synchronize_norms(model)
-            compile_model(
-                model,
-                recipe.label_smoothing,
-                optimizer=build_optimizer(
-                    recipe, model, steps_per_epoch // options.accumulate, options.accumulate
-                ),
-                jit_compile=jit_mode(options.jit),
-                steps_per_execution=options.steps_per_execution,
-            )
-            if read_run(folder)["step"]:
-                read_state(folder / CHECKPOINT, model)
-        checkpoints = Checkpoints(
-            folder, steps_per_epoch, options.save_every, fixed_copy, devices.writes
-        )
-        part = next_part(recipe, steps_per_epoch, checkpoints.step)
+            model, network = _compiled(build, recipe, data, options)
+            if run_file is None:
+                step = progress["step"] if state else None
+                run_file = RunFile(
+                    folder, facts(recipe, data, options, network), step, options.change
+                )
+                _tell(run_file, progress, recipe.epochs * steps_per_epoch, devices)
+            if state:
+                restore(model, state, options.accumulate)
+        part = next_part(recipe, steps_per_epoch, progress["step"])
         if part is None:
             # puts the averaged weights in place, if there are any
             model.optimizer.finalize_variable_values(model.trainable_variables)
-            return fixed_copy(model), checkpoints.progress
+            model = fixed_copy(model)
+            if progress["best"] is not None:
+                model.load_weights(folder / BEST)
+            return model, progress
+        if input_rate is None:
+            input_rate = measure_input(data, recipe.image_size)
         epochs, steps, size = part
+        checkpoints = Checkpoints(
+            folder,
+            progress,
+            steps_per_epoch,
+            options.save_every,
+            fixed_copy,
+            run_file.write,
+            devices.writes,
+        )
+        chooses = data.choose_source is not None
         model.fit(
             data.train(steps, size),
             initial_epoch=epochs.start,
             epochs=epochs.stop,
             steps_per_epoch=len(steps) // len(epochs),
-            validation_data=data.eval(),
-            validation_steps=data.eval_steps,
+            validation_data=data.choose() if chooses else None,
+            validation_steps=data.choose_steps if chooses else None,
             validation_freq=evaluated_epochs(recipe),
             shuffle=False,
             verbose=options.verbose if devices.writes else 0,
@@ -124,8 +135,63 @@ def train(
         )
         # all go on from the file that one has written
         devices.barrier()
-        if read_run(folder)["step"] < steps.stop:
+        if checkpoints.saved < steps.stop:
             raise OSError(f"No checkpoint of step {steps.stop} could be written to '{folder}'.")
+
+
+def facts(recipe: Recipe, data: Data, options: Options, network: dict) -> dict:
+    """Returns what decides what a run computes, see `training.run_file`."""
+    return {
+        "recipe": plain(dataclasses.asdict(recipe)),
+        "seed": options.seed,
+        "data": plain(data.fingerprint()),
+        "network": network,
+        "input": "tf.data" if data.tensorflow else "numpy",
+        "settings": {
+            "accumulate": options.accumulate,
+            "backend": keras.backend.backend(),
+            "devices": data.devices.replicas,
+            "mixed_precision": keras.config.dtype_policy().name,
+            "synchronize_norms": options.synchronize_norms,
+        },
+    }
+
+
+def _tell(run_file, progress, steps, devices):
+    if not devices.writes or not progress["step"]:
+        return
+    note(f"going on from step {progress['step']} of {steps}")
+    for change in run_file.changes:
+        note(f"changed: {change['name']} from {change['before']} to {change['now']}")
+
+
+def _compiled(build, recipe, data, options):
+    """Returns the model of the training, compiled, and what tells its network from others."""
+    sizes = {size for _, size in recipe.train_sizes} | {recipe.image_size}
+    side = recipe.image_size if len(sizes) == 1 else None
+    # the names of the variables are those in the checkpoints
+    count_names_anew()
+    keras.utils.set_random_seed(options.seed)
+    model = build((side, side, 3))
+    network = network_facts(model)
+    model = trainable_form(
+        with_float32_outputs(model),
+        recipe.auxiliary_weight,
+        cross_entropy(recipe.label_smoothing),
+    )
+    if options.synchronize_norms:
+        data.devices.synchronize_norms(model)
+    updates = data.order.steps_per_epoch // options.accumulate
+    compile_model(
+        model,
+        recipe.label_smoothing,
+        optimizer=build_optimizer(recipe, model, updates, options.accumulate),
+        jit_compile=jit_mode(options.jit),
+        steps_per_execution=options.steps_per_execution,
+    )
+    # built within fit(), its variables would have other names in half precision
+    model.optimizer.build(model.trainable_variables)
+    return model, network
 
 
 def next_part(recipe: Recipe, steps_per_epoch: int, step: int):
@@ -214,8 +280,9 @@ def _has_accelerator():
 
 
 def _callbacks(recipe, data, folder, options, checkpoints, size, input_rate):
+    local = dataclasses.replace(data, devices=Devices())
     callbacks = [
-        StopAtNaN(folder, checkpoints, lambda steps: data.train(steps, size)),
+        StopAtNaN(folder, checkpoints, lambda steps: local.train(steps, size)),
         Throughput(data.order.batch_size, input_rate),
         checkpoints,
     ]

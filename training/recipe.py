@@ -11,6 +11,7 @@ from collections.abc import Callable
 import keras
 
 import keraslight
+from keraslight.pictures.preprocessing import Preprocessing, shorter_side
 
 RECIPES = pathlib.Path(__file__).parent / "recipes"
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -27,10 +28,12 @@ class Recipe:
         model_args: dict of further arguments of the model.
         dataset: name of a data set of TensorFlow Datasets; `None` for a folder of pictures.
         train_split, eval_split: splits of the data set; `None` looks for the usual names.
+        minival: float, the share of the training pictures that are not trained with but choose the
+            best checkpoint; from 1 on, their number; 0 for none. They depend on no seed.
         image_size: int, height and width of the pictures the model is evaluated with.
         train_sizes: tuple of `(epochs, size)`, sizes to train with one after the other; their
             epochs add up to `epochs`. Defaults to `image_size` throughout.
-        eval_crop: float, the share of the shorter side that evaluation looks at.
+        eval_crop: float, the share of the shorter side that evaluation looks at, in the middle.
         mean, std: what the pictures (0 to 255) are normalized with, per channel.
         crop: `"random_resized"`, or `"padded"` (shifted by an eighth at most, for tiny pictures).
         crop_area: pair of float, the least and the largest share of the area a random crop takes.
@@ -68,6 +71,7 @@ class Recipe:
     dataset: str | None = None
     train_split: str | None = None
     eval_split: str | None = None
+    minival: float = 0.05
     image_size: int = 224
     train_sizes: tuple[tuple[int, int], ...] = ()
     eval_crop: float = 0.875
@@ -104,6 +108,8 @@ class Recipe:
         for field in ("epochs", "evaluate_every", "batch_size", "image_size"):
             if getattr(self, field) < 1:
                 raise ValueError(f"`{field}` must be positive. Received: {getattr(self, field)!r}")
+        if self.minival < 0:
+            raise ValueError(f"`minival` must not be negative. Received: minival={self.minival!r}")
         if not self.train_sizes:
             object.__setattr__(self, "train_sizes", ((self.epochs, self.image_size),))
         if sum(epochs for epochs, _ in self.train_sizes) != self.epochs:
@@ -138,6 +144,20 @@ class Recipe:
         if isinstance(self.model, str):
             return keraslight.create_model(self.model, **arguments)
         return self.model(**arguments)
+
+    def preprocessing(self, height: int, width: int) -> Preprocessing:
+        """Returns what evaluation does to a picture, and a `.tflite` file says of its input.
+
+        Args:
+            height, width: int, of the model's input.
+        """
+        return Preprocessing(
+            height,
+            width,
+            resize=shorter_side(height, width, self.eval_crop),
+            mean=self.mean,
+            std=self.std,
+        )
 
     def to_dict(self) -> dict:
         """Returns what JSON can hold."""

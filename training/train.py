@@ -20,8 +20,7 @@ from absl import app, flags
 
 from keraslight.files import write_whole
 from training import common_flags
-from training.data.data import Data, has_tensorflow
-from training.data.order import Order
+from training.data.data import Data, make_data
 from training.distribution import STRATEGIES, Devices, connect
 from training.files import save_model
 from training.fine_tune import MODEL, START, fine_tuning_recipe, prepare, write_int8
@@ -46,9 +45,6 @@ _QAT = flags.DEFINE_bool(
 _CONTROL = flags.DEFINE_bool(
     "control", False, "With --qat: train in floating point for as long, to compare with."
 )
-_INPUT = flags.DEFINE_enum(
-    "input", "auto", ["auto", "tf", "numpy"], "What makes the batches; auto: TensorFlow, if there."
-)
 _STRATEGY = flags.DEFINE_enum(
     "strategy", "one_device", STRATEGIES, "Which devices share the batches, and how."
 )
@@ -72,14 +68,7 @@ _TENSORBOARD = flags.DEFINE_bool("tensorboard", False, "Write logs for TensorBoa
 def load_data(recipe: Recipe, devices: Devices) -> Data:
     """Returns the pictures that the flags name."""
     sources = [common_flags.source(recipe, kind) for kind in ("train", "eval")]
-    if sources[0].class_names != sources[1].class_names:
-        raise ValueError(
-            "The two splits must have the same classes. Received: "
-            f"{sources[0].class_names[:20]} and {sources[1].class_names[:20]}"
-        )
-    order = Order(len(sources[0]), recipe.batch_size, _SEED.value, _ACCUMULATE.value)
-    tensorflow = has_tensorflow() if _INPUT.value == "auto" else _INPUT.value == "tf"
-    return Data(*sources, recipe, order, devices, tensorflow)
+    return make_data(*sources, recipe, _SEED.value, _ACCUMULATE.value, devices)
 
 
 def check_same_run(folder: pathlib.Path, recipe: Recipe, seed: int) -> None:

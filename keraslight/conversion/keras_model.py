@@ -7,10 +7,10 @@ from typing import NamedTuple
 import keras
 
 import keraslight
-from keraslight.tflite.accuracy import read_labels
+from keraslight.pictures.names import read_labels
 
-# of a run of training.train, the better first
-FILES_OF_A_RUN = ("best.keras", "model.keras")
+# of a run of training: its result; and of earlier runs that were not ended, the best epoch so far
+FILES_OF_A_RUN = ("model.keras", "best.keras")
 LABELS_OF_A_RUN = "labels.txt"
 RECIPE_OF_A_RUN = "run.json"
 
@@ -35,7 +35,6 @@ def load_model(
     weights: str | None = None,
     classes: int | None = None,
     size: tuple[int, int] | None = None,
-    last: bool = False,
 ) -> Source:
     """Returns a model, and what is known of it.
 
@@ -44,11 +43,9 @@ def load_model(
         weights: optional, as the models of keraslight take it, or a checkpoint for the .keras file.
         classes: optional number of classes of a model given by its name.
         size: optional `(height, width)` of a model given by its name.
-        last: bool, whether to take the last model of a run before the best one, which was chosen
-            by the pictures it is evaluated on.
 
     Raises:
-        ValueError: if there is no such model.
+        ValueError: if there is no such model, or it cannot be loaded.
     """
     if name in keraslight.list_models():
         given = {"weights": weights, "classes": classes, "input_shape": size and (*size, 3)}
@@ -59,8 +56,7 @@ def load_model(
         if (path / LABELS_OF_A_RUN).is_file():
             labels = read_labels(path / LABELS_OF_A_RUN)
         recipe = _recipe(path / RECIPE_OF_A_RUN)
-        files = FILES_OF_A_RUN[::-1] if last else FILES_OF_A_RUN
-        found = [path / file for file in files if (path / file).is_file()]
+        found = [path / file for file in FILES_OF_A_RUN if (path / file).is_file()]
         if not found:
             raise ValueError(f"The folder holds none of {FILES_OF_A_RUN}. Received: '{path}'")
         path = found[0]
@@ -69,7 +65,10 @@ def load_model(
             "The model must be a .keras file, the folder of a run, or one of "
             f"{keraslight.list_models()}. Received: {name!r}"
         )
-    model = keras.models.load_model(path, compile=False)
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever it runs into
+        raise ValueError(f"The model cannot be loaded: {error}. Received: '{path}'") from error
     if weights:
         keraslight.load_checkpoint(model, weights)
     return Source(model, labels, recipe)
@@ -101,6 +100,13 @@ def image_shape(model: keras.Model, size: tuple[int, int] | None = None) -> tupl
             f"The model must have one input of images. Received: {model.name} with input {shape}"
         )
     height, width = size or shape[1:3]
+    if any(
+        given not in (None, side) for given, side in zip(shape[1:3], (height, width), strict=True)
+    ):
+        raise ValueError(
+            f"The model takes images of {shape[1]}x{shape[2]} only. "
+            f"Received: input_size={height}x{width}"
+        )
     if None in (height, width):
         raise ValueError(
             f"The model takes any size: pass --input_size=224. Received: input of shape {shape}"

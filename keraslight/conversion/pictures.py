@@ -8,6 +8,7 @@ from keraslight.pictures.folder import list_files, spread
 from keraslight.pictures.preprocessing import Preprocessing
 
 NOISE_IMAGES = 8  # to calibrate with, if there are no pictures
+NOISE = {"mean": (127.5,), "std": (64.0,)}  # makes uniform pixels about standard normal
 
 
 @dataclass(frozen=True)

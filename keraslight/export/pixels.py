@@ -14,6 +14,7 @@ import numpy as np
 from keraslight.graph.copies import call_with_weights
 from keraslight.graph.graph import tensors_in, trace
 from keraslight.pictures.normalization import checked_normalization
+from keraslight.quantization.quantized_model import QuantizedModel
 
 L = keras.layers
 WHITE = 255.0
@@ -53,6 +54,12 @@ def with_pixel_input(
     >>> pixels.output_shape
     (None, 6, 6, 4)
     """
+    if isinstance(model, QuantizedModel):
+        raise ValueError(
+            "The integers of a quantized model are set already: fold the normalization in before, "
+            "quantize_model(with_pixel_input(fused, mean, std)), or normalize the pictures outside "
+            f"the model. Received: model={model!r}"
+        )
     graph = trace(model)
     sources = tensors_in(graph.inputs)
     call = _first_convolution(graph, sources[0]) if len(sources) == 1 else None

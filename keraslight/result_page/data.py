@@ -1,7 +1,12 @@
 """Puts together what several results in JSON say of the same models."""
 
+import json
+import os
+import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from keraslight.text import printable
 
 COLUMNS = (
     "model",
@@ -20,6 +25,7 @@ COLUMNS = (
     "init ms",
     "peak MB",
 )
+INCOMPLETE = "not complete: the benchmark ended before everything was measured"
 
 
 @dataclass
@@ -30,12 +36,30 @@ class Report:
         models: list of dicts, one for each file: its `name`, `facts`, `evaluation`, `conversion`
             and `card`.
         devices: list of dicts, one for each run: its `name`, `facts`, `warnings` and `results`.
-        comparisons: list of dicts, as `tflite.evaluate --compare` writes them.
+        comparisons: list of dicts, as `keraslight evaluate --compare` writes them.
     """
 
     models: list[dict] = field(default_factory=list)
     devices: list[dict] = field(default_factory=list)
     comparisons: list[dict] = field(default_factory=list)
+
+
+def read_result(path: str | os.PathLike) -> dict:
+    """Reads a result that another command wrote as JSON.
+
+    Raises:
+        ValueError: if the file is not one.
+    """
+    try:
+        values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, RecursionError, ValueError) as error:
+        raise ValueError(f"The file cannot be read as JSON: {error}. Received: '{path}'") from error
+    if not isinstance(values, dict) or "kind" not in values:
+        raise ValueError(
+            "The file must be a result of evaluate, benchmark or convert, with the key `kind`. "
+            f"Received: '{path}'"
+        )
+    return values
 
 
 def collect(documents: Sequence[dict]) -> Report:
@@ -52,14 +76,20 @@ def collect(documents: Sequence[dict]) -> Report:
             )
         try:
             _READERS[document["kind"]](report, models, document)
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"A result of kind {document['kind']!r} is not complete, or of another version: "
                 f"{error!r}"
             ) from error
     report.models = list(models.values())
     for model in report.models:
-        model["card"] = _card(model)
+        try:
+            model["card"] = _card(model)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"The results of {printable(model['name'])} are not complete, or of another "
+                f"version: {error!r}"
+            ) from error
     return report
 
 
@@ -87,7 +117,9 @@ def _benchmark(report, models, document):
                 "name": device.pop("name"),
                 "facts": {**_plain({**device, **settings}), "date": document["created"]},
                 "states": {k: run["settings"].get(k) for k in ("before", "after")},
-                "warnings": run["warnings"] + ([run["error"]] if "error" in run else []),
+                "warnings": run["warnings"]
+                + ([run["error"]] if "error" in run else [])
+                + ([] if document.get("complete", True) else [INCOMPLETE]),
                 "on_device": run.get("on_device", []),
                 "command": document["command"],
                 "results": [
@@ -123,16 +155,28 @@ _READERS = {
 
 
 def rows(report: Report) -> list[dict]:
-    """Returns the table: a dict of `COLUMNS` for every file on every device; text, or numbers."""
+    """Returns the table: a dict of `COLUMNS` for every file on every device.
+
+    Values are numbers, text that is safe to print, or `None` for what is not known.
+    """
     timed = {model["facts"]["sha256"]: [] for model in report.models}
     for device in report.devices:
         for result in device["results"]:
             timed[result["sha256"]].append((device["name"], result))
     return [
-        {**dict.fromkeys(COLUMNS, ""), **_of_model(model), **_of_result(device, result)}
+        {**dict.fromkeys(COLUMNS), **_printable({**_of_model(model), **_of_result(device, result)})}
         for model in report.models
-        for device, result in timed[model["facts"]["sha256"]] or [("", {})]
+        for device, result in timed[model["facts"]["sha256"]] or [(None, {})]
     ]
+
+
+def columns_of(table: Sequence[dict]) -> list[str]:
+    """Returns the columns in which any row has a value."""
+    return [column for column in COLUMNS if any(row[column] is not None for row in table)]
+
+
+def _printable(values):
+    return {k: printable(v) if isinstance(v, str) else v for k, v in values.items()}
 
 
 def _of_model(model):
@@ -194,13 +238,18 @@ def _card(model):
         found = model["evaluation"]
         card["accuracy"] = (
             f"top-1 {found['top1']:.2%}, top-5 {found['top5']:.2%} of {found['pictures']} pictures "
-            f"in {found['data']['source']}"
+            f"in {found['data']['source']}; one picture is {1 / found['pictures']:.2%}"
         )
         card["preprocessing"] = ", ".join(
             f"{key} {value}" for key, value in found["preprocessing"].items()
         )
         worst = sorted(found["per_class"].items(), key=lambda item: item[1]["top1"])[:3]
-        card["hardest classes"] = ", ".join(f"{name} {s['top1']:.1%}" for name, s in worst)
+        names = found.get("names", {})
+        card["hardest classes"] = ", ".join(
+            f"{names.get(label, label)} {shares['top1']:.1%}" for label, shares in worst
+        )
+        if found.get("assumed"):
+            card["assumed"] = "; ".join(found["assumed"])
     if model.get("published"):
         top1, source = model["published"]["top1"], model["published"]["source"]
         card["published accuracy"] = f"{top1} % ({source})" if top1 else source

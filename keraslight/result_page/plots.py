@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 COLOURS = ("#2a78b5", "#d1662b", "#3f9b4a", "#8d5fb0", "#b8982c", "#4aa3a3")
 TEXT = "#123456"  # stands for the page's own colour, which differs by day and by night
+# percentage points that the axis of the accuracy spans at least: on some thousand pictures less is
+# chance, and an axis of one picture's share would show it as a cliff
+LEAST_SPAN = 5
 
 
 def accuracy_against_latency(table: Sequence[dict]) -> str | None:
@@ -57,6 +60,7 @@ def _scatter(points, label, logarithmic=False):
 
     keys = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     style = {**dict.fromkeys(keys, TEXT), "svg.fonttype": "none", "svg.hashsalt": "keraslight"}
+    style["text.parse_math"] = False  # names are no formulas, even with dollar signs
     with plt.rc_context(style):
         figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
         groups = list(dict.fromkeys(point[3] for point in points))
@@ -73,6 +77,7 @@ def _scatter(points, label, logarithmic=False):
         axis.set_xlabel(label)
         axis.set_ylabel("top-1 accuracy (%)")
         axis.margins(0.12)
+        axis.set_ylim(_accuracy_span([p[1] for p in points]))
         axis.grid(color="#888888", alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, fontsize=8)
@@ -82,6 +87,14 @@ def _scatter(points, label, logarithmic=False):
         plt.close(figure)
     svg = buffer.getvalue()
     return svg[svg.index("<svg") :].replace(TEXT, "currentColor")
+
+
+def _accuracy_span(accuracies):
+    """Returns the ends of the axis of accuracies in percent: a margin, and not too short."""
+    low, high = min(accuracies), max(accuracies)
+    half = max((high - low) * 0.62, LEAST_SPAN / 2)
+    middle = (low + high) / 2
+    return max(middle - half, min(-1, low)), min(middle + half, max(101, high))
 
 
 def _name_points(axis, points):

@@ -1,1 +1,37 @@
-"""A .tflite file: what is in it, running it, scoring it."""
+"""A .tflite file: what is in it, running it, scoring it.
+
+It needs LiteRT, NumPy and, for pictures, Pillow; not Keras and not TensorFlow.
+"""
+
+from keraslight.tflite.accuracy import accuracy_of, agreement
+from keraslight.tflite.classify import Classifier, Predictions, preprocessing_of
+from keraslight.tflite.labels import labels_of, outputs_of_labels, require_same_outputs
+from keraslight.tflite.metadata import (
+    ImageMetadata,
+    image_metadata,
+    read_metadata,
+    write_metadata,
+)
+from keraslight.tflite.model_file import ModelFile, Operator
+from keraslight.tflite.runner import LiteRTSession, TFLiteRunner
+from keraslight.tflite.sheet import draw_sheet
+
+__all__ = [
+    "Classifier",
+    "ImageMetadata",
+    "LiteRTSession",
+    "ModelFile",
+    "Operator",
+    "Predictions",
+    "TFLiteRunner",
+    "accuracy_of",
+    "agreement",
+    "draw_sheet",
+    "image_metadata",
+    "labels_of",
+    "outputs_of_labels",
+    "preprocessing_of",
+    "read_metadata",
+    "require_same_outputs",
+    "write_metadata",
+]

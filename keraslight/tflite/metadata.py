@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keraslight.bounds import read_member
 from keraslight.pictures.normalization import checked_normalization
+from keraslight.text import printable
 from keraslight.tflite import flatbuffer
 from keraslight.tflite.metadata_schema import pack, unpack
 
@@ -20,6 +22,9 @@ ENTRY = "TFLITE_METADATA"
 # the name that Google's LiteRT sample for image classification on Android expects
 LABELS_FILE = "labels_without_background.txt"
 PREPROCESSING_FILE = "preprocessing.json"
+
+# bytes of a text file in the archive: room for 200,000 labels
+MAX_TEXT = 4 * 1024**2
 
 DESCRIPTIONS, TENSOR_AXIS_LABELS = 1, 2  # AssociatedFileType
 COLOR_SPACES = {1: 2, 3: 1}  # channels to ColorSpaceType: GRAYSCALE, RGB
@@ -141,7 +146,7 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
             normalization = unit["options"][1]
     labels = next(
         (
-            _associated_file(content, file["name"]).splitlines()
+            _associated_file(content, file.get("name", "")).splitlines()
             for file in output.get("associated_files", [])
             if file.get("type") == TENSOR_AXIS_LABELS
         ),
@@ -149,9 +154,9 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
     )
     preprocessing = next(
         (
-            json.loads(_associated_file(content, file["name"]))
+            _preprocessing(_associated_file(content, file["name"]))
             for file in values.get("associated_files", [])
-            if file["name"] == PREPROCESSING_FILE
+            if file.get("name") == PREPROCESSING_FILE
         ),
         {},
     )
@@ -167,12 +172,27 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
 
 def _associated_file(content, name):
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.read(name).decode()
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        return read_member(content, name, MAX_TEXT).decode()
+    except ValueError as error:
         raise ValueError(
-            f"The metadata of the .tflite file names a file that cannot be read. Received: {name!r}"
+            f"The metadata of the .tflite file names a file that cannot be read: {error} "
+            f"Received: {printable(name)!r}"
         ) from error
+
+
+def _preprocessing(text):
+    try:
+        values = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise ValueError(
+            f"The .tflite file's {PREPROCESSING_FILE} is not JSON: {printable(error)}"
+        ) from error
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"The .tflite file's {PREPROCESSING_FILE} must be a JSON object. "
+            f"Received: {printable(values)}"
+        )
+    return values
 
 
 def _values(metadata, channels):

@@ -7,6 +7,8 @@ import numpy as np
 from flatbuffers import encode, number_types
 from flatbuffers.table import Table
 
+from keraslight.bounds import Budget
+
 FILE_IDENTIFIER = b"M001"
 
 # the tables of the public metadata_schema.fbs for image classifiers, with their fields in order
@@ -57,7 +59,7 @@ def unpack(content: bytes) -> dict:
         raise ValueError(f"Not TFLite metadata. Received: {len(content)} bytes")
     try:
         root = encode.Get(number_types.UOffsetTFlags.packer_type, content, 0)
-        return _read_table(Table(bytearray(content), root), "ModelMetadata")
+        return _read_table(Table(bytearray(content), root), "ModelMetadata", Budget(len(content)))
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"The TFLite metadata is broken: {error}") from error
 
@@ -108,16 +110,16 @@ def _write_value(builder, kind, value):
     return _write_table(builder, kind, value)
 
 
-def _read_table(table, kind):
+def _read_table(table, kind, budget):
     values = {}
     for number, name, field_kind in _fields(kind):
-        value = _read_field(table, number, field_kind)
+        value = _read_field(table, number, field_kind, budget)
         if value is not None:
             values[name] = value
     return values
 
 
-def _read_field(table, number, kind):
+def _read_field(table, number, kind, budget):
     offset = table.Offset(4 + 2 * number)
     if not offset:
         return None
@@ -128,20 +130,23 @@ def _read_field(table, number, kind):
         if not 1 <= which <= len(UNIONS[kind]):
             return None
         member = UNIONS[kind][which - 1]
-        return member, _read_at(table, table.Pos + offset, member)
+        return member, _read_at(table, table.Pos + offset, member, budget)
     if kind == "[float]":
         return table.GetVectorAsNumpy(number_types.Float32Flags, offset).tolist()
     if kind.startswith("["):
         start = table.Vector(offset)
         return [
-            _read_at(table, start + 4 * index, kind[1:-1])
+            _read_at(table, start + 4 * index, kind[1:-1], budget)
             for index in range(table.VectorLen(offset))
         ]
-    return _read_at(table, table.Pos + offset, kind)
+    return _read_at(table, table.Pos + offset, kind, budget)
 
 
-def _read_at(table, position, kind):
+def _read_at(table, position, kind, budget):
     """Returns the string or the table that the offset at a position points to."""
+    budget.spend(operations=1)  # many offsets may point to one table, which is read each time
     if kind == "string":
-        return table.String(position).decode()
-    return _read_table(Table(table.Bytes, table.Indirect(position)), kind)
+        text = table.String(position)
+        budget.spend(bytes=len(text))
+        return text.decode()
+    return _read_table(Table(table.Bytes, table.Indirect(position)), kind, budget)

@@ -21,6 +21,9 @@ _PER_OUTPUT = {
 }
 _PER_INPUT = {"TRANSPOSE_CONV": lambda kernel: math.prod(kernel[:3])}
 
+# operators that leave the order of values as it is
+_CONVERSIONS = {"CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -108,6 +111,23 @@ class ModelFile:
             return "dynamic"
         stored = [op.inputs[0] for op in self._graph.operators if self._kind(op) == "DEQUANTIZE"]
         return "float16" if "FLOAT16" in map(self._type, stored) else "float32"
+
+    @property
+    def last_operator(self) -> str:
+        """The kind of the operator that computes the output, such as `"SOFTMAX"`.
+
+        Operators that only convert or reshape the result are passed over. Empty if there is none.
+        """
+        writers = {int(tensor): op for op in self._graph.operators for tensor in op.outputs}
+        tensor, kind = int(self._graph.outputs[0]), ""
+        for _ in self._graph.operators:
+            if tensor not in writers:
+                break
+            kind = self._kind(writers[tensor])
+            if kind not in _CONVERSIONS:
+                break
+            tensor = int(writers[tensor].inputs[0])
+        return kind
 
     @property
     def metadata(self):

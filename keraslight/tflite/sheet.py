@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keraslight.pictures.names import display_names
 from keraslight.pictures.preprocessing import open_picture
 from keraslight.tflite.classify import Predictions
 
@@ -17,8 +18,9 @@ def draw_sheet(
     path: str | os.PathLike,
     one: Predictions,
     other: Predictions,
-    names: Sequence[str],
+    labels: Sequence[str],
     files: tuple[str, str] = ("the first", "the second"),
+    names: dict[str, str] | None = None,
 ) -> int:
     """Writes a sheet of at most 60 pictures with the label and what either classifier says.
 
@@ -26,8 +28,9 @@ def draw_sheet(
         path: path of the picture to write, such as a PNG.
         one: of the first classifier.
         other: of the second, on the same pictures.
-        names: the names of the outputs.
+        labels: the names of the outputs.
         files: what to call the two.
+        names: optional dict of the names by which labels are shown.
 
     Returns:
         How many pictures the two differ on.
@@ -36,6 +39,7 @@ def draw_sheet(
 
     differ = np.flatnonzero(one.classes[:, 0] != other.classes[:, 0])
     shown = differ[:MOST]
+    names = display_names([*labels, *(picture.label for picture in one.pictures)], names)
     rows = max(1, -(-len(shown) // COLUMNS))
     width, height = SIDE + MARGIN, SIDE + 3 * LINE + MARGIN
     size = (COLUMNS * width + MARGIN, HEADER + rows * height + MARGIN)
@@ -51,10 +55,10 @@ def draw_sheet(
         picture = open_picture(one.pictures[index].source)
         picture.thumbnail((SIDE, SIDE))
         sheet.paste(picture, (left, top))
-        lines = [one.pictures[index].label]
+        lines = [names[one.pictures[index].label]]
         for predictions in (one, other):
             best, score = predictions.classes[index, 0], predictions.scores[index, 0]
-            lines.append(f"{names[best]} {score:.2f}")
+            lines.append(f"{names[labels[best]]} {score:.0%}")
         for number, (line, colour) in enumerate(zip(lines, COLOURS, strict=True)):
             draw.text((left, top + SIDE + number * LINE), _short(line), colour)
     sheet.save(path)

@@ -9,30 +9,28 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
+import keras
+
+from keraslight.bounds import MAX_BYTES, unzip
+from keraslight.download import (
+    OFFLINE,
+    DownloadError,
+    cache_folder,
+    digest_of,
+    download,
+    is_offline,
+)
 from keraslight.files import UNFINISHED, atomic_file, write_whole
-from keraslight.weights.download import DownloadError, download
-from keraslight.weights.messages import printable, say
+from keraslight.text import printable
+from keraslight.weights.messages import say
 from keraslight.weights.readers import budget_of, suffix_of
-from keraslight.weights.readers.bounds import unzip
 from keraslight.weights.registry import Source
 
-OFFLINE = "KERASLIGHT_OFFLINE"
-CHUNK = 1 << 18
 LONGEST_NAME = 100  # of a file from a url
 # a download writes all the time, so a temporary file this old is of a process that was killed
 STALE = 3600  # seconds
 # the SHA-256 of a file for which none was published, kept beside it from the first download on
 RECORD = ".sha256"
-
-
-def cache_folder() -> pathlib.Path:
-    """Returns the folder of downloaded weights, in that of Keras (`KERAS_HOME` or `~/.keras`)."""
-    return pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keraslight"
-
-
-def is_offline() -> bool:
-    """Tells whether the environment variable `KERASLIGHT_OFFLINE` forbids any download."""
-    return os.environ.get(OFFLINE, "").lower() not in ("", "0", "false", "no")
 
 
 @contextlib.contextmanager
@@ -169,15 +167,6 @@ def url_source(url: str) -> Source:
     return dataclasses.replace(source, file=f"{unique}-{file}")
 
 
-def digest_of(path: pathlib.Path, algorithm: str = "sha256") -> str:
-    """Returns the hash of a file in hexadecimal digits."""
-    digest = hashlib.new(algorithm)
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _verify(path, published, stated=None):
     """Raises a `DownloadError` if a file does not have the hash published or, without one, stated.
 
@@ -209,8 +198,12 @@ def _verdict(source, stated_hash, path):
 def _download(url, path):
     try:
         with open(path, "wb") as file:
-            return download(url, file)
+            return download(url, file, MAX_BYTES, _progress_bar)
     except DownloadError:
         raise
     except OSError as error:
         raise _not_writable(path.parent, error) from error
+
+
+def _progress_bar(size):
+    return keras.utils.Progbar(size).update

@@ -1,13 +1,12 @@
 """From pixels to the input of a network, and from its output to the names of classes."""
 
-import functools
-import importlib.resources
 import numbers
 
 import keras
 import numpy as np
 
 from keraslight.models.registry import list_models
+from keraslight.pictures.names import imagenet_classes
 from keraslight.pictures.preprocessing import IMAGENET, Preprocessing, is_of_tensorflow
 from keraslight.weights.registry import published_for
 
@@ -119,13 +118,6 @@ def _require_images(images, name, ranks):
         raise ValueError(
             f"`{name}` must be RGB pixels with the channels last. Received: {name} of shape {shape}"
         )
-
-
-@functools.cache
-def imagenet_classes() -> tuple[tuple[str, str], ...]:
-    """Returns the WordNet id and the name of each of ImageNet's 1000 classes, in order."""
-    lines = importlib.resources.files(__package__).joinpath("imagenet_classes.txt").read_text()
-    return tuple(tuple(line.split(" ")) for line in lines.splitlines())
 
 
 def decode_predictions(predictions, top: int = 5) -> list[list[tuple[str, str, float]]]:

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 
 from keraslight.models.pretrained import register_loader
+from keraslight.text import printable
 from keraslight.weights.cache import first_usable, is_url, url_source
 from keraslight.weights.families import register_all
-from keraslight.weights.messages import printable, say
+from keraslight.weights.messages import say
 from keraslight.weights.names import (
     TensorMap,
     assign,

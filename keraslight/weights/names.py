@@ -8,7 +8,8 @@ import numpy as np
 
 from keraslight.layers.fixed_depthwise_conv2d import FixedDepthwiseConv2D
 from keraslight.models.light_model import NO_STAGES
-from keraslight.weights.messages import listed, say
+from keraslight.text import listed
+from keraslight.weights.messages import say
 from keraslight.weights.registry import FAMILIES
 
 CLASSIFIER = "predictions"

@@ -1,14 +1,16 @@
 import io
 import json
 import struct
+import tracemalloc
 import zipfile
 
+import flatbuffers
 import keras
 import numpy as np
 import pytest
 
 import keraslight
-from keraslight.tflite import flatbuffer
+from keraslight.tflite import flatbuffer, metadata_schema
 from keraslight.tflite.metadata import LABELS_FILE, image_metadata, read_metadata, write_metadata
 from keraslight.tflite.metadata_schema import pack, unpack
 from keraslight.tflite.runner import TFLiteRunner
@@ -222,3 +224,67 @@ def test_labels_that_are_missing_from_the_archive(path):
     cut = content[: content.index(b"PK\x03\x04")]
     with pytest.raises(ValueError, match="names a file that cannot be read"):
         read_metadata(cut)
+
+
+def with_archive(content, name, text):
+    """Returns a .tflite file whose archive is replaced by one with a single deflated file."""
+    archive = io.BytesIO(content[: content.index(b"PK\x03\x04")])
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as zip_file:
+        zip_file.writestr(name, text)
+    return archive.getvalue()
+
+
+def test_labels_that_expand_to_far_more_than_the_file_are_not_unpacked(path):
+    content = with_archive(path.read_bytes(), LABELS_FILE, b"a\n" * 16 * 1024**2)
+    assert len(content) < 100_000
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"expands to 33554432 bytes.*zip bomb"):
+        read_metadata(content)
+    assert tracemalloc.get_traced_memory()[1] < 4 * 1024**2
+    tracemalloc.stop()
+
+
+def test_damaged_labels(path):
+    content = bytearray(with_archive(path.read_bytes(), LABELS_FILE, "a\nb\nc\nd\n" * 20))
+    content[content.index(LABELS_FILE.encode() + b"\x4b") + len(LABELS_FILE) + 2] ^= 0xFF
+    with pytest.raises(ValueError, match="names a file that cannot be read"):
+        read_metadata(bytes(content))
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000])
+def test_preprocessing_that_is_none(path, text):
+    content = path.read_bytes()
+    archive = io.BytesIO(content[: content.index(b"PK\x03\x04")])
+    with zipfile.ZipFile(archive, "a") as zip_file:
+        zip_file.writestr(LABELS_FILE, "\n".join(LABELS))
+        zip_file.writestr("preprocessing.json", text)
+    with pytest.raises(ValueError, match=r"preprocessing\.json"):
+        read_metadata(archive.getvalue())
+
+
+def test_metadata_whose_tables_are_shared_many_times():
+    """A thousand references to one table of a thousand references: a million tables to read."""
+    builder = flatbuffers.Builder(0)
+    name = builder.CreateString("i")
+
+    def table(number, offset):
+        builder.StartObject(number + 1)
+        builder.PrependUOffsetTRelativeSlot(number, offset, 0)
+        return builder.EndObject()
+
+    def vector(offset):
+        builder.StartVector(4, 1000, 4)
+        for _ in range(1000):
+            builder.PrependUOffsetTRelative(offset)
+        return builder.EndVector()
+
+    numbers = {
+        name: number
+        for kind in ("ModelMetadata", "SubGraphMetadata")
+        for number, name, _ in metadata_schema._fields(kind)
+    }
+    tensors = vector(table(0, name))
+    graphs = vector(table(numbers["input_tensor_metadata"], tensors))
+    builder.Finish(table(numbers["subgraph_metadata"], graphs), file_identifier=b"M001")
+    with pytest.raises(ValueError, match="needs more steps"):
+        unpack(bytes(builder.Output()))

@@ -94,6 +94,13 @@ CASES = [
     Case(kl.RepVGGBlock, {"filters": 16, "fused": True}, trainable=2),
     Case(kl.QARepVGGBlock, {"filters": 16}, trainable=6),
     Case(kl.QARepVGGBlock, {"filters": 8, "strides": 2}, outputs=[(2, 5, 4, 8)], trainable=6),
+    Case(kl.MobileOneBlock, {"branches": 2}, trainable=11),
+    Case(
+        kl.MobileOneBlock,
+        {"filters": 8, "kernel_size": 1, "strides": 2, "se_ratio": 0.25},
+        outputs=[(2, 5, 4, 8)],
+        trainable=7,
+    ),
     Case(kl.ACBConv2D, {"filters": 6, "kernel_size": 3}, outputs=[(2, 9, 8, 6)], trainable=9),
     Case(
         kl.ACBConv2D,
@@ -265,6 +272,7 @@ def test_dynamic_size_and_mixed_precision(case):
         (lambda: kl.RepVGGBlock(8, se_ratio=16), r"at most 1, or None. Received: se_ratio=16"),
         (lambda: kl.RepVGGBlock(8, se_ratio=0), "Received: se_ratio=0"),
         (lambda: kl.QARepVGGBlock(8, se_ratio=0), "use RepVGGBlock"),
+        (lambda: kl.MobileOneBlock(branches=0), "Received: branches=0"),
         (lambda: kl.Pointwise(8, se_ratio=4), "Received: se_ratio=4"),
         (lambda: kl.HalfIdentityBlock(se_ratio=-0.25), "Received: se_ratio=-0.25"),
         (lambda: kl.DownsamplingBlock(8, se_ratio=4), "Received: se_ratio=4"),

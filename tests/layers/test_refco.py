@@ -7,7 +7,7 @@ import pytest
 from keraslight.layers import RefCO, SparselyFactorizedConv2D
 from keraslight.layers.factor_pair import FactorPair, FactorSizes, best_window
 from tests.helpers import images
-from training.refco_cost import RefCOBranchByBranch
+from training.studies.refco_cost.layer import RefCOBranchByBranch
 
 
 @pytest.mark.parametrize(("channels", "filters"), [(16, 64), (64, 16), (32, 32)])

@@ -16,11 +16,15 @@ MODELS = [
     *keraslight.list_models("lightnet"),
     "igcv3_d_0_5",
     "igcv3_w",
+    "mobileone_s1",
 ]
-VARIANTS = ["repvgg_a0", "falconnet", "lightnet_shufflenetv2", "igcv3_d_0_5", "igcv3_w"]
+VARIANTS = [
+    *("repvgg_a0", "falconnet", "lightnet_shufflenetv2", "igcv3_d_0_5", "igcv3_w"),
+    "mobileone_s1",
+]
 ONE_PER_FAMILY = exhaustive_but(
     ["repvgg_a0", "lightnet_meta_light", "igcv3_d_0_5"],
-    ["repvgg_a0", "lightnet_meta_light", "falconnet", "igcv3_d_0_5"],
+    ["repvgg_a0", "lightnet_meta_light", "falconnet", "igcv3_d_0_5", "mobileone_s1"],
 )
 
 

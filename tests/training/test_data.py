@@ -1,20 +1,24 @@
 import dataclasses
-import logging
+import json
+import shutil
 
 import keras
 import numpy as np
 import pytest
 
+from keraslight.pictures.folder import list_pictures
 from tests.training.pictures import CLASSES, EVAL, TRAIN, break_files, make_folder
 from tests.training.tiny_recipe import RECIPE
-from training.data import numpy_input, tf_input
+from training.data.batches import eval_batches, train_batches
+from training.data.data import make_data
 from training.data.folder import load_folder
 from training.data.order import Order
 from training.data.source import ImageFiles, MemoryImages
 
 SEED = 3
 PLAIN = dataclasses.replace(RECIPE, mixup=0.0)
-ALL = dataclasses.replace(RECIPE, mixup=0.2, cutmix=1.0, random_erasing=0.25)
+ALL = dataclasses.replace(RECIPE, rand_augment=(2, 0.5), mixup=0.2, cutmix=1.0, random_erasing=0.25)
+TO_ONE = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
 
 
 def arrays(batches):
@@ -28,14 +32,16 @@ def assert_same(batches, others):
             np.testing.assert_array_equal(a, b)
 
 
-def tf_batches(source, recipe, steps, size=16, **workers):
-    order = Order(len(source), recipe.batch_size, SEED)
-    return arrays(tf_input.train_dataset(source, recipe, order, steps, size, **workers))
+def batches_of(source, recipe, steps, size=16, seed=SEED, **workers):
+    order = Order(len(source), recipe.batch_size, seed)
+    return arrays(train_batches(source, recipe, order, steps, size, **workers))
 
 
-def numpy_batches(source, recipe, steps, size=16):
-    order = Order(len(source), recipe.batch_size, SEED)
-    return arrays(numpy_input.train_batches(source, recipe, order, steps, size))
+def evaluated(source, recipe, batch_size):
+    batches = zip(
+        range(source.batches(batch_size)), eval_batches(source, recipe, batch_size), strict=False
+    )
+    return [np.concatenate(x) for x in zip(*arrays(b for _, b in batches), strict=True)]
 
 
 def test_every_epoch_shows_every_example_once_in_an_order_of_its_own():
@@ -63,50 +69,34 @@ def test_a_folder_is_read(pictures):
     assert isinstance(source, MemoryImages)
     assert source.class_names == list(CLASSES)
     assert np.bincount(source.labels).tolist() == [TRAIN] * 3
-    assert source.read(0).shape == (20, 24, 3)
+    assert source.read(0)[0].shape == (20, 24, 3)
     assert len(load_folder(pictures, "eval", verbose=0)) == 3 * EVAL
     assert isinstance(load_folder(pictures, "train", cache_gb=0, verbose=0), ImageFiles)
 
 
 def test_batches_depend_on_the_step_alone(pictures):
     source = load_folder(pictures, "train", verbose=0)
-    batches = tf_batches(source, ALL, range(4, 9))
-    assert_same(batches[3:], tf_batches(source, ALL, range(7, 9)))
+    batches = batches_of(source, ALL, range(4, 9))
+    assert_same(batches[3:], batches_of(source, ALL, range(7, 9)))
     assert np.abs(batches[0][0] - batches[1][0]).max() > 0.1
-    seed = Order(len(source), ALL.batch_size, SEED + 1)
-    other = arrays(tf_input.train_dataset(source, ALL, seed, range(4, 5), 16))
+    other = batches_of(source, ALL, range(4, 5), seed=SEED + 1)
     assert np.abs(batches[0][0] - other[0][0]).max() > 0.1
-
-
-def test_numpy_batches_depend_on_the_step_alone(pictures):
-    source = load_folder(pictures, "train", verbose=0)
-    batches = numpy_batches(source, ALL, range(4, 9))
-    assert_same(batches[3:], numpy_batches(source, ALL, range(7, 9)))
-
-
-def test_both_loaders_show_the_same_examples(pictures):
-    source = load_folder(pictures, "train", verbose=0)
-    by_tf = tf_batches(source, PLAIN, range(7))
-    by_numpy = numpy_batches(source, PLAIN, range(7))
-    for (images, labels), (others, other_labels) in zip(by_tf, by_numpy, strict=True):
-        np.testing.assert_array_equal(labels, other_labels)
-        assert images.shape == others.shape == (8, 16, 16, 3)
-        assert images.dtype == others.dtype == "float32"
-    means = [np.mean([x.mean() for x, _ in batches]) for batches in (by_tf, by_numpy)]
-    assert means[0] == pytest.approx(means[1], abs=0.05)
+    for images, labels in batches:
+        assert images.shape == (8, 16, 16, 3)
+        assert images.dtype == labels.dtype == "float32"
 
 
 def test_pictures_from_memory_and_from_files_are_the_same(pictures):
     memory = load_folder(pictures, "train", verbose=0)
     files = load_folder(pictures, "train", cache_gb=0, verbose=0)
-    assert_same(tf_batches(memory, PLAIN, range(3)), tf_batches(files, PLAIN, range(3)))
-    assert_same(numpy_batches(memory, PLAIN, range(3)), numpy_batches(files, PLAIN, range(3)))
+    assert_same(batches_of(memory, ALL, range(3)), batches_of(files, ALL, range(3)))
 
 
 def test_workers_share_the_batch(pictures):
     source = load_folder(pictures, "train", verbose=0)
-    whole = tf_batches(source, PLAIN, range(2))
-    halves = [tf_batches(source, PLAIN, range(2), worker=w, workers=2) for w in (0, 1)]
+    recipe = dataclasses.replace(PLAIN, random_erasing=0.5, rand_augment=(2, 0.5))
+    whole = batches_of(source, recipe, range(2))
+    halves = [batches_of(source, recipe, range(2), worker=w, workers=2) for w in (0, 1)]
     joined = [
         tuple(np.concatenate(pair) for pair in zip(*batch, strict=True))
         for batch in zip(*halves, strict=True)
@@ -116,53 +106,52 @@ def test_workers_share_the_batch(pictures):
 
 def test_evaluation_sees_every_picture_once(pictures):
     source = load_folder(pictures, "eval", verbose=0)
-    steps = source.batches(4)
-    loaders = (tf_input.eval_dataset, numpy_input.eval_batches)
-    by_tf, by_numpy = (
-        arrays(b for b, _ in zip(load(source, RECIPE, 4, 16), range(steps), strict=False))
-        for load in loaders
-    )
-    for batches in (by_tf, by_numpy):
-        images, labels, weights = (np.concatenate(x) for x in zip(*batches, strict=True))
-        assert len(images) == 16
-        assert (weights > 0).sum() == len(source)
-        assert weights.mean() == pytest.approx(1)
-        np.testing.assert_array_equal(labels.argmax(-1)[weights > 0], source.labels)
-    for (a, _, _), (b, _, _) in zip(by_tf, by_numpy, strict=True):
-        # a grey level is 0.017; on the rim the two resize noise a little differently
-        assert np.abs(a - b).mean() < 0.017
+    images, labels, weights = evaluated(source, RECIPE, 4)
+    assert len(images) == 16
+    assert (weights > 0).sum() == len(source)
+    assert weights.mean() == pytest.approx(1)
+    np.testing.assert_array_equal(labels.argmax(-1)[weights > 0], source.labels)
 
 
-def test_views_are_cut_from_the_middle():
-    image = np.zeros((20, 40, 3), "uint8")
-    image[:, 10:30] = 200
-    source = MemoryImages([image], [0], ["only"])
-    recipe = dataclasses.replace(PLAIN, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    for load in (tf_input.eval_dataset, numpy_input.eval_batches):
-        images = keras.ops.convert_to_numpy(next(iter(load(source, recipe, 1, 8)))[0])
-        np.testing.assert_allclose(images, 200, atol=1e-3)
+@pytest.mark.parametrize("share", [1.0, 0.875])
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_evaluation_sees_the_pixels_that_a_file_is_scored_with(tmp_path, share, ending):
+    make_folder(tmp_path, evaluation=3, sizes=((33, 47), (71, 20), (16, 16)), ending=ending)
+    recipe = dataclasses.replace(PLAIN, eval_crop=share)
+    preprocessing = recipe.preprocessing(16, 16)
+    files = [picture.source for picture in list_pictures(tmp_path / "val")]
+    assert len(files) == 9
+    expected = np.stack([preprocessing(path) for path in files])
+    for cache_gb in (0, 4):
+        source = load_folder(tmp_path, "eval", cache_gb=cache_gb, verbose=0)
+        images, _, weights = evaluated(source, recipe, 4)
+        np.testing.assert_array_equal(images[weights > 0], expected)
+
+
+def test_the_size_of_the_input_decides_how_a_picture_is_resized():
+    preprocessing = dataclasses.replace(RECIPE, eval_crop=0.875).preprocessing(224, 192)
+    assert (preprocessing.height, preprocessing.width) == (224, 192)
+    assert preprocessing.resize == 219
+    assert preprocessing.mean == RECIPE.mean
 
 
 def test_mixing_keeps_labels_and_pictures_together():
     images = [np.full((8, 8, 3), 255 * label, "uint8") for label in (0, 1) * 8]
     source = MemoryImages(images, [0, 1] * 8, ["black", "white"])
-    plain = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
     for mixing in ({"mixup": 1.0}, {"cutmix": 1.0}, {"mixup": 1.0, "cutmix": 1.0}):
-        recipe = dataclasses.replace(PLAIN, **plain, **mixing, batch_size=16)
-        for load in (tf_batches, numpy_batches):
-            [(images, labels)] = load(source, recipe, range(1))
-            assert len(np.unique(images.mean((1, 2, 3)).round(4))) > 4
-            np.testing.assert_allclose(labels.sum(-1), 1, atol=1e-5)
-            np.testing.assert_allclose(images.mean((1, 2, 3)), labels[:, 1], atol=0.08)
+        recipe = dataclasses.replace(PLAIN, **TO_ONE, **mixing, batch_size=16)
+        [(images, labels)] = batches_of(source, recipe, range(1))
+        assert len(np.unique(images.mean((1, 2, 3)).round(4))) > 4
+        np.testing.assert_allclose(labels.sum(-1), 1, atol=1e-5)
+        np.testing.assert_allclose(images.mean((1, 2, 3)), labels[:, 1], atol=1e-5)
 
 
 def test_rand_augment_changes_pictures_by_their_seed_and_keeps_their_range(pictures):
     source = load_folder(pictures, "train", verbose=0)
-    scale = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
-    plain = dataclasses.replace(PLAIN, **scale)
+    plain = dataclasses.replace(PLAIN, **TO_ONE)
     strong = dataclasses.replace(plain, rand_augment=(1, 1.0))
-    before, after = (tf_batches(source, recipe, range(6)) for recipe in (plain, strong))
-    assert_same(after[4:], tf_batches(source, strong, range(4, 6)))
+    before, after = (batches_of(source, recipe, range(6)) for recipe in (plain, strong))
+    assert_same(after[4:], batches_of(source, strong, range(4, 6)))
     before, after = (np.concatenate([x for x, _ in batches]) for batches in (before, after))
     changed = np.abs(before - after).max((1, 2, 3)) > 1e-3
     assert changed.mean() > 0.8
@@ -170,48 +159,140 @@ def test_rand_augment_changes_pictures_by_their_seed_and_keeps_their_range(pictu
     assert after.max() <= 1
 
 
-def test_rand_augment_needs_tf_data(pictures):
-    source = load_folder(pictures, "train", verbose=0)
-    with pytest.raises(ValueError, match=r"Received: rand_augment=\(1, 0.5\)"):
-        numpy_batches(source, dataclasses.replace(PLAIN, rand_augment=(1, 0.5)), range(1))
-
-
 def test_tiny_pictures_are_shifted():
     image = np.full((16, 16, 3), 255, "uint8")
     source = MemoryImages([image] * 8, [0] * 8, ["white"])
-    scale = {"mean": (0.0, 0.0, 0.0), "std": (255.0, 255.0, 255.0)}
-    recipe = dataclasses.replace(PLAIN, **scale, crop="padded")
-    for load in (tf_batches, numpy_batches):
-        [(images, _)] = load(source, recipe, range(1))
-        edges = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]])
-        assert (edges == 0).any()
-        assert (images[:, 2:-2, 2:-2] == 1).all()
+    recipe = dataclasses.replace(PLAIN, **TO_ONE, crop="padded")
+    [(images, _)] = batches_of(source, recipe, range(1))
+    edges = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]])
+    assert (edges == 0).any()
+    assert (images[:, 2:-2, 2:-2] == 1).all()
+
+
+AUGMENTATIONS = {
+    "nothing": {},
+    "rand_augment": {"rand_augment": (2, 0.5)},
+    "erasing": {"random_erasing": 0.5},
+    "mixup": {"mixup": 0.2},
+    "cutmix": {"cutmix": 1.0},
+    "everything": {
+        "rand_augment": (2, 0.5), "random_erasing": 0.5, "mixup": 0.2, "cutmix": 1.0,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_half_precision_changes_no_batch(pictures, policy, augmentation):
+    source = load_folder(pictures, "train", verbose=0)
+    recipe = dataclasses.replace(PLAIN, **AUGMENTATIONS[augmentation])
+    expected = batches_of(source, recipe, range(3))
+    keras.config.set_dtype_policy(policy)
+    try:
+        assert_same(batches_of(source, recipe, range(3)), expected)
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png"])
-def test_broken_pictures_are_left_out_and_counted(tmp_path, ending, caplog):
+def test_broken_pictures_are_skipped_and_counted(tmp_path, ending, caplog):
     make_folder(tmp_path, ending=ending)
     break_files(tmp_path / "train", f"red/000.{ending}", f"blue/003.{ending}")
     break_files(tmp_path / "val", f"red/001.{ending}")
-    with caplog.at_level(logging.WARNING, "absl"):
-        source = load_folder(tmp_path, "train", verbose=0)
+    memory = load_folder(tmp_path, "train", verbose=0)
     assert "red/000" in caplog.text
-    assert (len(source), len(source.broken)) == (3 * TRAIN - 2, 2)
+    assert [name[-7:-4] for name in memory.broken.values()] == ["003", "000"]
 
     files = load_folder(tmp_path, "train", cache_gb=0, verbose=0)
+    assert not files.broken
     steps = range(len(files) // 8)
-    for load, found in ((tf_batches, files), (numpy_batches, files)):
-        found.broken.clear()
-        batches = load(found, PLAIN, steps)
-        labels = np.concatenate([y for _, y in batches])
-        assert (labels.sum(-1) == 0).sum() == len(found.broken) == 2
-        assert np.isfinite(np.concatenate([x for x, _ in batches])).all()
+    batches = batches_of(files, PLAIN, steps)
+    assert files.broken == memory.broken
+    # the next picture stands in its place, which is of its class
+    images, labels = (np.concatenate(x) for x in zip(*batches, strict=True))
+    assert labels.sum(axis=0).tolist() == [TRAIN] * 3
+    grey = np.float32([-mean / std for mean, std in zip(RECIPE.mean, RECIPE.std, strict=True)])
+    assert np.abs(images - grey).mean((1, 2, 3)).min() > 0.1, "a black picture was trained with"
+    assert_same(batches, batches_of(memory, PLAIN, steps))
 
-    for load in (tf_input.eval_dataset, numpy_input.eval_batches):
-        held_out = load_folder(tmp_path, "eval", cache_gb=0, verbose=0)
-        rounds = zip(load(held_out, PLAIN, 5, 16), range(held_out.batches(5)), strict=False)
-        weights = np.concatenate([w for (_, _, w), _ in ((arrays([b])[0], i) for b, i in rounds)])
+    for cache_gb in (0, 4):
+        held_out = load_folder(tmp_path, "eval", cache_gb=cache_gb, verbose=0)
+        _, _, weights = evaluated(held_out, PLAIN, 5)
         assert (weights > 0).sum() == 3 * EVAL - 1
+        assert len(held_out.broken) == 1
+
+
+def test_a_folder_without_a_picture_that_can_be_read_is_refused(tmp_path):
+    make_folder(tmp_path, train=1)
+    names = [f"{name}/000.png" for name in CLASSES]
+    break_files(tmp_path / "train", *names)
+    with pytest.raises(ValueError, match=r"None of the 3 pictures can be read, such as .*blue"):
+        load_folder(tmp_path, "train", verbose=0)
+    with pytest.raises(ValueError, match=r"None of the 3 pictures can be read, such as .*png"):
+        load_folder(tmp_path, "train", cache_gb=0, verbose=0).readable(1)
+
+
+def test_some_training_pictures_choose_and_are_not_trained_with(pictures):
+    train, evaluation = (load_folder(pictures, kind, verbose=0) for kind in ("train", "eval"))
+    recipe = dataclasses.replace(PLAIN, minival=0.25)
+    data = make_data(train, evaluation, recipe, SEED)
+    parts = (data.train_source, data.choose_source)
+    for part, each in zip(parts, (TRAIN * 3 // 4, TRAIN // 4), strict=True):
+        assert np.bincount(part.labels).tolist() == [each] * 3
+    shown = [{part.read(key)[0].tobytes() for key in range(len(part))} for part in parts]
+    assert not shown[0] & shown[1]
+    assert len(shown[0] | shown[1]) == len(train)
+    chosen = arrays(b for _, b in zip(range(data.choose_steps), data.choose(), strict=False))
+    assert sum((weights > 0).sum() for *_, weights in chosen) == TRAIN // 4 * 3
+
+    other_seed = make_data(train, evaluation, recipe, SEED + 1)
+    streamed = load_folder(pictures, "train", cache_gb=0, verbose=0)
+    for other in (other_seed, make_data(streamed, evaluation, recipe, SEED)):
+        source = other.choose_source
+        assert {source.read(key)[0].tobytes() for key in range(len(source))} == shown[1]
+    count = make_data(train, evaluation, dataclasses.replace(PLAIN, minival=6), SEED)
+    assert np.bincount(count.choose_source.labels).tolist() == [2, 2, 2]
+    least = make_data(train, evaluation, dataclasses.replace(PLAIN, minival=0.01), SEED)
+    assert len(least.choose_source) == 3
+    none = make_data(train, evaluation, dataclasses.replace(PLAIN, minival=0.0), SEED)
+    assert none.choose_source is None
+    assert len(none.train_source) == len(train)
+    with pytest.raises(ValueError, match=r"Received: minival=48 of 48 pictures"):
+        make_data(train, evaluation, dataclasses.replace(PLAIN, minival=48), SEED)
+
+
+def test_the_fingerprint_is_that_of_the_pictures_alone(tmp_path):
+    def fingerprint(folder, **kwargs):
+        sources = [load_folder(folder, kind, verbose=0, **kwargs) for kind in ("train", "eval")]
+        found = make_data(*sources, PLAIN, SEED).fingerprint()
+        assert json.loads(json.dumps(found)) == found
+        return found
+
+    folder = make_folder(tmp_path / "here")
+    shutil.copytree(folder, tmp_path / "there")
+    first = fingerprint(folder)
+    assert first["train"]["pictures"] == 3 * TRAIN
+    assert first["train"]["classes"] == list(CLASSES)
+    assert first == fingerprint(tmp_path / "there") == fingerprint(folder, cache_gb=0)
+    changes = [
+        lambda folder: (folder / "red" / "000.png").rename(folder / "red" / "x.png"),
+        lambda folder: (folder / "red" / "001.png").unlink(),
+        lambda folder: break_files(folder, "red/002.png"),
+        lambda folder: shutil.copy(folder / "red/003.png", folder / "red/new.png"),
+        lambda folder: [(s / "red").rename(s / "amber") for s in (folder, folder.parent / "val")],
+    ]
+    seen = [first]
+    for change in changes:
+        change(folder / "train")
+        seen.append(fingerprint(folder))
+        assert seen[-1] not in seen[:-1]
+
+
+def test_the_two_splits_must_have_the_same_classes(pictures):
+    train, evaluation = (load_folder(pictures, kind, verbose=0) for kind in ("train", "eval"))
+    evaluation.class_names = ["other"]
+    with pytest.raises(ValueError, match=r"same classes. Received: .*\['other'\]"):
+        make_data(train, evaluation, PLAIN, SEED)
 
 
 def test_missing_folders_are_named(tmp_path):
@@ -221,5 +302,5 @@ def test_missing_folders_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"with the folders \['pictures'\]"):
         load_folder(tmp_path, "train")
     (tmp_path / "train" / "cat").mkdir(parents=True)
-    with pytest.raises(ValueError, match="1 folders and no picture"):
+    with pytest.raises(ValueError, match=r"no picture in .*train"):
         load_folder(tmp_path, "train")

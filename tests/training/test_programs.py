@@ -47,7 +47,7 @@ def test_a_run_ends_with_a_model_and_a_summary(finished):
 
 def test_runs_make_a_table(finished, tmp_path):
     path = tmp_path / "table.csv"
-    outputs(start("training.table", finished, f"--output={path}"))
+    outputs(start("training.studies.imagenette", finished, f"--output={path}"))
     [row] = csv.DictReader(path.open())
     assert row["run"] == finished.name
     assert float(row["accuracy"]) == pytest.approx(summary(finished)["accuracy"], abs=1e-4)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.training.test_data import PLAIN, arrays, assert_same, tf_batches
+from tests.training.test_data import PLAIN, assert_same, batches_of, evaluated
 from tests.training.tiny_recipe import RECIPE
-from training.data import tf_input
 from training.data.data import load_source
 from training.data.source import MemoryImages
 from training.data.tfds import Records, load_tfds
 
 tfds = pytest.importorskip("tensorflow_datasets")
 TRAIN, EVAL = 40, 10
+BROKEN = 7
 
 
 class Shades(tfds.core.GeneratorBasedBuilder):
@@ -33,7 +33,7 @@ class Shades(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager):
-        return {"train": self.examples(TRAIN, broken=(7,)), "test": self.examples(EVAL)}
+        return {"train": self.examples(TRAIN, broken=(BROKEN,)), "test": self.examples(EVAL)}
 
     def _generate_examples(self):
         raise NotImplementedError
@@ -51,7 +51,7 @@ class Shades(tfds.core.GeneratorBasedBuilder):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     builder = Shades(data_dir=tmp_path_factory.mktemp("tfds"))
-    builder.download_and_prepare()
+    builder.download_and_prepare(file_format="array_record")
     return builder
 
 
@@ -70,30 +70,30 @@ def test_a_prepared_folder_is_read_into_memory(prepared):
     recipe = dataclasses.replace(RECIPE, dataset=None)
     train, evaluation = (load_source(recipe, k, prepared.data_path) for k in ("train", "eval"))
     assert isinstance(train, MemoryImages)
-    assert (len(train), len(train.broken), len(evaluation)) == (TRAIN - 1, 1, EVAL)
+    assert (len(train), len(train.broken), len(evaluation)) == (TRAIN, 1, EVAL)
     assert train.class_names == ["even", "odd"]
-    found = np.array([train.read(key)[0, 0, 0] // 5 for key in range(len(train))])
-    np.testing.assert_array_equal(found % 2, train.labels)
+    for index in range(TRAIN):
+        if index not in train.broken:
+            picture, label = train.read(index)
+            assert label == picture[0, 0, 0] // 5 % 2
 
 
-def test_records_are_shuffled_anew_in_every_epoch_but_the_same_for_a_seed(records):
+def test_records_and_memory_give_the_same_batches(prepared, records):
     assert isinstance(records, Records)
-    batches = tf_batches(records, PLAIN, range(10))
-    assert_same(batches[7:], tf_batches(records, PLAIN, range(7, 10)))
+    memory = load_tfds(None, prepared.data_path, "train")
+    batches = batches_of(records, PLAIN, range(10))
+    assert_same(batches, batches_of(memory, PLAIN, range(10)))
+    assert len(records.broken) == 1
     epochs = [np.concatenate([numbers(x) for x, _ in batches[i : i + 5]]) for i in (0, 5)]
     assert (epochs[0] != epochs[1]).any()
     for epoch in epochs:
-        # what cannot be read is black, as the first picture is
-        assert set(epoch) == set(range(TRAIN)) - {7}
-    assert len(records.broken) == 1
+        assert len(epoch) == TRAIN
+        assert len(set(epoch)) == TRAIN - 1
 
 
 def test_records_are_evaluated_once(prepared):
     source = load_tfds(None, prepared.data_path, "eval", cache_gb=0)
-    batches = zip(tf_input.eval_dataset(source, PLAIN, 4, 16), range(3), strict=False)
-    images, labels, weights = (
-        np.concatenate(x) for x in zip(*arrays(batch for batch, _ in batches), strict=True)
-    )
+    images, labels, weights = evaluated(source, PLAIN, 4)
     assert len(images) == 12
     found = numbers(images[weights > 0])
     assert sorted(found) == list(range(EVAL))
@@ -103,7 +103,37 @@ def test_records_are_evaluated_once(prepared):
 def test_some_records_are_drawn_to_calibrate(records):
     sample = records.sample(8, seed=0)
     assert 7 <= len(sample) <= 8
-    assert len({int(sample.read(key)[0, 0, 0]) for key in range(len(sample))}) == len(sample)
+    assert len({int(sample.read(key)[0][0, 0, 0]) for key in range(len(sample))}) == len(sample)
+
+
+def test_records_are_held_out_for_good(prepared):
+    def shown(source):
+        return {numbers_of(source.example(i)) for i in range(len(source))}
+
+    def numbers_of(example):
+        return example and int(example[0][0, 0, 0])
+
+    streamed, memory = (
+        load_tfds(None, prepared.data_path, "train", "train[10:]", cache_gb=c) for c in (0, 4)
+    )
+    left, held = streamed.hold_out(0.2)
+    assert (len(left), len(held)) == (24, 6)
+    assert not shown(left) & shown(held)
+    assert shown(left) | shown(held) == shown(streamed)
+    assert shown(streamed.hold_out(6)[1]) == shown(held)
+    assert memory.fingerprint() == left.fingerprint() == streamed.fingerprint()
+    assert streamed.fingerprint()["pictures"] == 30
+    assert streamed.fingerprint()["dataset"] == "shades/1.0.0"
+    with pytest.raises(ValueError, match=r"Received: minival=30 of 30 pictures"):
+        streamed.hold_out(30)
+
+
+def test_files_without_random_access_need_memory(tmp_path):
+    builder = Shades(data_dir=tmp_path)
+    builder.download_and_prepare(file_format="tfrecord")
+    assert len(load_tfds(None, builder.data_path, "train")) == TRAIN
+    with pytest.raises(ValueError, match=r"tfrecord, cannot be read.*array_record.*cache_gb=0"):
+        load_tfds(None, builder.data_path, "train", cache_gb=0)
 
 
 def test_what_is_missing_is_said_at_once(prepared, tmp_path, monkeypatch):

@@ -2,16 +2,21 @@
 
 import keras
 
+import keraslight
 from training.recipe import Recipe
 
 
-def tiny_network(classes, input_shape, classifier_activation, dropout=0.2):
+def tiny_network(
+    classes, input_shape, classifier_activation, dropout=0.2, normalized=True, factorized=False
+):
     inputs = keras.Input(input_shape)
     x = keras.layers.Conv2D(8, 3, 2, use_bias=False)(inputs)
-    x = keras.layers.BatchNormalization(momentum=0.9)(x)
+    x = keras.layers.BatchNormalization(momentum=0.9)(x) if normalized else x
     x = keras.layers.ReLU()(x)
+    if factorized:
+        x = keras.layers.ReLU()(keraslight.layers.RefCO(8)(x))
     x = keras.layers.Conv2D(16, 3, 2)(x)
-    x = keras.layers.BatchNormalization(momentum=0.9)(x)
+    x = keras.layers.BatchNormalization(momentum=0.9)(x) if normalized else x
     x = keras.layers.ReLU()(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dropout(dropout)(x)

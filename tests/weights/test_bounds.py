@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
+from keraslight.bounds import Budget, from_raw
 from keraslight.weights.load import load_keras_file
 from keraslight.weights.readers import read_tensors
-from keraslight.weights.readers.bounds import Budget, from_raw
 from tests.weights import greedy_files
 from tests.weights.greedy_files import GREEDY, MEMORY
 

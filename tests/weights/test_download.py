@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import pytest
 
+from keraslight import download
+from keraslight.download import DownloadError
 from keraslight.weights import cache as cache_module
-from keraslight.weights import download
 from keraslight.weights.cache import first_usable, url_source
-from keraslight.weights.download import DownloadError
 from keraslight.weights.registry import Source
 from tests.helpers import no_file_larger_than
 from tests.weights import write_files
@@ -137,7 +137,7 @@ def test_a_server_that_never_answers(server, cache, monkeypatch):
 
 
 def test_a_file_that_never_ends(server, cache, monkeypatch):
-    monkeypatch.setattr(download, "MAX_BYTES", len(DATA) - 1)
+    monkeypatch.setattr(cache_module, "MAX_BYTES", len(DATA) - 1)
     with pytest.raises(DownloadError, match="larger than 1048575 bytes"):
         fetch(source(server.serve("/w.npz", whole(DATA))))
     assert files(cache) == []

@@ -12,8 +12,9 @@ import tensorflow as tf
 from PIL import Image
 
 import keraslight
+from keraslight.pictures.names import imagenet_classes
 from keraslight.weights import registry
-from keraslight.weights.inference import imagenet_classes, preprocessing_of
+from keraslight.weights.inference import preprocessing_of
 
 MEAN, STD = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 

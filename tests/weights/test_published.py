@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import keraslight
+from keraslight.download import DownloadError
 from keraslight.weights import registry
-from keraslight.weights.download import DownloadError
 from keraslight.weights.inference import preprocessing_of
 from keraslight.weights.load import load_weights
 from keraslight.weights.names import TensorMap, assign, tensor_map

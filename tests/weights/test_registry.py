@@ -14,6 +14,8 @@ from keraslight.weights.registry import (
     register_family,
 )
 
+# every network of these families has published weights
+TIMM_FAMILIES = ("mobileone",)
 SOURCES = [source for weights in published_weights() for source in weights.sources]
 
 
@@ -29,6 +31,8 @@ def test_all_that_was_asked_for_is_there():
     assert {("vgnetc_1_5mp", 1), ("vgnetf_1_5mp", 1), ("vgnete_1_5mp", 1)} <= names
     for variant in ("a0", "a1", "a2", "b0", "b1", "b1g4", "b2", "b2g4", "b3", "b3g4", "d2se"):
         assert (f"repvgg_{variant}", None) in names
+    for family in TIMM_FAMILIES:
+        assert {name for name, _ in names} >= set(keraslight.list_models(family))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.file)
@@ -67,7 +71,7 @@ def test_published_weights_are_those_of_the_network_as_published(option):
 
 
 def test_every_naming_maps_every_variable_of_a_network():
-    for name in ("vgnetf_1_5mp", "igcv3_d_0_5", "repvgg_a0"):
+    for name in ("vgnetf_1_5mp", "igcv3_d_0_5", "repvgg_a0", "mobileone_s1"):
         model = keraslight.create_model(name, input_shape=(64, 64, 3))
         for naming in FAMILIES[model.architecture["family"]].namings.values():
             variables = {id(entry.variable) for entry in naming(model).values()}

@@ -1,5 +1,8 @@
 """A folder of pictures: one folder per split, in it one folder per class."""
 
+import functools
+import hashlib
+import math
 import os
 import pathlib
 import random
@@ -7,14 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
-from absl import logging
 from PIL import Image
 
-from training.data.source import BROKEN, ImageFiles, MemoryImages, Source, decode
+from keraslight.pictures.folder import list_classes, list_pictures
+from training.data.source import ImageFiles, MemoryImages, Source
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
 SPLITS = {"train": ("train", "training"), "eval": ("val", "validation", "valid", "test")}
 SAMPLE = 64
+# what Pillow raises for files that are no pictures
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# how much of the files' content makes up a fingerprint
+HASHED_BYTES = 2**28
 
 
 def load_folder(
@@ -31,31 +37,42 @@ def load_folder(
         verbose: 0 for silence, 1 for a progress bar.
 
     Returns:
-        A `Source`. Files that are no pictures are left out of what is kept in memory, and counted.
+        A `Source`. Files that are no pictures are skipped, and counted in its `broken`.
 
     Raises:
         ValueError: if there is no such folder or no picture in it.
     """
     folder = _split_folder(pathlib.Path(data_dir), SPLITS[kind] if split is None else (split,))
-    class_names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-    paths, labels = [], []
-    for label, name in enumerate(class_names):
-        found = sorted(
-            entry.path
-            for entry in os.scandir(folder / name)
-            if entry.name.lower().endswith(ENDINGS)
-        )
-        paths += found
-        labels += [label] * len(found)
-    if not paths:
-        raise ValueError(
-            f"A split is a folder of folders of pictures ({', '.join(ENDINGS)}), one per class. "
-            f"Received: {folder} with {len(class_names)} folders and no picture"
-        )
-    labels = np.array(labels, "int64")
+    class_names = list_classes(folder)
+    paths, names = zip(*list_pictures(folder), strict=True)
+    number = {name: label for label, name in enumerate(class_names)}
+    labels = np.array([number[name] for name in names])
     if _decoded_gigabytes(paths) > cache_gb:
-        return ImageFiles(paths, labels, class_names)
-    return _load_into_memory(paths, labels, class_names, verbose)
+        source = ImageFiles(paths, labels, class_names)
+    else:
+        source = _load_into_memory(paths, labels, class_names, verbose)
+    source.identity = functools.partial(identity, folder, paths)
+    return source
+
+
+def identity(folder: pathlib.Path, paths: list[str]) -> dict:
+    """Returns the number of some files, and a SHA-256 of their names, sizes and contents.
+
+    Of files of more than 256 MB together, only every so many are read.
+
+    Args:
+        folder: the folder the names start from.
+        paths: list of the files.
+    """
+    sizes = [os.stat(path).st_size for path in paths]
+    step = max(1, math.ceil(sum(sizes) / HASHED_BYTES))
+    digest = hashlib.sha256()
+    for index, (path, size) in enumerate(zip(paths, sizes, strict=True)):
+        name = pathlib.Path(path).relative_to(folder).as_posix()
+        digest.update(f"{name}\0{size}\0".encode())
+        if index % step == 0:
+            digest.update(pathlib.Path(path).read_bytes())
+    return {"pictures": len(paths), "sha256": digest.hexdigest()}
 
 
 def _split_folder(data_dir, names):
@@ -79,30 +96,18 @@ def _decoded_gigabytes(paths):
         try:
             with Image.open(path) as image:
                 pixels.append(image.width * image.height)
-        except BROKEN:
+        except UNREADABLE:
             continue
     return len(paths) * 3 * float(np.mean(pixels or [0])) / 1e9
 
 
 def _load_into_memory(paths, labels, class_names, verbose):
     progress = keras.utils.Progbar(len(paths), verbose=verbose, unit_name="picture")
-
-    def read(path):
-        try:
-            return decode(path)
-        except BROKEN:
-            logging.warning("Left out, not a picture that can be read: %s", path)
-            return None
-
-    images, broken = [], []
+    files = ImageFiles(paths, labels, class_names)
+    images = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for index, image in enumerate(pool.map(read, paths)):
-            if image is None:
-                broken.append(paths[index])
-            images.append(image)
+        for index, example in enumerate(pool.map(files.example, range(len(files)))):
+            images.append(None if example is None else example[0])
             if (index + 1) % 256 == 0 or index + 1 == len(paths):
                 progress.update(index + 1)
-    kept = [index for index, image in enumerate(images) if image is not None]
-    if not kept:
-        raise ValueError(f"None of the {len(paths)} pictures can be read, as '{paths[0]}'.")
-    return MemoryImages([images[i] for i in kept], labels[kept], class_names, broken)
+    return MemoryImages(images, labels, class_names, names=paths)

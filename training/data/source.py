@@ -1,123 +1,214 @@
-"""Pictures and labels of a split, wherever they are kept.
+"""Pictures and labels of a split, wherever they are kept, each by its index."""
 
-A source hands out keys, in batches and in the order of training; a key is what a picture is opened
-by: its index, or its encoded bytes where a data set can only be read from beginning to end.
-"""
-
+import hashlib
+import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
-from absl import logging
-from PIL import Image
 
-from training.data.order import Order
+from keraslight.pictures.preprocessing import open_picture
 
-# what Pillow raises for files that are no pictures
-BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+# of what is held out of the training, whatever the seed of the run
+HOLD_OUT_SEED = 20150623
+
+_log = logging.getLogger(__name__)
 
 
-def decode(file) -> np.ndarray:
-    """Returns the picture in a file as a uint8 array of shape `(height, width, 3)`.
+def decode(picture) -> np.ndarray:
+    """Returns a picture as a uint8 array of shape `(height, width, 3)`.
 
     Args:
-        file: path of a file, or a file object.
+        picture: path of a file, or its bytes.
+
+    Raises:
+        ValueError: if it cannot be read.
     """
-    with Image.open(file) as image:
-        return np.asarray(image.convert("RGB"))
+    return np.asarray(open_picture(picture))
 
 
 class Source:
-    """Pictures of a split, each with the index of its class; by their index, unless overridden.
+    """Pictures of a split, each with the index of its class.
 
     Args:
-        labels: array of shape `(examples,)`.
+        labels: int array of shape `(examples,)`.
         class_names: list of str.
-        broken: list of str, names of pictures that were left out because they cannot be read.
+
+    Attributes:
+        broken: dict from index to name of the pictures that were found to be unreadable.
+        identity: function that returns a dict of what tells this split from any other, for JSON;
+            see `fingerprint`. The loaders set it.
     """
 
-    key_dtype = "int64"
+    identity: Callable[[], dict]
 
-    def __init__(self, labels: np.ndarray, class_names: list[str], broken=()):
+    def __init__(self, labels: np.ndarray, class_names: list[str]):
         self.labels = np.asarray(labels, "int64")
         self.class_names = list(class_names)
-        self.broken = list(broken)
+        self.broken = {}
 
     def __len__(self):
         return len(self.labels)
 
-    def train_keys(self, order: Order, steps: range, rows: slice) -> Iterator[tuple]:
-        """Yields positions, keys and labels, arrays of some rows of every step's batch.
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Returns a picture, uint8 of shape `(height, width, 3)`, and its label.
 
-        The position counts the examples since the beginning of the training.
+        Raises:
+            ValueError: if it cannot be read.
         """
-        for step in steps:
-            indices = order.indices(step)[rows]
-            yield order.positions(step)[rows], indices, self.labels[indices]
+        raise NotImplementedError
 
-    def eval_keys(self, batch_size: int, rows: slice) -> Iterator[tuple]:
-        """Yields weights, keys and labels of some rows of every batch, through all examples once.
+    def name_of(self, index: int) -> str:
+        """Returns what a message can call a picture."""
+        return f"picture {index}"
 
-        The last batch is filled up with examples of weight 0, see `weights`.
+    def example(self, index: int) -> tuple[np.ndarray, int] | None:
+        """Returns a picture and its label; `None`, and a note of it, if it cannot be read."""
+        try:
+            return self.read(index)
+        except ValueError:
+            if index not in self.broken:
+                self.broken[int(index)] = self.name_of(index)
+                _log.warning("Skipped, not a picture that can be read: %s", self.name_of(index))
+            return None
+
+    def readable(self, index: int) -> tuple[np.ndarray, int]:
+        """Returns a picture and its label, or the next that can be read.
+
+        Raises:
+            ValueError: if none can be read.
         """
-        for first in range(0, len(self), batch_size):
-            indices = np.arange(first, first + batch_size)[rows]
-            weights = self.weights(indices, batch_size)
-            indices = np.minimum(indices, len(self) - 1)
-            yield weights, indices, self.labels[indices]
+        for ahead in range(len(self)):
+            example = self.example((index + ahead) % len(self))
+            if example is not None:
+                return example
+        raise ValueError(
+            f"None of the {len(self)} pictures can be read, such as '{self.name_of(index)}'."
+        )
 
     def batches(self, batch_size: int) -> int:
         """Returns how many batches hold all examples."""
         return math.ceil(len(self) / batch_size)
 
-    def weights(self, indices: np.ndarray, batch_size: int) -> np.ndarray:
-        """Returns the weights of examples: 0 for those beyond the last.
+    def weight(self, batch_size: int) -> float:
+        """Returns the weight of an example in batches of which the last is filled up.
 
-        The others make up for these, so that the mean over the filled batches, which is how Keras
-        takes the loss, is that over all examples.
+        It makes up for what fills up, so that the mean over the batches, which is how Keras takes
+        the loss, is that over the examples.
         """
-        share = self.batches(batch_size) * batch_size / len(self)
-        return np.where(indices < len(self), share, 0).astype("float32")
+        return self.batches(batch_size) * batch_size / len(self)
 
-    def read(self, key) -> np.ndarray:
-        """Returns a picture as a uint8 array of shape `(height, width, 3)`."""
-        raise NotImplementedError
+    def subset(self, indices: np.ndarray) -> "Source":
+        """Returns some of the pictures, by their index, in the order given."""
+        return Subset(self, indices)
+
+    def hold_out(self, amount: float) -> tuple["Source", "Source"]:
+        """Parts the pictures, as many of each class in proportion, always in the same way.
+
+        Args:
+            amount: the share of the pictures to hold out; from 1 on, their number.
+
+        Returns:
+            The pictures that are left, and those held out.
+
+        Raises:
+            ValueError: if nothing would be held out, or nothing left.
+        """
+        held = held_out(self.labels, amount)
+        left = np.setdiff1d(np.arange(len(self)), held)
+        if not len(held) or not len(left):
+            raise ValueError(
+                "`minival` must hold out some of the training pictures and leave some. "
+                f"Received: minival={amount} of {len(self)} pictures"
+            )
+        return self.subset(left), self.subset(held)
 
     def sample(self, count: int, seed: int) -> "MemoryImages":
         """Returns some pictures drawn at random, all of them if there are not more, decoded."""
-        keys = np.random.default_rng(seed).permutation(len(self))[:count]
-        return decoded(self, keys, self.labels[keys])
+        indices = np.random.default_rng(seed).permutation(len(self))[:count]
+        examples = [self.example(index) for index in indices]
+        pictures, labels = zip(*(e for e in examples if e is not None), strict=True)
+        return MemoryImages(list(pictures), labels, self.class_names)
 
-    def name_of(self, key) -> str:
-        """Returns what a message can call a picture."""
-        return str(key)
+    def fingerprint(self) -> dict:
+        """Returns what tells the split from any other: pictures, classes and a SHA-256, for JSON.
 
-    def note_broken(self, key) -> int:
-        """Notes a picture that cannot be read, once; returns how many there are so far."""
-        name = self.name_of(key)
-        if name not in self.broken:
-            logging.warning("Left out, not a picture that can be read: %s", name)
-            self.broken.append(name)
-        return len(self.broken)
+        It is that of the whole split, of a part of it too, wherever and however it is kept.
+        """
+        return {"classes": self.class_names, **self.identity()}
+
+
+class Subset(Source):
+    """Some of the pictures of another source.
+
+    Args:
+        whole: the `Source`.
+        indices: int array, the indices of the pictures there.
+    """
+
+    def __init__(self, whole: Source, indices: np.ndarray):
+        super().__init__(whole.labels[indices], whole.class_names)
+        self.whole = whole
+        self.indices = indices
+        self.identity = whole.identity
+        places = {int(index): place for place, index in enumerate(indices)}
+        self.broken = {places[i]: name for i, name in whole.broken.items() if i in places}
+
+    def read(self, index):
+        return self.whole.read(self.indices[index])
+
+    def name_of(self, index):
+        return self.whole.name_of(self.indices[index])
 
 
 class MemoryImages(Source):
-    """Decoded pictures of any sizes, in one array in memory."""
+    """Decoded pictures of any sizes, in one array in memory.
 
-    def __init__(self, images: list[np.ndarray], labels, class_names, broken=()):
-        super().__init__(labels, class_names, broken)
-        self.shapes = np.array([image.shape for image in images], "int64")
+    Args:
+        images: list of uint8 arrays of shape `(height, width, 3)`, which is emptied on the way;
+            `None` for a picture that cannot be read.
+        labels: int array of shape `(examples,)`.
+        class_names: list of str.
+        names: optional list of str, the names of the pictures.
+    """
+
+    def __init__(self, images: list, labels, class_names, names=None):
+        super().__init__(labels, class_names)
+        self.names = names
+        self.broken = {i: self.name_of(i) for i, image in enumerate(images) if image is None}
+        if len(self.broken) == len(images):
+            raise ValueError(
+                f"None of the {len(images)} pictures can be read, such as '{self.name_of(0)}'."
+            )
+        empty = np.zeros((0, 0, 3), "uint8")
+        self.shapes = np.array([(empty if i is None else i).shape for i in images], "int64")
         sizes = self.shapes.prod(axis=1)
         self.offsets = np.cumsum(sizes) - sizes
         self.pixels = np.empty(sizes.sum(), "uint8")
         for index, offset in enumerate(self.offsets):
-            # the list is emptied on the way, so that memory holds every picture only once
-            self.pixels[offset : offset + sizes[index]] = images[index].ravel()
-            images[index] = None
+            if index not in self.broken:
+                # so that memory holds every picture only once
+                self.pixels[offset : offset + sizes[index]] = images[index].ravel()
+                images[index] = None
+        self.identity = self._hash
 
-    def read(self, key):
-        shape, offset = self.shapes[key], self.offsets[key]
-        return self.pixels[offset : offset + shape.prod()].reshape(shape)
+    def read(self, index):
+        shape, offset = self.shapes[index], self.offsets[index]
+        if not shape.all():
+            raise ValueError(f"The picture cannot be read. Received: '{self.name_of(index)}'")
+        pixels = self.pixels[offset : offset + shape.prod()]
+        return pixels.reshape(shape), int(self.labels[index])
+
+    def name_of(self, index):
+        return self.names[index] if self.names is not None else super().name_of(index)
+
+    def weight(self, batch_size):
+        return self.batches(batch_size) * batch_size / (len(self) - len(self.broken))
+
+    def _hash(self):
+        digest = hashlib.sha256(self.pixels)
+        digest.update(self.shapes.tobytes() + self.labels.tobytes())
+        return {"pictures": len(self), "sha256": digest.hexdigest()}
 
 
 class ImageFiles(Source):
@@ -127,22 +218,28 @@ class ImageFiles(Source):
         super().__init__(labels, class_names)
         self.paths = list(paths)
 
-    def read(self, key):
-        return decode(self.paths[key])
+    def read(self, index):
+        return decode(self.paths[index]), int(self.labels[index])
 
-    def name_of(self, key):
-        return self.paths[key]
+    def name_of(self, index):
+        return self.paths[index]
 
 
-def decoded(source: Source, keys, labels) -> MemoryImages:
-    """Returns some pictures of a source in memory, without those that cannot be read."""
-    images, kept, broken = [], [], []
-    for key, label in zip(keys, labels, strict=True):
-        try:
-            images.append(source.read(key))
-            kept.append(label)
-        except BROKEN:
-            broken.append(source.name_of(key))
-    if not images:
-        raise ValueError(f"None of {len(broken)} pictures can be read, such as {broken[:1]}.")
-    return MemoryImages(images, np.array(kept), source.class_names, broken)
+def held_out(labels: np.ndarray, amount: float) -> np.ndarray:
+    """Returns the indices of some examples of every class, sorted.
+
+    They depend on the labels and the amount alone, so that every run holds out the same.
+
+    Args:
+        labels: array of shape `(examples,)`.
+        amount: the share of the examples; from 1 on, their number.
+    """
+    share = amount if amount < 1 else amount / len(labels)
+    random = np.random.default_rng(HOLD_OUT_SEED)
+    chosen = []
+    for label in np.unique(labels):
+        members = random.permutation(np.flatnonzero(labels == label))
+        # one at least, where the class has another to learn from
+        count = max(round(share * len(members)), 1 if share and len(members) > 1 else 0)
+        chosen.append(members[:count])
+    return np.sort(np.concatenate(chosen))

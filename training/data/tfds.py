@@ -1,22 +1,23 @@
 """Data sets of TensorFlow Datasets: any name, or the folder of one that is prepared."""
 
+import copy
 import difflib
-import io
+import functools
+import itertools
 import pathlib
 import socket
 import urllib.parse
-import zlib
-from collections.abc import Iterator
 
 import numpy as np
 
-from training.data.order import Order
-from training.data.source import BROKEN, MemoryImages, Source, decode, decoded
+from keraslight.pictures.tfds import has_random_access, random_access, read_records
+from training.data.source import MemoryImages, Source, decode
 
 EVAL_SPLITS = ("validation", "test")
 SECONDS_TO_CONNECT = 5
-SHUFFLE_BUFFER = 16384
 SAMPLE = 64
+# can be read in any order
+FILE_FORMAT = "array_record"
 
 
 def is_prepared_folder(path: str) -> bool:
@@ -64,86 +65,93 @@ def load_tfds(
             f"{builder.name} has the splits {list(splits)}. Received: split={split!r}"
         ) from error
     records = Records(builder, split, examples, image, label)
-    if examples * records.mean_pixels() * 3 / 1e9 > cache_gb:
-        return records
-    return records.in_memory()
+    if examples * records.mean_pixels() * 3 / 1e9 <= cache_gb:
+        return records.in_memory()
+    if not has_random_access(builder):
+        raise ValueError(
+            f"The pictures of {builder.name} do not fit into the memory for decoded pictures, and "
+            f"the format of its files, {builder.info.file_format.value}, cannot be read in a "
+            "random order: raise --cache_gb, or add files in another format by `tfds "
+            f"convert_format --dataset_dir={builder.data_path.parent} "
+            f"--out_dir={builder.data_path.parent} --out_file_format=array_record`. Received: "
+            f"{examples} pictures, cache_gb={cache_gb}"
+        )
+    return records
 
 
 class Records(Source):
-    """Pictures in files that can only be read from beginning to end."""
+    """Pictures of a data set that is prepared, read and decoded whenever they are needed.
 
-    key_dtype = "string"
+    Args:
+        builder: a `tfds.core.DatasetBuilder`.
+        split: name of the split.
+        examples: int, how many there are.
+        image, label: names of the features.
+    """
 
     def __init__(self, builder, split: str, examples: int, image: str, label: str):
+        # a record would have to be read for its label
         super().__init__([], builder.info.features[label].names)
         self.builder = builder
         self.split = split
         self.examples = examples
         self.image = image
         self.label = label
+        self.identity = self._name
 
     def __len__(self):
         return self.examples
 
-    def train_keys(self, order: Order, steps: range, rows: slice) -> Iterator[tuple]:
-        per_epoch = order.steps_per_epoch
-        step = steps.start
-        while step < steps.stop:
-            epoch, done = divmod(step, per_epoch)
-            ending = min((epoch + 1) * per_epoch, steps.stop)
-            dataset = self._shuffled(order.seed, epoch).skip(done * order.batch_size)
-            batches = dataset.batch(order.batch_size).as_numpy_iterator()
-            for now, (keys, labels) in zip(range(step, ending), batches, strict=False):
-                yield order.positions(now)[rows], keys[rows], labels[rows]
-            step = ending
+    @functools.cached_property
+    def records(self):
+        """The records, by their index."""
+        return random_access(self.builder, self.split, self.image)
 
-    def eval_keys(self, batch_size: int, rows: slice) -> Iterator[tuple]:
-        batches = self._examples().batch(batch_size).as_numpy_iterator()
-        for number, (keys, labels) in enumerate(batches):
-            indices = np.arange(number * batch_size, (number + 1) * batch_size)
-            fill = (0, batch_size - len(keys))
-            keys, labels = (np.pad(values, fill, "edge") for values in (keys, labels))
-            yield self.weights(indices, batch_size)[rows], keys[rows], labels[rows]
+    def read(self, index):
+        record = self.records[int(index)]
+        return decode(record[self.image]), int(record[self.label])
 
-    def read(self, key):
-        return decode(io.BytesIO(key))
+    def name_of(self, index):
+        return f"record {index} of {self.split}"
 
-    def name_of(self, key):
-        return f"a record of {len(key)} bytes in {self.split}, crc32 {zlib.crc32(key):08x}"
+    def hold_out(self, amount):
+        # whatever their class
+        whole = copy.copy(self)
+        whole.labels = np.zeros(len(self), "int64")
+        return Source.hold_out(whole, amount)
 
     def mean_pixels(self) -> float:
         """Returns how many pixels a picture has, the mean of the first."""
-        pixels = []
-        for key, _ in self._examples().take(SAMPLE).as_numpy_iterator():
-            try:
-                pixels.append(self.read(key)[..., 0].size)
-            except BROKEN:
-                continue
+        pictures = (picture for picture, _ in self._in_order(SAMPLE))
+        pixels = [picture[..., 0].size for picture in pictures if picture is not None]
         return float(np.mean(pixels or [0]))
 
     def in_memory(self) -> MemoryImages:
         """Returns all pictures decoded."""
-        return decoded(self, *zip(*self._examples().as_numpy_iterator(), strict=True))
+        images, labels = [], []
+        for picture, label in self._in_order(self.examples):
+            images.append(picture)
+            labels.append(label)
+        names = [self.name_of(index) for index in range(len(images))]
+        source = MemoryImages(images, labels, self.class_names, names)
+        source.identity = self.identity
+        return source
 
-    def sample(self, count, seed):
-        examples = self._shuffled(seed, 0).take(count).as_numpy_iterator()
-        return decoded(self, *zip(*examples, strict=True))
+    def _in_order(self, count):
+        """Yields the first pictures, `None` for what cannot be read, and their labels."""
+        records = read_records(self.builder, self.split, self.image)
+        for record in itertools.islice(records, count):
+            try:
+                yield decode(record[self.image]), record[self.label]
+            except ValueError:
+                yield None, record[self.label]
 
-    def _examples(self, **arguments):
-        import tensorflow_datasets as tfds
-
-        dataset = self.builder.as_dataset(
-            split=self.split, decoders={self.image: tfds.decode.SkipDecoding()}, **arguments
-        )
-        return dataset.map(lambda example: (example[self.image], example[self.label]))
-
-    def _shuffled(self, seed, epoch):
-        import tensorflow_datasets as tfds
-
-        seed = int(np.random.default_rng([seed, epoch]).integers(2**31))
-        config = tfds.ReadConfig(shuffle_seed=seed, shuffle_reshuffle_each_iteration=False)
-        dataset = self._examples(shuffle_files=True, read_config=config)
-        return dataset.shuffle(SHUFFLE_BUFFER, seed, reshuffle_each_iteration=False)
+    def _name(self):
+        return {
+            "pictures": self.examples,
+            "dataset": self.builder.info.full_name,
+            "split": self.split,
+        }
 
 
 def _builder(name, data_dir, download):
@@ -170,7 +178,7 @@ def _builder(name, data_dir, download):
                 f"Received: dataset={name!r}, looked for in '{builder.data_dir}'"
             )
         _check_reachable(builder)
-        builder.download_and_prepare()
+        builder.download_and_prepare(file_format=FILE_FORMAT)
     return builder
 
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 from keraslight.pictures.preprocessing import IMAGENET
 from keraslight.weights.names import TensorMap
 from keraslight.weights.registry import PublishedWeights, Source, register_family
+from keraslight.weights.timm_hub import TIMM, timm_source
 
 AUTHORS = "DingXiaoH/RepVGG"
-TIMM = "timm"
-HUB = "https://huggingface.co/timm"
 RELEASE = "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-repvgg-weights"
 LICENCE = "MIT"
 TOP1_SOURCE = "timm (results-imagenet.csv)"
@@ -48,12 +47,7 @@ PREPROCESSING = {"d2se": dataclasses.replace(IMAGENET, height=320, width=320, re
 
 
 def _sources(variant, digest, digits):
-    yield Source(
-        f"{HUB}/repvgg_{variant}.rvgg_in1k/resolve/main/model.safetensors",
-        TIMM,
-        digest and f"sha256:{digest}",
-        file=f"repvgg_{variant}.rvgg_in1k.safetensors",
-    )
+    yield timm_source(f"repvgg_{variant}.rvgg_in1k", digest)
     if digits:
         yield Source(f"{RELEASE}/repvgg_{variant}-{digits}.pth", TIMM, f"sha256:{digits}")
 

@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 import safetensors
 
-from keraslight.weights.messages import printable
-from keraslight.weights.readers.bounds import MAX_BYTES, Budget, from_raw, read_archive, unzip
+from keraslight.bounds import MAX_BYTES, Budget, from_raw, read_archive, unzip
+from keraslight.text import printable
 from keraslight.weights.readers.mxnet import read_mxnet
 from keraslight.weights.readers.torch import read_torch
 

@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 
-from keraslight.weights.readers.bounds import Budget, from_raw, item_size
+from keraslight.bounds import Budget, from_raw, item_size
 
 LIST_MAGIC = 0x112
 # how an array starts; the oldest files have the number of dimensions in this place

@@ -8,8 +8,8 @@ and ordered dicts are known here; the reader refuses every other name, such as a
 import pickletools
 from typing import NamedTuple
 
-from keraslight.weights.messages import printable
-from keraslight.weights.readers.bounds import Budget
+from keraslight.bounds import Budget
+from keraslight.text import printable
 
 TENSOR_BUILDERS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 PARAMETER_BUILDER = "torch._utils._rebuild_parameter"

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from keraslight.weights.readers.bounds import Budget, from_raw, item_size, read_archive
+from keraslight.bounds import Budget, from_raw, item_size, read_archive
 from keraslight.weights.readers.pickled import Tensor, read_pickle
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

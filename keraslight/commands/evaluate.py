@@ -1,0 +1,167 @@
+"""`keraslight evaluate`: the accuracy of image classifiers, and how two of them agree."""
+
+import time
+
+import click
+
+from keraslight.commands import options
+from keraslight.commands.classifiers import open_classifier, skip_unreadable, workers
+from keraslight.commands.program import Command, Failure, note
+from keraslight.files import write_json
+from keraslight.pictures.folder import list_pictures
+from keraslight.pictures.names import display_names, read_names
+from keraslight.record import record
+from keraslight.tflite.accuracy import accuracy_of, agreement
+from keraslight.tflite.classify import TOP
+from keraslight.tflite.labels import require_same_outputs
+from keraslight.tflite.sheet import draw_sheet
+
+HARDEST = 3  # classes that the summary names
+
+
+@click.command(
+    "evaluate",
+    cls=Command,
+    examples=[
+        "keraslight evaluate --tflite=model.tflite --data_dir=pictures/val --json=accuracy.json",
+        "keraslight evaluate --compare=float.tflite,int8.tflite --data_dir=pictures/val "
+        "--sheet=disagreements.png",
+        "keraslight evaluate --tflite=model.tflite --tfds=imagenette/160px-v2 --labels=imagenet",
+    ],
+)
+@click.option("--tflite", type=options.FILE, help="The .tflite file, made by anyone.")
+@click.option(
+    "--compare",
+    type=options.CommaList(options.FILE, lengths=(2,)),
+    metavar="FILE,FILE",
+    help="Two .tflite files to compare with each other.",
+)
+@options.data_dir
+@click.option("--tfds", help="Name of a TensorFlow Datasets set, downloaded if need be.")
+@click.option(
+    "--tfds_dir", type=click.Path(file_okay=False), help="Folder of TensorFlow Datasets' sets."
+)
+@click.option(
+    "--split", default="validation", show_default=True, help="Split of the TensorFlow Datasets set."
+)
+@options.labels
+@options.preprocessing
+@options.limit
+@workers
+@skip_unreadable
+@options.json_file
+@click.option(
+    "--sheet",
+    type=options.NEW_FILE,
+    help="PNG file to draw the pictures to that the two files of --compare differ on.",
+)
+def command(
+    tflite,
+    compare,
+    data_dir,
+    tfds,
+    tfds_dir,
+    split,
+    labels,
+    preprocessing,
+    limit,
+    workers,
+    skip_unreadable,
+    json_file,
+    sheet,
+):
+    """Measure the accuracy of image classifiers in .tflite files, float or quantized.
+
+    The folder --data_dir holds a sub-folder of pictures for each class. Its name must be one of
+    the labels: those in the file's metadata, or the lines of --labels. Size, resizing and
+    normalization come from the metadata; options replace them. What neither says is assumed and
+    shown, or refused.
+
+    With --compare, two files are also compared with each other, picture by picture.
+    """
+    if bool(tflite) == bool(compare):
+        raise click.UsageError(
+            "Pass --tflite=FILE or --compare=FILE,FILE. "
+            f"Received: {'both' if tflite else 'neither'}"
+        )
+    if bool(data_dir) == bool(tfds):
+        raise click.UsageError(
+            f"Pass --data_dir=FOLDER or --tfds=NAME. Received: {'both' if tfds else 'neither'}"
+        )
+    if sheet and not compare:
+        raise click.UsageError("--sheet draws what two files differ on: pass --compare=FILE,FILE")
+    opened = [open_classifier(path, labels, preprocessing) for path in compare or [tflite]]
+    classifiers = [classifier for classifier, _ in opened]
+    if compare:
+        require_same_outputs([(c.outputs, c.labels) for c in classifiers])
+    if tfds:
+        from keraslight.pictures.tfds import read_split
+
+        pictures, names = read_split(tfds, split, tfds_dir, limit), {}
+    else:
+        pictures, names = list_pictures(data_dir, limit), read_names(data_dir)
+    folders = sorted({picture.label for picture in pictures})
+    results, predictions = [], []
+    for classifier, assumed in opened:
+        if not classifier.labels:
+            message = "there are no labels: the outputs are taken for the folders in order"
+            assumed.append(message)
+            note(f"note: {message}; --labels says otherwise")
+        places, start = classifier.places(pictures), time.perf_counter()
+        predictions.append(classifier.predict(pictures, workers, skip_unreadable))
+        results.append(
+            {
+                "kind": "evaluation",
+                "model": classifier.facts(),
+                "data": {
+                    "source": tfds or str(data_dir),
+                    "classes": len(places),
+                    "unreadable": len(predictions[-1].unreadable),
+                },
+                "preprocessing": classifier.preprocessing.describe(),
+                "assumed": assumed,
+                "scores": "softmax of the outputs" if classifier.softmax else "outputs",
+                "names": display_names(folders, names),
+                **accuracy_of(predictions[-1], places),
+                "seconds": round(time.perf_counter() - start, 1),
+            }
+        )
+        click.echo(_summary(results[-1]))
+    found = results[0]
+    if compare:
+        found = _compare(classifiers, predictions, results, folders, sheet, names)
+    if json_file:
+        write_json(json_file, {**found, "record": record()})
+
+
+def _summary(result):
+    unreadable = result["data"]["unreadable"]
+    text = (
+        f"{result['model']['file']}: top-1 {result['top1']:.2%}, top-{TOP} "
+        f"{result[f'top{TOP}']:.2%} of {result['pictures']} pictures"
+        + (f", {unreadable} unreadable" if unreadable else "")
+    )
+    hardest = sorted(result["per_class"].items(), key=lambda item: item[1]["top1"])[:HARDEST]
+    if hardest[0][1]["top1"] < 1:
+        text += "\n  hardest classes: " + ", ".join(
+            f"{result['names'][label]} {shares['top1']:.1%}" for label, shares in hardest
+        )
+    return text
+
+
+def _compare(classifiers, predictions, results, folders, sheet, names):
+    one, other = predictions
+    if [p.source for p in one.pictures] != [p.source for p in other.pictures]:
+        raise Failure("The two files did not classify the same pictures.")
+    found = {"kind": "comparison", "files": results, **agreement(one, other)}
+    click.echo(
+        f"the same best class on {found['top1']:.2%} of {found['pictures']} pictures, "
+        f"{found[f'top{TOP}']:.2%} of the best {TOP} shared, "
+        f"best scores {found['score_drift']:.3g} apart"
+    )
+    if sheet:
+        labels = classifiers[0].labels or folders
+        files = tuple(classifier.model.path.name for classifier in classifiers)
+        count = draw_sheet(sheet, one, other, labels, files, names)
+        note(f"{count} pictures the two differ on: {sheet}")
+    return found

@@ -1,0 +1,72 @@
+"""The families whose reference is timm: counts, the fused form and the int8 form."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+
+import keraslight
+from keraslight.tflite.runner import TFLiteRunner
+from tests.exhaustive import exhaustive_but
+from tests.export.files import tensor_types
+from tests.helpers import images, outputs, randomize_norms, relative_error
+from tests.models.golden_cases import trainable_parameters
+
+
+class Counts(NamedTuple):
+    """What was published of a network.
+
+    Attributes:
+        trained: the parameters in training, as timm counts them.
+        deployed: millions of parameters at inference, as the paper gives them.
+        macs: millions of multiply-adds at inference and 224x224 pixels, as the paper gives them.
+    """
+
+    trained: int
+    deployed: float | None = None
+    macs: float | None = None
+
+
+COUNTS = {
+    "mobileone_s0": Counts(5293272, 2.1, 275),
+    "mobileone_s1": Counts(4825192, 4.8, 825),
+    "mobileone_s2": Counts(7884648, 7.8, 1299),
+    "mobileone_s3": Counts(10170600, 10.1, 1896),
+    "mobileone_s4": Counts(14951248, 14.8, 2978),
+}
+SMALL = ["mobileone_s1"]
+# families with an argument `fused`
+BUILT_FUSED = ("mobileone",)
+
+
+@pytest.mark.parametrize("name", exhaustive_but(SMALL, COUNTS))
+def test_counts_fused_form_and_int8_file(name, tmp_path):
+    """The published counts; fused the same function; in int8 the integers are those of the file."""
+    model = keraslight.create_model(name, input_shape=(64, 64, 3), classifier_activation=None)
+    counts = COUNTS[name]
+    assert trainable_parameters(model) == counts.trained
+    fused = randomize_norms(model).fuse()
+    if counts.deployed is not None:
+        assert fused.count_params() / 1e6 == pytest.approx(counts.deployed, abs=0.1)
+    if counts.macs is not None:
+        macs = keraslight.count_macs(fused, (224, 224, 3)) / 1e6
+        assert macs == pytest.approx(counts.macs, rel=0.01)
+    x = images(2, 64, 64, 3)
+    assert relative_error(model, fused, x) <= 1e-5
+    assert all(type(layer).__module__.startswith("keras.") for layer in fused.layers)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in fused.layers)
+    if name.startswith(BUILT_FUSED):
+        built = keraslight.create_model(
+            name, fused=True, input_shape=(64, 64, 3), classifier_activation=None
+        )
+        built.set_weights(fused.get_weights())
+        np.testing.assert_array_equal(outputs(built, x)[0], outputs(fused, x)[0])
+
+    quantized = keraslight.quantize_model(fused)
+    keraslight.calibrate(quantized, [x], method="minmax", bias_correction=False, verbose=0)
+    path = keraslight.export_tflite(quantized, tmp_path / "model.tflite", "int8")
+    assert tensor_types(path) <= {"INT8", "INT32"}
+    exact = outputs(keraslight.exact_model(quantized), x)[0]
+    np.testing.assert_array_equal(exact, TFLiteRunner(path).predict(x))
+    assert len(np.unique(exact)) > 2

@@ -1,0 +1,92 @@
+"""The batches of training and evaluation, made by grain in threads, whatever the backend."""
+
+import os
+
+import grain
+import numpy as np
+
+from training.data.draws import Draws
+from training.data.mixing import augment_batch
+from training.data.order import Order
+from training.data.source import Source
+from training.data.views import RandomViews
+from training.recipe import Recipe
+
+# each makes a batch of its own; Pillow lets others work while it decodes and resizes
+THREADS = min(16, os.cpu_count() or 1)
+# whole batches at work ahead of the model: each may be of some hundred megabytes
+READ_OPTIONS = grain.ReadOptions(num_threads=THREADS, prefetch_buffer_size=THREADS + 1)
+
+
+def train_batches(
+    source: Source, recipe: Recipe, order: Order, steps: range, size: int, worker=0, workers=1
+) -> grain.IterDataset:
+    """Returns the batches of some steps of the training.
+
+    Args:
+        source: the training pictures.
+        recipe: a `Recipe`.
+        order: which examples make up a step.
+        steps: range of steps.
+        size: int, height and width of the batches.
+        worker, workers: int, this process and how many there are: each takes its rows of every
+            batch.
+
+    Returns:
+        A dataset of normalized float32 images and float32 labels, one column per class. In place
+        of a picture that cannot be read stands the next that can.
+    """
+    rows = _rows(order.batch_size, worker, workers)
+    normalized = recipe.preprocessing(size, size).normalized
+
+    def make(step):
+        positions = order.positions(step)[rows]
+        examples = [source.readable(index) for index in order.indices(step)[rows]]
+        pictures, labels = zip(*examples, strict=True)
+        draws = Draws(order.seed, positions[0], len(positions))
+        images = normalized(RandomViews(recipe, size, draws)(pictures))
+        return augment_batch(images, _one_hot(labels, source), recipe, draws)
+
+    return grain.MapDataset.range(steps.start, steps.stop).map(make).to_iter_dataset(READ_OPTIONS)
+
+
+def eval_batches(
+    source: Source, recipe: Recipe, batch_size: int, worker=0, workers=1
+) -> grain.IterDataset:
+    """Returns all pictures in order, over and over: one round is `source.batches(batch_size)`.
+
+    Returns:
+        A dataset of normalized float32 images, float32 labels and float32 weights. The last batch
+        is filled up with examples of weight 0, which pictures that cannot be read have too.
+    """
+    rows = _rows(batch_size, worker, workers)
+    size = recipe.image_size
+    preprocessing = recipe.preprocessing(size, size)
+
+    def make(number):
+        indices = np.arange(number * batch_size, (number + 1) * batch_size)[rows]
+        pixels = np.zeros((len(indices), size, size, 3), "uint8")
+        labels, readable = np.zeros(len(indices), "int64"), np.zeros(len(indices), bool)
+        for row, index in enumerate(indices):
+            if index < len(source) and (example := source.example(index)) is not None:
+                picture, labels[row] = example
+                pixels[row], readable[row] = preprocessing.pixels(picture), True
+        weights = np.where(readable, source.weight(batch_size), 0).astype("float32")
+        return preprocessing.normalized(pixels), _one_hot(labels, source), weights
+
+    batches = grain.MapDataset.range(source.batches(batch_size)).map(make)
+    return batches.repeat().to_iter_dataset(READ_OPTIONS)
+
+
+def _rows(batch_size, worker, workers):
+    if batch_size % workers:
+        raise ValueError(
+            "Every worker must get as many examples of a batch. Received: "
+            f"batch_size={batch_size}, workers={workers}"
+        )
+    rows = batch_size // workers
+    return slice(worker * rows, (worker + 1) * rows)
+
+
+def _one_hot(labels, source):
+    return np.eye(len(source.class_names), dtype="float32")[np.asarray(labels)]

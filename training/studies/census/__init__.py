@@ -1,0 +1,1 @@
+"""Which depthwise kernels training made like fixed ones. See README.md."""

@@ -1,0 +1,1 @@
+"""The accuracies of the Imagenette recipes. See README.md."""

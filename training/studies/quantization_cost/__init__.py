@@ -1,0 +1,1 @@
+"""What quantization-aware training costs. See README.md."""

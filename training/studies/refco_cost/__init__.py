@@ -1,0 +1,1 @@
+"""What RefCO costs in training. See README.md."""

@@ -1,0 +1,1 @@
+"""How fast a network trains, beside the same network in PyTorch. See README.md."""
