@@ -13,6 +13,7 @@ raises is shown as one message; `--debug` shows the traceback too.
 
 import contextlib
 import errno
+import importlib
 import os
 import shlex
 import sys
@@ -22,7 +23,7 @@ import click
 from keraslight.failures import INTERRUPTED, WRONG, Failure
 from keraslight.text import printable_lines
 
-__all__ = ["Command", "Failure", "command_line", "note", "run", "show"]
+__all__ = ["Command", "Failure", "load_keras", "note", "run", "show"]
 
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
@@ -111,9 +112,18 @@ def quiet() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def command_line() -> str:
-    """Returns the command line of this process, quoted for a shell."""
-    return shlex.join([*_program(), *sys.argv[1:]])
+def load_keras() -> None:
+    """Imports Keras and keraslight without the lines that TensorFlow's libraries print then."""
+    quiet()
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        importlib.import_module("keraslight.api")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _program():
@@ -131,7 +141,3 @@ def note(message: str) -> None:
 def show(message: str) -> None:
     """Prints a result."""
     click.echo(printable_lines(message))
-
-
-# until the programs of training call it by its name
-command = command_line
