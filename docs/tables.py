@@ -23,6 +23,7 @@ TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLES = {
     function.__name__: function
     for function in (
+        made_tables.summary,
         made_tables.models,
         made_tables.imagenette,
         made_tables.latency,

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "colab").glob("*.ipynb"))
-# what must hold at the end; a reader's pictures and machine may differ, so it is not in the notebook
+# what must hold at the end; not in the notebooks, because a reader's pictures may differ
 CHECKS = {
     "1_quickstart": """
         assert predictions.shape == (1, 1000) and abs(predictions.sum() - 1) < 1e-4
@@ -59,7 +59,9 @@ def test_form(path):
     nbformat.validate(notebook)
     assert f"blob/main/colab/{path.name})" in notebook.cells[0].source
     (install,) = tagged(notebook, "install")
-    assert '"keraslight[notebooks] @ git+https://github.com/keraslight/keraslight"' in install.source
+    assert (
+        '"keraslight[notebooks] @ git+https://github.com/keraslight/keraslight"' in install.source
+    )
     assert tagged(notebook, "parameters")
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not any(cell.outputs or cell.execution_count for cell in code)
