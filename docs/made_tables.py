@@ -70,6 +70,16 @@ def summary() -> str:
     return markdown_table(rows, formats | {"top-1 on ImageNet, published (%)": ".1f"})
 
 
+def licences() -> str:
+    """The licences of the published weights."""
+    found = {}
+    for row in read_csv("models.csv"):
+        if row["licence"]:
+            found.setdefault(row["licence"], []).append(f"`{row['model']}`")
+    rows = [{"licence": licence, "weights of": ", ".join(names)} for licence, names in found.items()]
+    return markdown_table(rows)
+
+
 def imagenette() -> str:
     """The accuracy of networks trained alike on Imagenette."""
     costs = {row["recipe"]: row for row in read_csv("imagenette_cost.csv")}

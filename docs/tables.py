@@ -25,6 +25,7 @@ TABLES = {
     for function in (
         made_tables.summary,
         made_tables.models,
+        made_tables.licences,
         made_tables.imagenette,
         made_tables.latency,
         made_tables.latency_detail,

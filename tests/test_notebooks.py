@@ -22,7 +22,7 @@ CHECKS = {
         assert accuracy["Keras"] > 0.8
         assert accuracy[".tflite"] > accuracy["Keras"] - 0.05
         assert abs(accuracy[".tflite"] - accuracy["int8, trained"]) < 0.01
-        assert keraslight.tflite.metadata.read_metadata(path.read_bytes()).labels == tuple(labels)
+        assert keraslight.tflite.read_metadata(path.read_bytes()).labels == tuple(labels)
         first, second = (next(iter(train))[1].numpy().tolist() for _ in range(2))
         assert first != second
     """,
