@@ -69,6 +69,8 @@ class ModelFile:
         try:
             self._model = tflite_schema().ModelT.InitFromPackedBuf(self.content, 0)
             self._graph = self._model.subgraphs[0]
+            # whatever is asked later is there: indices point to something, types are known
+            _ = self.operators, self.quantization, self.input_shape, self.last_operator
         except Exception as error:  # the generated reader raises whatever it runs into
             raise ValueError(f"The .tflite file is broken. Received: '{self.path}'") from error
 
@@ -156,8 +158,6 @@ class ModelFile:
     @property
     def metadata(self):
         """The file's `keraslight.tflite.metadata.ImageMetadata`, `None` if it has none."""
-        if not any(_text(entry.name) == "TFLITE_METADATA" for entry in self._model.metadata or []):
-            return None
         return read_metadata(self.content)
 
     def facts(self) -> dict:
@@ -241,7 +241,3 @@ def _item_bytes(kind):
 
 def _names(enum):
     return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
-
-
-def _text(name):
-    return name.decode() if isinstance(name, bytes) else name
