@@ -70,6 +70,7 @@ ARROWS = {
         "quantization",
         "record",
         "result_page",
+        "text",
         "tflite",
     },
     "__main__": {"commands"},

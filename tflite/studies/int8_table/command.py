@@ -10,11 +10,10 @@ import keras
 import numpy as np
 
 import keraslight
-from keraslight.benchmark.report import require_place
-from keraslight.benchmark.results import write_json
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
 from keraslight.conversion.keras_model import image_shape, load_model
+from keraslight.files import require_place, write_json
 from keraslight.pictures.folder import list_pictures, spread
 from keraslight.pictures.preprocessing import IMAGENET, Preprocessing, shorter_side
 from keraslight.record import record
