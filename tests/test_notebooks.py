@@ -59,7 +59,9 @@ def test_form(path):
     nbformat.validate(notebook)
     assert f"blob/main/colab/{path.name})" in notebook.cells[0].source
     (install,) = tagged(notebook, "install")
-    assert '"keraslight[notebooks] @ git+https://github.com/keraslight/keraslight"' in install.source
+    assert (
+        '"keraslight[notebooks] @ git+https://github.com/keraslight/keraslight"' in install.source
+    )
     assert tagged(notebook, "parameters")
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not any(cell.outputs or cell.execution_count for cell in code)
