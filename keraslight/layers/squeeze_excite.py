@@ -13,6 +13,12 @@ def squeezed_channels(channels: int, se_ratio: float) -> int:
     return max(1, round(channels * se_ratio))
 
 
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """Rounds to the nearest multiple of a divisor, or up if that is more than 10 % less."""
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
 def checked_se_ratio(se_ratio: float | None) -> float | None:
     """Returns the share of channels that squeeze-and-excitation keeps, if it is one.
 

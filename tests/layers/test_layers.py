@@ -114,6 +114,16 @@ CASES = [
         outputs=[(2, 5, 4, 8)],
         trainable=9,
     ),
+    Case(kl.RepViTMixer, {"se_ratio": 0.5}, trainable=11),
+    Case(
+        kl.DistilledDense,
+        {"units": 5, "activation": "softmax"},
+        outputs=[(2, 9, 8, 5)],
+        trainable=8,
+    ),
+    Case(
+        kl.DistilledDense, {"units": 5, "separate": True}, outputs=2 * [(2, 9, 8, 5)], trainable=8
+    ),
     Case(kl.ACBConv2D, {"filters": 6, "kernel_size": 3}, outputs=[(2, 9, 8, 6)], trainable=9),
     Case(
         kl.ACBConv2D,

@@ -38,16 +38,31 @@ COUNTS = {
     "mobilenetv4_conv_small": Counts(3774024, 3.8),
     "mobilenetv4_conv_medium": Counts(9715512),
     "mobilenetv4_conv_large": Counts(32590864),
+    "repvit_m0_9": Counts(5489328, 5.1),
+    "repvit_m1_0": Counts(7302796, 6.8),
+    "repvit_m1_1": Counts(8802912, 8.2),
+    "repvit_m1_5": Counts(14644432, 14.0),
+    "repvit_m2_3": Counts(23688792, 22.9),
 }
-SMALL = ["mobileone_s1", "mobilenetv4_conv_small"]
+# network: a stage up to which it has every kind of block
+SMALL = {
+    "mobileone_s1": "stage2",
+    "mobilenetv4_conv_small": "stage3",
+    "repvit_m0_9": "stage2",
+}
 # families with an argument `fused`
 BUILT_FUSED = ("mobileone",)
 
 
+def build(name, **kwargs):
+    return keraslight.create_model(
+        name, input_shape=(64, 64, 3), classifier_activation=None, **kwargs
+    )
+
+
 @pytest.mark.parametrize("name", exhaustive_but(SMALL, COUNTS))
-def test_counts_fused_form_and_int8_file(name, tmp_path):
-    """The published counts; fused the same function; in int8 the integers are those of the file."""
-    model = keraslight.create_model(name, input_shape=(64, 64, 3), classifier_activation=None)
+def test_counts_and_fused_form(name):
+    model = build(name)
     counts = COUNTS[name]
     assert trainable_parameters(model) == counts.trained
     fused = randomize_norms(model).fuse()
@@ -61,13 +76,22 @@ def test_counts_fused_form_and_int8_file(name, tmp_path):
     assert all(type(layer).__module__.startswith("keras.") for layer in fused.layers)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in fused.layers)
     if name.startswith(BUILT_FUSED):
-        built = keraslight.create_model(
-            name, fused=True, input_shape=(64, 64, 3), classifier_activation=None
-        )
+        built = build(name, fused=True)
         built.set_weights(fused.get_weights())
         np.testing.assert_array_equal(outputs(built, x)[0], outputs(fused, x)[0])
 
-    quantized = keraslight.quantize_model(fused)
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    exhaustive_but(SMALL.items(), [*SMALL.items(), *((name, None) for name in COUNTS)]),
+)
+def test_the_integers_are_those_of_the_file(name, stage, tmp_path):
+    """The default run takes the first stages of a network, `pytest -m exhaustive` all of it."""
+    model = randomize_norms(build(name))
+    if stage is not None:
+        model = model.with_outputs(model.stage(stage).output)
+    quantized = keraslight.quantize_model(keraslight.fuse(model))
+    x = images(2, 64, 64, 3)
     keraslight.calibrate(quantized, [x], method="minmax", bias_correction=False, verbose=0)
     path = keraslight.export_tflite(quantized, tmp_path / "model.tflite", "int8")
     assert tensor_types(path) <= {"INT8", "INT32"}
