@@ -19,6 +19,8 @@ MODELS = [
     "mobileone_s1",
     "mobilenetv4_conv_small",
     "repvit_m0_9",
+    "repghostnet_050",
+    "lcnetv2_small",
 ]
 VARIANTS = [
     *("repvgg_a0", "falconnet", "lightnet_shufflenetv2", "igcv3_d_0_5", "igcv3_w"),

@@ -15,7 +15,7 @@ from keraslight.weights.registry import (
 )
 
 # every network of these families has published weights
-TIMM_FAMILIES = ("mobileone", "mobilenetv4", "repvit")
+TIMM_FAMILIES = ("mobileone", "mobilenetv4", "repvit", "repghost", "lcnetv2")
 SOURCES = [source for weights in published_weights() for source in weights.sources]
 
 

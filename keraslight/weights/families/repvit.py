@@ -65,9 +65,7 @@ def _layer(tensors, name, layer):
 
 
 def _conv_norm(tensors, name, layer):
-    add = tensors.depthwise if layer.filters is None else tensors.conv
-    add(f"{name}.c", layer.conv)
-    tensors.norm(f"{name}.bn", layer.conv_norm)
+    tensors.conv_norm(f"{name}.c", f"{name}.bn", layer)
 
 
 def _classifiers(tensors, layer):
