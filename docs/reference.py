@@ -94,7 +94,7 @@ GROUPS = (
 MODULES = ("tflite", "pictures", "benchmark", "conversion")
 INTERNAL = {
     *("flatbuffer", "schema", "metadata_schema", "noise"),
-    *("policy_files", "report_parser", "on_device", "this_machine", "tool", "binary"),
+    *("signals", "profile", "report_parser", "on_device", "this_machine", "tool", "binary"),
 }
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from keraslight.benchmark.results import Case, Measurement, reference_of, write_json
+from keraslight.benchmark.results import Case, Measurement, reference_of
+from keraslight.files import write_json
 from keraslight.record import record
 from keraslight.report import Report, markdown_table, name_rows
 from keraslight.tflite.model_file import ModelFile
