@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import keraslight
-from docs import reference, results_pages, tables
+from docs import reference, results_pages
 from keraslight.weights.registry import published_for
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -84,19 +84,3 @@ def test_programs_have_those_flags(page):
         source = "".join(file.read_text() for file in path.parent.glob("*.py"))
         defined = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', source))
         assert set(re.findall(r"--(\w+)", arguments)) <= defined, (program, arguments)
-
-
-def test_figures_in_readme_are_those_of_results():
-    readme = (ROOT / "README.md").read_text()
-    assert {name for _, name, _ in tables.TABLE.findall(readme)} == set(tables.TABLES)
-    assert tables.with_tables(readme) == readme
-    edited = readme.replace("vgnetg_1_0mp`", "vgnetg_1_1mp`")
-    assert tables.with_tables(edited) == readme
-
-
-@pytest.mark.slow
-def test_results_are_what_the_program_finds(monkeypatch, tmp_path):
-    (expected,) = [r for r in tables.read_csv(tables.MODELS) if r["model"] == "vgnetg_1_0mp"]
-    monkeypatch.setattr(tables, "MODELS", tmp_path / "models.csv")
-    tables.write_models(tables.measure(["vgnetg_1_0mp"]))
-    assert tables.read_csv(tables.MODELS) == [expected]

@@ -71,6 +71,7 @@ ARROWS = {
         "quantization",
         "record",
         "result_page",
+        "text",
         "tflite",
     },
     "__main__": {"commands"},

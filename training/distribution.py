@@ -2,11 +2,15 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+import pathlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
 
 import keras
 
 from keraslight.compat import inner_layers
+from keraslight.failures import WRONG, Failure
 
 STRATEGIES = ("one_device", "mirrored", "multi_worker", "tpu", "data_parallel")
 
@@ -45,8 +49,12 @@ class Devices:
     def barrier(self) -> None:
         """Waits until all processes have come here."""
 
+    def errors(self):
+        """Returns the context that says what to do when another process has ended."""
+        return contextlib.nullcontext()
+
     def synchronize_norms(self, model: keras.Model) -> None:
-        """Lets every BatchNormalization take its statistics from all rows of a batch."""
+        """Lets every normalization take its statistics from all rows of a batch."""
 
 
 class TensorFlowDevices(Devices):
@@ -88,13 +96,51 @@ class TensorFlowDevices(Devices):
         if self.workers > 1:
             self.strategy.reduce("SUM", self.strategy.run(lambda: tf.ones(())), axis=None)
 
+    @contextlib.contextmanager
+    def errors(self):
+        import tensorflow as tf
+
+        try:
+            yield
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as e:
+            if self.workers == 1:
+                raise
+            raise Failure(
+                "Another worker has ended, or cannot be reached. Start all workers again with the "
+                "same command, at about the same time: they go on from the newest checkpoint. "
+                f"Received: worker {self.worker} of {self.workers}, {str(e).splitlines()[0]}"
+            ) from e
+
     def synchronize_norms(self, model):
         for layer in inner_layers(model):
-            if isinstance(layer, keras.layers.BatchNormalization):
+            # BatchNormalization of Keras, and the normalized branches of RefCO
+            if hasattr(layer, "synchronized"):
                 layer.synchronized = True
 
 
-def connect(strategy: str, tpu: str = "local", virtual_devices: int = 1) -> Devices:
+def require_shared_folder(devices: Devices, folder: pathlib.Path) -> None:
+    """Refuses to go on unless all workers see the folder that one writes to.
+
+    Raises:
+        ValueError: if this worker does not.
+    """
+    if devices.workers == 1:
+        return
+    sign = folder / ".seen_by_all_workers"
+    if devices.writes:
+        sign.touch()
+    devices.barrier()
+    if not sign.exists():
+        raise ValueError(
+            "All workers need the same --output_dir, on a file system that they share: worker 0 "
+            "writes the checkpoints and all go on from them. Received: "
+            f"output_dir='{folder}', which worker {devices.worker} does not share with worker 0"
+        )
+
+
+def connect(
+    strategy: str, tpu: str = "local", virtual_devices: int = 1, timeout: float = 300.0
+) -> Devices:
     """Finds the devices and gets them ready, before anything else is computed.
 
     Args:
@@ -103,6 +149,8 @@ def connect(strategy: str, tpu: str = "local", virtual_devices: int = 1) -> Devi
             the named TPU; `"data_parallel"` all that JAX sees.
         tpu: name of the TPU.
         virtual_devices: int, into how many devices to split the CPU, to try things out.
+        timeout: float, seconds that `"multi_worker"` waits for the other workers; then the process
+            ends.
 
     Returns:
         A `Devices`.
@@ -145,7 +193,46 @@ def connect(strategy: str, tpu: str = "local", virtual_devices: int = 1) -> Devi
             '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", '
             '"index": 0}}. Received: none'
         )
-    return TensorFlowDevices(_multi_worker_strategy())
+    with ended_after(timeout, os.environ["TF_CONFIG"]):
+        return TensorFlowDevices(_multi_worker_strategy())
+
+
+@contextlib.contextmanager
+def ended_after(timeout: float, workers: str, first_word: float = 20.0) -> Iterator[None]:
+    """Ends the process if the block does not end in time, and says before what it waits for.
+
+    TensorFlow waits for the other workers in a call that cannot be interrupted.
+
+    Args:
+        timeout: float, seconds.
+        workers: str, which workers it waits for.
+        first_word: float, seconds until it says so.
+    """
+    advice = (
+        "A worker that was ended can only join the others when they start again too: start all of "
+        f"them again with the same command. Received: TF_CONFIG={workers}"
+    )
+
+    def say():
+        print(f"waiting for the other workers, {timeout:.0f} s at most. {advice}", file=sys.stderr)
+
+    def end():
+        print(
+            f"error: The other workers did not come within {timeout:.0f} s. {advice}",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(WRONG)
+
+    timers = [threading.Timer(min(first_word, timeout / 2), say), threading.Timer(timeout, end)]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
 
 
 def _multi_worker_strategy():

@@ -1,31 +1,23 @@
-r"""Evaluates a Keras model: top-1, top-5, recall and precision of every class, confusion matrix.
-
-    python -m training.evaluate --model=runs/vgnetg/model.keras --recipe=imagenette_vgnetg \
-        --data_dir=imagenette160 --output_dir=runs/vgnetg/evaluation
-
-The recipe says how pictures are cut, resized and normalized. The folder gets summary.json,
-per_class.csv and confusion.png.
-"""
+"""The program `python -m training.evaluate`: how a Keras model does on every class."""
 
 import json
 import pathlib
 
+import click
 import keras
 import numpy as np
-from absl import app, flags
 
 import keraslight  # noqa: F401  the layers that the file may hold
-from keraslight.commands.program import command
+from keraslight.commands.options import FILE
+from keraslight.commands.program import Command, run
 from keraslight.files import atomic_file, write_whole
-from training import common_flags
+from keraslight.record import record
+from training import options
 from training.data.batches import eval_batches
+from training.data.data import load_source
 from training.files import to_csv
+from training.recipe import load_recipe
 from training.scores import Scores
-from training.summary import versions
-
-FLAGS = flags.FLAGS
-_MODEL = flags.DEFINE_string("model", None, "Path of a .keras file.", required=True)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Pictures at a time.", lower_bound=1)
 
 
 def score(model: keras.Model, source, recipe, batch_size: int, verbose: int = 1) -> Scores:
@@ -51,42 +43,56 @@ def score(model: keras.Model, source, recipe, batch_size: int, verbose: int = 1)
     return Scores.of(np.concatenate(logits), np.concatenate(labels), source.class_names)
 
 
-def main(argv):
-    """Evaluates, prints and writes."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments. Received: {argv[1:]}")
-    recipe = common_flags.recipe()
-    if not pathlib.Path(_MODEL.value).is_file():
-        raise ValueError(f"There is no such file. Received: model='{_MODEL.value}'")
-    model = keras.models.load_model(_MODEL.value)
-    source = common_flags.source(recipe, "eval")
+@click.command(
+    "training.evaluate",
+    cls=Command,
+    examples=[
+        "python -m training.evaluate --model=runs/vgnetg/model.keras --recipe=imagenette_vgnetg "
+        "--data_dir=imagenette160 --output_dir=runs/vgnetg/evaluation"
+    ],
+)
+@click.option("--model", "file", required=True, type=FILE, help="Path of a .keras file.")
+@options.recipe
+@options.changes
+@options.output_dir
+@options.images
+@options.batch_size
+def command(file, recipe, changes, output_dir, data_dir, cache_gb, download, verbose, batch_size):
+    """Evaluates a Keras model on the validation images.
+
+    Prints top-1 and top-5 accuracy. The recipe says how images are cut, resized and normalized. The
+    folder gets summary.json, per_class.csv (recall and precision of every class) and confusion.png
+    (the confusion matrix).
+    """
+    settings = load_recipe(recipe, changes)
+    model = keras.models.load_model(file)
+    source = load_source(settings, "eval", data_dir, cache_gb, download, int(verbose == 1))
     classes = model.output_shape[-1]
     if classes != len(source.class_names):
         raise ValueError(
-            "The model is of other classes than the pictures. Received: a model of "
-            f"{classes} classes, pictures of {len(source.class_names)}"
+            "The model is of other classes than the images. Received: a model of "
+            f"{classes} classes, images of {len(source.class_names)}"
         )
-    scores = score(model, source, recipe, _BATCH_SIZE.value)
-    folder = pathlib.Path(common_flags.OUTPUT_DIR.value)
+    scores = score(model, source, settings, batch_size, int(verbose == 1))
+    folder = pathlib.Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     summary = {
-        "model": _MODEL.value,
+        "model": file,
         "accuracy": scores.accuracy,
         "top5": scores.top5,
         "pictures": len(scores.labels),
         "broken_images": len(source.broken),
-        "command": command(),
-        "versions": versions(),
+        "record": record(data=source.fingerprint()),
     }
     write_whole(folder / "summary.json", json.dumps(summary, indent=2).encode())
     write_whole(folder / "per_class.csv", to_csv(scores.as_dicts()))
     with atomic_file(folder / "confusion.png") as path:
         scores.plot().figure.savefig(path)
-    print(
-        f"top-1 {scores.accuracy:.2%}, top-5 {scores.top5:.2%}, of {summary['pictures']} pictures"
+    click.echo(
+        f"top-1 {scores.accuracy:.2%}, top-5 {scores.top5:.2%}, of {summary['pictures']} images"
     )
-    print(f"Written to {folder}")
+    click.echo(f"Written to {folder}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(command)

@@ -12,6 +12,7 @@ from keraslight.compat import count_names_anew
 from training.auxiliary import trainable_form, without_auxiliary
 from training.callbacks import BEST, CHECKPOINTS, Checkpoints, StopAtNaN, Throughput, begun
 from training.checkpoint import read_state, restore
+from training.data import batches
 from training.data.data import Data
 from training.distribution import Devices
 from training.optimizer import build_optimizer
@@ -37,6 +38,7 @@ class Options:
         verbose: as in `keras.Model.fit`.
         change: bool, whether to go on with a run by other values of what `training.run_file` lists
             as `MAY_BE_CHANGED`.
+        notes: dict for JSON, written into run.json besides what is compared.
     """
 
     seed: int = 0
@@ -48,6 +50,7 @@ class Options:
     tensorboard: bool = False
     verbose: int = 1
     change: bool = False
+    notes: dict = dataclasses.field(default_factory=dict)
 
 
 def train(
@@ -146,7 +149,7 @@ def facts(recipe: Recipe, data: Data, options: Options, network: dict) -> dict:
         "seed": options.seed,
         "data": plain(data.fingerprint()),
         "network": network,
-        "input": "tf.data" if data.tensorflow else "numpy",
+        "input": {"version": batches.VERSION},
         "settings": {
             "accumulate": options.accumulate,
             "backend": keras.backend.backend(),

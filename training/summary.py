@@ -1,13 +1,10 @@
 """What is worth knowing of a run that is over."""
 
-import platform
-from importlib import metadata
-
 import keras
 import numpy as np
 
 import keraslight
-from keraslight.commands.program import command
+from keraslight.record import record
 from training.data.data import Data
 from training.loop import compile_model, jit_mode
 from training.recipe import Recipe
@@ -24,11 +21,17 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
         seed: int.
     """
     rates = [row["images_per_second"] for row in progress["history"] if "images_per_second" in row]
+    made = record(data=data.fingerprint(), seeds=seed)
+    chosen = progress["best"] is not None
     return {
         "model": recipe.model_name,
         **evaluate(model, data),
-        "best_accuracy": progress["best"],
+        # which weights model.keras has, and by which accuracy they were chosen
+        "weights": "best on minival" if chosen else "last",
+        "epoch": progress["best_epoch"] if chosen else recipe.epochs,
+        "minival_accuracy": progress["best"],
         "eval_images": len(data.eval_source),
+        "minival_images": len(data.choose_source) if chosen else 0,
         "train_images": len(data.train_source),
         "broken_images": len(data.train_source.broken) + len(data.eval_source.broken),
         "classes": data.classes,
@@ -39,8 +42,8 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
         "train_seconds": progress["seconds"],
         "images_per_second": float(np.median(rates)) if rates else None,
         "seed": seed,
-        "command": command(),
-        "versions": versions(),
+        "command": made["command"],
+        "record": made,
     }
 
 
@@ -49,14 +52,3 @@ def evaluate(model: keras.Model, data: Data) -> dict:
     if not model.compiled:
         compile_model(model, jit_compile=jit_mode())
     return model.evaluate(data.eval(), steps=data.eval_steps, verbose=0, return_dict=True)
-
-
-def versions() -> dict:
-    """Returns the versions of what decides how a run comes out."""
-    backend = keras.backend.backend()
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "backend": backend,
-        **{name: metadata.version(name) for name in ("keraslight", "keras", backend, "numpy")},
-    }

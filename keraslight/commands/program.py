@@ -20,8 +20,9 @@ import sys
 import click
 
 from keraslight.failures import INTERRUPTED, WRONG, Failure
+from keraslight.text import printable_lines
 
-__all__ = ["Command", "Failure", "command_line", "note", "run"]
+__all__ = ["Command", "Failure", "command_line", "note", "run", "show"]
 
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
@@ -34,7 +35,9 @@ class Ended(click.ClickException):
         self.exit_code = exit_code
 
     def show(self, file=None):
-        click.echo(f"error: {self.format_message()}", file=file, err=file is None)
+        # names of files and texts of phones may hold what a terminal would obey
+        message = printable_lines(self.format_message())
+        click.echo(f"error: {message}", file=file, err=file is None)
 
 
 @contextlib.contextmanager
@@ -124,7 +127,12 @@ def _program():
 
 def note(message: str) -> None:
     """Tells the user something beside the results."""
-    click.echo(message, err=True)
+    click.echo(printable_lines(message), err=True)
+
+
+def show(message: str) -> None:
+    """Prints a result."""
+    click.echo(printable_lines(message))
 
 
 # until every program is a click command

@@ -9,7 +9,7 @@ from keraslight.benchmark.phone.binary import benchmark_tool
 from keraslight.benchmark.phone.session import time_on_phone
 from keraslight.benchmark.phone.tool import DELEGATES
 from keraslight.benchmark.policies import STARTS, tune_policy
-from keraslight.benchmark.report import cases_of, require_place
+from keraslight.benchmark.report import cases_of
 from keraslight.benchmark.signals import stop_as_interrupt
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
@@ -19,7 +19,7 @@ from keraslight.commands.timing_options import (
     refuse_phone_options,
     timing_options,
 )
-from keraslight.files import write_json
+from keraslight.files import require_place, write_json
 from keraslight.record import record
 
 

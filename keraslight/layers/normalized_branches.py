@@ -48,6 +48,8 @@ class NormalizedBranches(keras.layers.Layer):
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
         self.momentum = momentum
         self.epsilon = epsilon
+        # whether the statistics are those of the batch of all replicas, as in BatchNormalization
+        self.synchronized = False
 
     def build(self, input_shape):
         *_, groups, inputs = input_shape
@@ -94,13 +96,20 @@ class NormalizedBranches(keras.layers.Layer):
     def statistics(self, inputs, kernel):
         """Returns mean and variance over the batch of every branch's output."""
         ops = keras.ops
-        mean = ops.mean(inputs, axis=0)
+        mean = self._over_replicas(ops.mean(inputs, axis=0))
         centred = inputs - mean
         count = ops.cast(ops.shape(inputs)[0], "float32")
         covariance = ops.einsum("ngk,ngl->gkl", centred, centred) / count
+        covariance = self._over_replicas(covariance)
         means = ops.einsum("gk,bgko->bgo", mean, kernel)
         variances = ops.sum(kernel * ops.einsum("gkl,bglo->bgko", covariance, kernel), axis=2)
         return means, variances
+
+    def _over_replicas(self, value):
+        """Returns the mean of a tensor over the replicas, which have as many rows each."""
+        if not self.synchronized or keras.backend.backend() != "tensorflow":
+            return value
+        return keras.ops.moments(value[None], axes=[0], synchronized=True)[0]
 
     def fused_weights(self):
         """Returns kernel `(groups, inputs, units)` and bias `(groups, units)` at inference."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from keraslight.tflite.metadata import read_metadata
 from keraslight.tflite.schema import tflite_schema
+from keraslight.tflite.tensors import Tensor, saturated, tensor_of
 
 # multiply-adds of one value: of the output, or of the input where an operator spreads it
 _PER_OUTPUT = {
@@ -34,12 +35,14 @@ class Operator:
         macs: int, its multiply-adds.
         traffic: int, the bytes of its inputs, weights and outputs.
         window: `(height, width)` of the kernel of a convolution, `None` of all others.
+        computes: str, the type of its first input, such as `"int8"`.
     """
 
     kind: str
     macs: int
     traffic: int
     window: tuple[int, int] | None = None
+    computes: str = ""
 
 
 class ModelFile:
@@ -93,6 +96,27 @@ class ModelFile:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of the first input."""
         return tuple(int(n) for n in self._tensor(self._graph.inputs[0]).shape)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The inputs of the file."""
+        return self._tensors(self._graph.inputs)
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """The outputs of the file."""
+        return self._tensors(self._graph.outputs)
+
+    @property
+    def saturated_biases(self) -> int:
+        """How many int32 biases are the least or the greatest int32: they did not fit."""
+        biases = {
+            int(op.inputs[2])
+            for op in self._graph.operators
+            if self._kind(op) in _PER_OUTPUT and len(op.inputs) > 2 and op.inputs[2] >= 0
+        }
+        tensors = [self._graph.tensors[index] for index in biases if self._type(index) == "INT32"]
+        return sum(saturated(self._model.buffers[tensor.buffer].data) for tensor in tensors)
 
     @property
     def quantization(self) -> str:
@@ -159,7 +183,11 @@ class ModelFile:
         kind = self._kind(op)
         tensors = [self._tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
         traffic = sum(math.prod(t.shape) * _item_bytes(t.type) for t in tensors)
-        return Operator(kind, self._macs(kind, op), int(traffic), self._window(kind, op))
+        computes = self._type(op.inputs[0]).lower() if len(op.inputs) else ""
+        return Operator(kind, self._macs(kind, op), int(traffic), self._window(kind, op), computes)
+
+    def _tensors(self, indices):
+        return [tensor_of(self._graph.tensors[index], self._type(index)) for index in indices]
 
     def _window(self, kind, op):
         if kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):

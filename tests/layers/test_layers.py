@@ -101,6 +101,19 @@ CASES = [
         outputs=[(2, 5, 4, 8)],
         trainable=7,
     ),
+    Case(
+        kl.ConvNormAct,
+        {"filters": 6, "kernel_size": 3, "strides": 2, "activation": "relu"},
+        outputs=[(2, 5, 4, 6)],
+        trainable=3,
+    ),
+    Case(kl.UniversalInvertedBottleneck, {"filters": 16, "start": 5}, trainable=12),
+    Case(
+        kl.UniversalInvertedBottleneck,
+        {"filters": 8, "expansion": 2, "start": 3, "middle": None, "strides": 2},
+        outputs=[(2, 5, 4, 8)],
+        trainable=9,
+    ),
     Case(kl.ACBConv2D, {"filters": 6, "kernel_size": 3}, outputs=[(2, 9, 8, 6)], trainable=9),
     Case(
         kl.ACBConv2D,
@@ -272,6 +285,10 @@ def test_dynamic_size_and_mixed_precision(case):
         (lambda: kl.RepVGGBlock(8, se_ratio=16), r"at most 1, or None. Received: se_ratio=16"),
         (lambda: kl.RepVGGBlock(8, se_ratio=0), "Received: se_ratio=0"),
         (lambda: kl.QARepVGGBlock(8, se_ratio=0), "use RepVGGBlock"),
+        (
+            lambda: kl.UniversalInvertedBottleneck(8, middle=None, strides=2),
+            "give `start` or `middle`. Received: strides=2",
+        ),
         (lambda: kl.MobileOneBlock(branches=0), "Received: branches=0"),
         (lambda: kl.Pointwise(8, se_ratio=4), "Received: se_ratio=4"),
         (lambda: kl.HalfIdentityBlock(se_ratio=-0.25), "Received: se_ratio=-0.25"),

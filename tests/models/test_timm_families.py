@@ -8,6 +8,7 @@ import pytest
 
 import keraslight
 from keraslight.tflite.runner import TFLiteRunner
+from keraslight.weights.names import tensor_map
 from tests.exhaustive import exhaustive_but
 from tests.export.files import tensor_types
 from tests.helpers import images, outputs, randomize_norms, relative_error
@@ -34,8 +35,11 @@ COUNTS = {
     "mobileone_s2": Counts(7884648, 7.8, 1299),
     "mobileone_s3": Counts(10170600, 10.1, 1896),
     "mobileone_s4": Counts(14951248, 14.8, 2978),
+    "mobilenetv4_conv_small": Counts(3774024, 3.8),
+    "mobilenetv4_conv_medium": Counts(9715512),
+    "mobilenetv4_conv_large": Counts(32590864),
 }
-SMALL = ["mobileone_s1"]
+SMALL = ["mobileone_s1", "mobilenetv4_conv_small"]
 # families with an argument `fused`
 BUILT_FUSED = ("mobileone",)
 
@@ -70,3 +74,19 @@ def test_counts_fused_form_and_int8_file(name, tmp_path):
     exact = outputs(keraslight.exact_model(quantized), x)[0]
     np.testing.assert_array_equal(exact, TFLiteRunner(path).predict(x))
     assert len(np.unique(exact)) > 2
+
+
+@pytest.mark.parametrize("name", ["mobilenetv4_conv_small"])
+def test_a_checkpoint_with_a_hidden_layer_in_its_top_loads_without_the_top(name, tmp_path):
+    model = randomize_norms(keraslight.create_model(name, input_shape=(32, 32, 3), classes=7))
+    tensors = {
+        name: entry.to_published(np.asarray(entry.variable))
+        for name, entry in tensor_map(model).items()
+    }
+    np.savez(tmp_path / "weights.npz", **tensors)
+    backbone = keraslight.create_model(
+        name, input_shape=(32, 32, 3), include_top=False, weights=tmp_path / "weights.npz"
+    )
+    features = model.with_outputs(model.stage("head").output)
+    x = images(1, 32, 32, 3)
+    np.testing.assert_array_equal(outputs(backbone, x)[0], outputs(features, x)[0])

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 
-from absl import flags
+import click
 
 if os.environ.get("WITHOUT_TENSORFLOW"):
     sys.modules["tensorflow"] = None
@@ -22,8 +22,11 @@ def start(environment, arguments):
     pid = os.fork()
     if pid == 0:
         os.environ.update(environment)
-        flags.FLAGS(["train", *arguments])
-        train.main(["train"])
+        try:
+            train.command.main(arguments, "train", standalone_mode=False)
+        except click.ClickException as error:
+            error.show()
+            os._exit(1)
         sys.stdout.flush()
         os._exit(0)
     return pid

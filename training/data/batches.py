@@ -12,6 +12,8 @@ from training.data.source import Source
 from training.data.views import RandomViews
 from training.recipe import Recipe
 
+# of what the batches are, for the seed given: a run does not go on with those of another version
+VERSION = 1
 # each makes a batch of its own; Pillow lets others work while it decodes and resizes
 THREADS = min(16, os.cpu_count() or 1)
 # whole batches at work ahead of the model: each may be of some hundred megabytes

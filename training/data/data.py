@@ -66,6 +66,11 @@ class Data:
         """The number of classes."""
         return len(self.train_source.class_names)
 
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes, in the order of the model's outputs."""
+        return self.train_source.class_names
+
     def train(self, steps: range, size: int):
         """Returns the batches of some steps of the training, of pictures of one size."""
         source, recipe, order = self.train_source, self.recipe, self.order

@@ -10,12 +10,11 @@ import keras
 import numpy as np
 
 import keraslight
-from keraslight.benchmark.report import require_place
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
 from keraslight.conversion.keras_model import image_shape, load_model
 from keraslight.conversion.known import known_preprocessing
-from keraslight.files import write_json
+from keraslight.files import require_place, write_json
 from keraslight.pictures.folder import list_pictures, spread
 from keraslight.pictures.preprocessing import IMAGENET, Preprocessing
 from keraslight.record import record
