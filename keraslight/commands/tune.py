@@ -48,8 +48,9 @@ from keraslight.record import record
 @click.option(
     "--forms",
     type=options.CommaList(),
-    default="",
-    help="Names of the choices to vary, as join,border; all by default.",
+    default=(),
+    show_default="all",
+    help="Names of the choices to vary, as join,border.",
 )
 @click.option("--threads", type=options.COUNT, default=1, help="Number of threads to time with.")
 @click.option(
