@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from tflite import benchmark
-from tflite.studies.shared.files import result_path
+from tflite.studies.shared.files import result_path, write_table
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,12 @@ def test_a_result_stays_beside_the_files_unless_named():
     folder = pathlib.Path("runs/suite")
     assert result_path(None, folder, "forms", "AMD EPYC") == folder / "forms_amd_epyc.json"
     assert result_path("results/x.json", folder, "forms", "y") == pathlib.Path("results/x.json")
+
+
+def test_a_page_whose_tables_are_made_stays(tmp_path):
+    page = tmp_path / "latency.md"
+    write_table(tmp_path / "latency.json", "a table")
+    assert page.read_text() == "a table"
+    page.write_text("Text.\n\n<!-- table latency -->\n")
+    write_table(tmp_path / "latency.json", "another")
+    assert page.read_text() == "Text.\n\n<!-- table latency -->\n"
