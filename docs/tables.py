@@ -24,7 +24,9 @@ TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLES = {
     function.__name__: function
     for function in (
+        made_tables.summary,
         made_tables.models,
+        made_tables.licences,
         made_tables.imagenette,
         made_tables.latency,
         made_tables.latency_detail,
