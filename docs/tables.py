@@ -1,6 +1,7 @@
 r"""Writes every table of the documentation from the files in results/.
 
     python -m docs.tables            # the tables, from the files
+    python -m docs.tables --missing  # first the networks that models.csv lacks
     python -m docs.tables --measure  # first models.csv and imagenette_cost.csv, in some minutes
 
 A table is between `<!-- table NAME -->` and `<!-- end -->`, in README.md, docs/, results/ or a
@@ -61,10 +62,26 @@ def write_measured(rows: list[dict], path: pathlib.Path) -> None:
     write_result(path, to_csv(rows), record())
 
 
+def with_missing(rows: list[dict]) -> list[dict]:
+    """Returns the rows of models.csv with those of networks that it lacks, and without others."""
+    import keraslight
+    from docs import measure
+
+    found = {row["model"]: row for row in rows}
+    names = keraslight.list_models()
+    for name in names:
+        if name not in found:
+            (found[name],) = measure.models([name])
+    return [found[name] for name in names]
+
+
 @click.command("docs.tables", cls=Command, examples=["python -m docs.tables"])
 @click.option("--measure", is_flag=True, help="Count parameters and multiply-adds again.")
-def command(measure):
+@click.option("--missing", is_flag=True, help="Count those of networks that models.csv lacks.")
+def command(measure, missing):
     """Writes every table of the documentation from the files in results/."""
+    if missing:
+        write_measured(with_missing(made_tables.read_csv("models.csv")), RESULTS / "models.csv")
     if measure:
         from docs import measure as counts
 
