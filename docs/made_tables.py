@@ -76,9 +76,7 @@ def licences() -> str:
     for row in read_csv("models.csv"):
         if row["licence"]:
             found.setdefault(row["licence"], []).append(f"`{row['model']}`")
-    rows = [
-        {"licence": licence, "weights of": ", ".join(names)} for licence, names in found.items()
-    ]
+    rows = [{"licence": name, "weights of": ", ".join(models)} for name, models in found.items()]
     return markdown_table(rows)
 
 

@@ -27,7 +27,7 @@ def test_every_recipe_builds_its_network(name):
     assert {tuple(output.shape) for output in model.outputs} == {(None, 7)}
 
 
-# its gamma stands for a kernel of RepVGG; FalconNet's blocks have dense branches beside it
+# RepVGG's authors let its gamma decay, as it stands for a kernel
 IDENTITY = "identity_norm/gamma"
 
 
