@@ -20,7 +20,7 @@ from training import options, train
 from training.callbacks import CHECKPOINTS
 from training.checkpoint import PATTERN, read_state
 from training.recipe import load_recipe
-from training.session import MODEL
+from training.run_file import MODEL
 
 
 def start(arguments, folder):

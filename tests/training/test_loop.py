@@ -253,13 +253,6 @@ def test_gradients_may_be_accumulated_in_other_parts_on_resume(
     }
 
 
-def test_an_accumulating_run_that_is_killed_ends_with_the_same_weights(pictures, tmp_path, killed):
-    model, _ = run(pictures, tmp_path / "whole", SHORT, accumulate=2)
-    killed(5, pictures, tmp_path / "killed", SHORT, accumulate=2)
-    resumed, _ = run(pictures, tmp_path / "killed", SHORT, accumulate=2)
-    assert_same_weights(model, resumed)
-
-
 @pytest.fixture(scope="module")
 def begun(short, tmp_path_factory):
     """A folder in which a run of 5 steps has come to step 4."""
