@@ -2,7 +2,7 @@
 
 import pathlib
 
-from docs import tables
+from docs import made_tables, tables
 from keraslight.report import markdown_table
 
 RESULTS = pathlib.Path(__file__).parent.parent / "results"
@@ -79,7 +79,7 @@ def models_table() -> str:
             "licence": row["licence"],
             "measured by": row["top1_source"],
         }
-        for row in tables.read_csv(tables.MODELS)
+        for row in made_tables.read_csv("models.csv")
     ]
     formats = {
         **dict.fromkeys(("parameters (M)", "fused (M)"), ".2f"),

@@ -77,6 +77,19 @@ def new_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def require_place(path: str | os.PathLike) -> None:
+    """Raises a `ValueError` if no file can be written to a path; makes its folder if need be."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise ValueError(f"The result must be a file. Received: the folder '{path}'")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"No result can be written to '{path}': {error}") from error
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"No result can be written to '{path}': its folder is write-protected")
+
+
 def write_json(path: str | os.PathLike, values: dict) -> None:
     """Writes values as a JSON file, completely or not at all, and makes the folder if need be."""
     path = pathlib.Path(path)

@@ -49,6 +49,7 @@ ARROWS = {
     "benchmark": {
         "api",
         "conversion",
+        "download",
         "failures",
         "files",
         "graph",
@@ -70,6 +71,7 @@ ARROWS = {
         "quantization",
         "record",
         "result_page",
+        "text",
         "tflite",
     },
     "__main__": {"commands"},

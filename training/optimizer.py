@@ -6,6 +6,9 @@ import keraslight
 from keraslight.compat import inner_layers
 from training.recipe import Recipe
 
+# whatever their rank
+NOT_DECAYED = ("bias", "gamma", "beta")
+
 
 def build_optimizer(
     recipe: Recipe, model: keras.Model, steps_per_epoch: int, accumulate: int = 1
@@ -64,30 +67,59 @@ class PerUpdate(keras.optimizers.schedules.LearningRateSchedule):
         return {"schedule": self.schedule, "accumulate": self.accumulate}
 
 
+class Warmup(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear rise to the beginning of another schedule.
+
+    Args:
+        schedule: the schedule that follows.
+        peak: float, the learning rate that it begins with.
+        steps: int, positive, how many updates the rise takes. The first has `peak / steps`: from 0
+            it would change nothing.
+    """
+
+    def __init__(self, schedule, peak: float, steps: int):
+        super().__init__()
+        self.schedule = schedule
+        self.peak = peak
+        self.steps = steps
+
+    def __call__(self, step):
+        ops = keras.ops
+        step = ops.cast(step, "float32")
+        first = self.peak / self.steps
+        rising = first + (self.peak - first) * step / self.steps
+        after = self.schedule(ops.maximum(step - self.steps, 0))
+        return ops.where(step < self.steps, rising, after)
+
+    def get_config(self):
+        return {"schedule": self.schedule, "peak": self.peak, "steps": self.steps}
+
+
 def learning_rate(recipe: Recipe, steps_per_epoch: int):
-    """Returns the learning rate schedule of a recipe."""
+    """Returns the learning rate schedule of a recipe, by updates."""
     warmup = round(recipe.warmup_epochs * steps_per_epoch)
+    peak = recipe.learning_rate
     if recipe.schedule == "exponential":
-        return keras.optimizers.schedules.ExponentialDecay(
-            recipe.learning_rate, steps_per_epoch, recipe.decay_rate, staircase=True
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            peak, steps_per_epoch, recipe.decay_rate, staircase=True
         )
-    return keras.optimizers.schedules.CosineDecay(
-        # the first step of a warm-up from 0 would change nothing
-        recipe.learning_rate / warmup if warmup else recipe.learning_rate,
-        recipe.epochs * steps_per_epoch - warmup,
-        alpha=recipe.final_learning_rate / recipe.learning_rate,
-        warmup_target=recipe.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
+    else:
+        schedule = keras.optimizers.schedules.CosineDecay(
+            peak, recipe.epochs * steps_per_epoch - warmup, recipe.final_learning_rate / peak
+        )
+    return Warmup(schedule, peak, warmup) if warmup else schedule
 
 
 def decayed_variables(model: keras.Model) -> list:
     """Returns the variables that weight decay applies to.
 
-    These are all kernels; vectors (biases, gamma and beta of normalizations) are left out, but for
-    the gamma of RepVGG's identity branches, which stands for a kernel.
+    These are all kernels. Biases, and gamma and beta of normalizations, are left out, those of
+    RefCO's branches too, which are matrices. The gamma of RepVGG's identity branches decays: it
+    stands for a kernel.
     """
-    variables = [v for v in model.trainable_variables if len(v.shape) > 1]
+    variables = [
+        v for v in model.trainable_variables if len(v.shape) > 1 and v.name not in NOT_DECAYED
+    ]
     for layer in inner_layers(model):
         if isinstance(layer, keraslight.layers.RepVGGBlock):
             # QARepVGG's identity has no normalization

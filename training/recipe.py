@@ -49,7 +49,8 @@ class Recipe:
         optimizer: `"adamw"` or `"sgd"`.
         learning_rate: float, the peak of the schedule.
         final_learning_rate: float, where the cosine ends.
-        schedule: `"cosine"`, or `"exponential"` (times `decay_rate` after every epoch).
+        schedule: `"cosine"`, or `"exponential"` (times `decay_rate` after every epoch); it begins
+            when the warm-up ends.
         decay_rate: float, see `schedule`.
         warmup_epochs: float, over which the learning rate rises linearly.
         momentum: float, nesterov: bool; of SGD.
@@ -120,7 +121,7 @@ class Recipe:
         if not 0 <= self.warmup_epochs < self.epochs:
             raise ValueError(
                 "The warm-up must be shorter than the training. Received: "
-                f"warmup_epochs={self.warmup_epochs}, epochs={self.epochs}"
+                f"warmup_epochs={self.warmup_epochs}, epochs={self.epochs}; set one of them"
             )
         for field, values in (
             ("optimizer", ("adamw", "sgd")),
@@ -191,7 +192,11 @@ def load_recipe(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Recip
 
 
 def override(recipe: Recipe, overrides) -> Recipe:
-    """Returns a recipe with some fields changed, given as `"field=value"`."""
+    """Returns a recipe with some fields changed, given as `"field=value"`.
+
+    With fewer epochs, the epochs of its sizes and of its warm-up shrink in proportion, unless they
+    are given too; with more, those of its sizes grow, and the warm-up stays.
+    """
     fields = typing.get_type_hints(Recipe)
     changes = {}
     for item in overrides:
@@ -206,9 +211,12 @@ def override(recipe: Recipe, overrides) -> Recipe:
             raise ValueError(
                 f"`{field}` must be of the type {fields[field]}. Received: {field}={text!r}"
             )
-    # sizes given for another number of epochs would contradict the new one
+    # sizes and a warm-up given for another number of epochs could contradict the new one
     if "epochs" in changes or "image_size" in changes:
         changes.setdefault("train_sizes", _rescaled(recipe, changes))
+    if changes.get("epochs", recipe.epochs) < recipe.epochs:
+        share = changes["epochs"] / recipe.epochs
+        changes.setdefault("warmup_epochs", recipe.warmup_epochs * share)
     return dataclasses.replace(recipe, **changes)
 
 

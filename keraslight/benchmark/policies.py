@@ -52,6 +52,7 @@ def tune_policy(
     time_files: Callable[[Sequence[ModelFile]], TimingReport],
     quantization: str = "int8",
     gain: float = 0.01,
+    forms: Sequence[str] = (),
     show: Callable[[str], None] = lambda text: None,
 ) -> TunedPolicy:
     """Times every choice of form alone, then all those together that gain something.
@@ -61,6 +62,7 @@ def tune_policy(
         time_files: times files in one run, as `keraslight.benchmark.time_files` does.
         quantization: `"none"`, `"float16"` or `"int8"`.
         gain: float, what a choice must gain to be kept, as a share of the time.
+        forms: names of the choices to vary, such as `"join"`. All by default.
         show: called with a line of progress.
 
     Returns:
@@ -78,12 +80,15 @@ def tune_policy(
     """
     from keraslight.graph.policy import FORMS, Policy
 
+    unknown = set(forms) - set(FORMS)
+    if unknown:
+        raise ValueError(f"`forms` must be of {sorted(FORMS)}. Received: forms={tuple(forms)}")
     start = Policy(STARTS[quantization])
     trials = [
         (form.name, choice, start.replace(**{form.name: choice}))
         for form in FORMS.values()
         for choice in form.choices
-        if choice != start[form.name]
+        if choice != start[form.name] and (not forms or form.name in forms)
     ]
     with tempfile.TemporaryDirectory() as folder:
         files = PolicyFiles(model, quantization, pathlib.Path(folder), show)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from keraslight.benchmark.results import Case, Measurement, reference_of, write_json
+from keraslight.benchmark.results import Case, Measurement, reference_of
+from keraslight.files import require_place, write_json
 from keraslight.record import record
 from keraslight.report import Report, markdown_table, name_rows
 from keraslight.tflite.model_file import ModelFile
@@ -157,19 +158,6 @@ class ResultFile:
         if self.path is not None:
             write_json(self.path, values)
         return values
-
-
-def require_place(path: str | os.PathLike) -> None:
-    """Raises a `ValueError` if no file can be written to a path; makes its folder if need be."""
-    path = pathlib.Path(path)
-    if path.is_dir():
-        raise ValueError(f"The result must be a file. Received: the folder '{path}'")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"No result can be written to '{path}': {error}") from error
-    if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"No result can be written to '{path}': its folder is write-protected")
 
 
 def cases_of(

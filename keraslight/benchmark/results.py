@@ -1,15 +1,10 @@
 """What is timed, and what a benchmark measured of it: the rounds and their figures."""
 
-import json
-import os
-import pathlib
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-
-from keraslight.files import write_whole
 
 # medians of rounds that lie further apart make a benchmark noisy; MLPerf Mobile's rule
 SPREAD_LIMIT = 0.05
@@ -137,13 +132,6 @@ def reference_of(case: Case, measurements: Sequence[Measurement]) -> Measurement
         if (m.case.threads, m.case.delegate) == (case.threads, case.delegate) and m.rounds
     ]
     return (alike or list(measurements))[0]
-
-
-def write_json(path: str | os.PathLike, values: dict) -> None:
-    """Writes a result, completely or not at all."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
 
 
 def noise_warnings(measurements: Sequence[Measurement]) -> list[str]:

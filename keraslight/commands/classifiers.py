@@ -1,6 +1,7 @@
 """The classifiers and the pictures that commands are given."""
 
 import os
+import pathlib
 
 import click
 
@@ -21,13 +22,27 @@ skip_unreadable = click.option(
 )
 
 
-def open_classifier(path: str, labels: str | None, preprocessing: dict) -> tuple:
+weights = click.option(
+    "--weights",
+    help="Weights of a Keras model: a file that load_checkpoint reads. A network that is given by "
+    "its name has the published ones by default.",
+)
+
+
+def open_classifier(
+    name: str, labels: str | None, preprocessing: dict, weights: str | None, size: tuple | None
+) -> tuple:
     """Returns a classifier and what was assumed of it, of which the user is told.
 
     Args:
-        path: path of the .tflite file.
+        name: path of a .tflite file, or of a Keras model as `KerasClassifier` takes it.
         labels: path of a file of labels, `"imagenet"`, or `None`.
         preprocessing: dict of arguments of `Preprocessing`.
+        weights: weights of a Keras model, or `None`.
+        size: `(height, width)` of a Keras model that takes any, or `None`.
+
+    Raises:
+        ValueError: if it is not a classifier.
     """
     assumed = []
 
@@ -36,4 +51,14 @@ def open_classifier(path: str, labels: str | None, preprocessing: dict) -> tuple
         note(f"note: {message}")
 
     names = read_labels(labels) if labels and labels != IMAGENET else labels
-    return Classifier(path, names, preprocessing, tell), assumed
+    path = pathlib.Path(name)
+    if path.suffix == ".tflite" or (path.is_file() and path.suffix != ".keras"):
+        if weights or size:
+            raise ValueError(
+                "A .tflite file has its weights and its size: --weights and --input_size are for "
+                f"Keras models. Received: '{name}'"
+            )
+        return Classifier(path, names, preprocessing, tell), assumed
+    from keraslight.conversion.classifier import KerasClassifier  # takes seconds
+
+    return KerasClassifier(name, weights, size, names, preprocessing, tell), assumed

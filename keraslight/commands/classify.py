@@ -4,10 +4,9 @@ import pathlib
 
 import click
 
-from keraslight.commands import options
-from keraslight.commands.classifiers import open_classifier, skip_unreadable, workers
-from keraslight.commands.program import Command, note
-from keraslight.files import write_json
+from keraslight.commands import classifiers, options
+from keraslight.commands.program import Command, note, show
+from keraslight.files import require_place, write_json
 from keraslight.pictures.folder import Picture, list_files, spread
 from keraslight.pictures.names import display_names, read_names
 from keraslight.record import record
@@ -19,29 +18,47 @@ from keraslight.tflite.classify import TOP
     cls=Command,
     examples=[
         "keraslight classify model.tflite cat.jpg",
+        "keraslight classify repvgg_a0 cat.jpg",
         "keraslight classify model.tflite holiday/ --top=1 --json=found.json",
     ],
 )
-@click.argument("model", type=options.FILE)
+@click.argument("model")
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(exists=True))
 @click.option(
     "--top", type=options.COUNT, default=TOP, show_default=True, help="How many classes to show."
 )
 @options.labels
+@classifiers.weights
+@options.input_size
 @options.preprocessing
 @options.limit
-@workers
-@skip_unreadable
+@classifiers.workers
+@classifiers.skip_unreadable
 @options.json_file
 def command(
-    model, pictures, top, labels, preprocessing, limit, workers, skip_unreadable, json_file
+    model,
+    pictures,
+    top,
+    labels,
+    weights,
+    input_size,
+    preprocessing,
+    limit,
+    workers,
+    skip_unreadable,
+    json_file,
 ):
     """Show the most probable classes of PICTURES, which are files or folders.
 
-    MODEL is an image classifier in a .tflite file. Size, resizing, normalization and labels come
-    from its metadata; options replace them.
+    MODEL is an image classifier: a .tflite file, a .keras file, the folder of a run of training, or
+    a network of keraslight with published weights, by its name. Size, resizing, normalization and
+    labels come from there; options replace them.
     """
-    classifier, assumed = open_classifier(model, labels, preprocessing)
+    if json_file:
+        require_place(json_file)  # before the work
+    classifier, assumed = classifiers.open_classifier(
+        model, labels, preprocessing, weights, input_size
+    )
     files, names = [], {}
     for path in pictures:
         is_folder = pathlib.Path(path).is_dir()
@@ -61,13 +78,13 @@ def command(
     for picture, classes, scores in zip(
         predictions.pictures, predictions.classes, predictions.scores, strict=True
     ):
-        click.echo(picture.source)
+        show(picture.source)
         best = [
             {"output": int(c), "label": labels[c], "name": shown[labels[c]], "score": float(s)}
             for c, s in zip(classes, scores, strict=True)
         ]
         for entry in best:
-            click.echo(f"  {entry['score']:7.2%}  {entry['name']}")
+            show(f"  {entry['score']:7.2%}  {entry['name']}")
         found.append({"picture": picture.source, "classes": best})
     for message in predictions.unreadable:
         note(f"not read: {message}")

@@ -4,10 +4,9 @@ import time
 
 import click
 
-from keraslight.commands import options
-from keraslight.commands.classifiers import open_classifier, skip_unreadable, workers
-from keraslight.commands.program import Command, Failure, note
-from keraslight.files import write_json
+from keraslight.commands import classifiers, options
+from keraslight.commands.program import Command, Failure, note, show
+from keraslight.files import require_place, write_json
 from keraslight.pictures.folder import list_pictures
 from keraslight.pictures.names import display_names, read_names
 from keraslight.record import record
@@ -27,14 +26,20 @@ HARDEST = 3  # classes that the summary names
         "keraslight evaluate --compare=float.tflite,int8.tflite --data_dir=pictures/val "
         "--sheet=disagreements.png",
         "keraslight evaluate --tflite=model.tflite --tfds=imagenette/160px-v2 --labels=imagenet",
+        "keraslight evaluate --model=runs/first --data_dir=pictures/val",
     ],
 )
 @click.option("--tflite", type=options.FILE, help="The .tflite file, made by anyone.")
 @click.option(
+    "--model",
+    help="A Keras model in place of a file: a name of keraslight.list_models(), a .keras file, or "
+    "the folder of a run of training.",
+)
+@click.option(
     "--compare",
-    type=options.CommaList(options.FILE, lengths=(2,)),
+    type=options.CommaList(lengths=(2,)),
     metavar="FILE,FILE",
-    help="Two .tflite files to compare with each other.",
+    help="Two .tflite files or Keras models to compare with each other.",
 )
 @options.data_dir
 @click.option("--tfds", help="Name of a TensorFlow Datasets set, downloaded if need be.")
@@ -45,10 +50,12 @@ HARDEST = 3  # classes that the summary names
     "--split", default="validation", show_default=True, help="Split of the TensorFlow Datasets set."
 )
 @options.labels
+@classifiers.weights
+@options.input_size
 @options.preprocessing
 @options.limit
-@workers
-@skip_unreadable
+@classifiers.workers
+@classifiers.skip_unreadable
 @options.json_file
 @click.option(
     "--sheet",
@@ -57,12 +64,15 @@ HARDEST = 3  # classes that the summary names
 )
 def command(
     tflite,
+    model,
     compare,
     data_dir,
     tfds,
     tfds_dir,
     split,
     labels,
+    weights,
+    input_size,
     preprocessing,
     limit,
     workers,
@@ -70,19 +80,21 @@ def command(
     json_file,
     sheet,
 ):
-    """Measure the accuracy of image classifiers in .tflite files, float or quantized.
+    """Measure the accuracy of image classifiers: .tflite files or Keras models.
 
     The folder --data_dir holds a sub-folder of pictures for each class. Its name must be one of
     the labels: those in the file's metadata, or the lines of --labels. Size, resizing and
-    normalization come from the metadata; options replace them. What neither says is assumed and
-    shown, or refused.
+    normalization come from the metadata, or from the recipe of a Keras model's run; options replace
+    them. What neither says is assumed and shown, or refused.
 
-    With --compare, two files are also compared with each other, picture by picture.
+    With --compare, two of them are also compared with each other, picture by picture.
     """
-    if bool(tflite) == bool(compare):
+    given = {"--tflite": tflite, "--model": model, "--compare": compare}
+    given = {option: value for option, value in given.items() if value}
+    if len(given) != 1:
         raise click.UsageError(
-            "Pass --tflite=FILE or --compare=FILE,FILE. "
-            f"Received: {'both' if tflite else 'neither'}"
+            "Pass one of --tflite=FILE, --model=MODEL and --compare=FILE,FILE. "
+            f"Received: {' and '.join(given) or 'none'}"
         )
     if bool(data_dir) == bool(tfds):
         raise click.UsageError(
@@ -90,10 +102,15 @@ def command(
         )
     if sheet and not compare:
         raise click.UsageError("--sheet draws what two files differ on: pass --compare=FILE,FILE")
-    opened = [open_classifier(path, labels, preprocessing) for path in compare or [tflite]]
-    classifiers = [classifier for classifier, _ in opened]
+    for path in (json_file, sheet):
+        if path:
+            require_place(path)  # before the work
+    opened = [
+        classifiers.open_classifier(name, labels, preprocessing, weights, input_size)
+        for name in compare or [tflite or model]
+    ]
     if compare:
-        require_same_outputs([(c.outputs, c.labels) for c in classifiers])
+        require_same_outputs([(c.outputs, c.labels) for c, _ in opened])
     if tfds:
         from keraslight.pictures.tfds import read_split
 
@@ -126,10 +143,10 @@ def command(
                 "seconds": round(time.perf_counter() - start, 1),
             }
         )
-        click.echo(_summary(results[-1]))
+        show(_summary(results[-1]))
     found = results[0]
     if compare:
-        found = _compare(classifiers, predictions, results, folders, sheet, names)
+        found = _compare(opened, predictions, results, folders, sheet, names)
     if json_file:
         write_json(json_file, {**found, "record": record()})
 
@@ -149,19 +166,19 @@ def _summary(result):
     return text
 
 
-def _compare(classifiers, predictions, results, folders, sheet, names):
+def _compare(opened, predictions, results, folders, sheet, names):
     one, other = predictions
     if [p.source for p in one.pictures] != [p.source for p in other.pictures]:
         raise Failure("The two files did not classify the same pictures.")
     found = {"kind": "comparison", "files": results, **agreement(one, other)}
-    click.echo(
+    show(
         f"the same best class on {found['top1']:.2%} of {found['pictures']} pictures, "
         f"{found[f'top{TOP}']:.2%} of the best {TOP} shared, "
         f"best scores {found['score_drift']:.3g} apart"
     )
     if sheet:
-        labels = classifiers[0].labels or folders
-        files = tuple(classifier.model.path.name for classifier in classifiers)
+        labels = opened[0][0].labels or folders
+        files = tuple(classifier.file for classifier, _ in opened)
         count = draw_sheet(sheet, one, other, labels, files, names)
         note(f"{count} pictures the two differ on: {sheet}")
     return found

@@ -20,8 +20,9 @@ import sys
 import click
 
 from keraslight.failures import INTERRUPTED, WRONG, Failure
+from keraslight.text import printable_lines
 
-__all__ = ["Command", "Failure", "command_line", "note", "run"]
+__all__ = ["Command", "Failure", "command_line", "note", "run", "show"]
 
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
@@ -34,7 +35,9 @@ class Ended(click.ClickException):
         self.exit_code = exit_code
 
     def show(self, file=None):
-        click.echo(f"error: {self.format_message()}", file=file, err=file is None)
+        # names of files and texts of phones may hold what a terminal would obey
+        message = printable_lines(self.format_message())
+        click.echo(f"error: {message}", file=file, err=file is None)
 
 
 @contextlib.contextmanager
@@ -99,10 +102,8 @@ def _remember_debug(ctx, param, value):
 
 def run(command: click.Command) -> None:
     """Runs a command of its own, as `python -m tflite.convert` does, and ends the process."""
-    if not isinstance(command, click.Command):
-        return _run_absl(command)
     quiet()
-    return command.main(prog_name=shlex.join(_program()))
+    command.main(prog_name=shlex.join(_program()))
 
 
 def quiet() -> None:
@@ -124,31 +125,13 @@ def _program():
 
 def note(message: str) -> None:
     """Tells the user something beside the results."""
-    click.echo(message, err=True)
+    click.echo(printable_lines(message), err=True)
 
 
-# until every program is a click command
+def show(message: str) -> None:
+    """Prints a result."""
+    click.echo(printable_lines(message))
 
 
-def _run_absl(main):
-    from absl import app, flags, logging
-
-    def call(argv):
-        files = argv[1:]
-        if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)
-        try:
-            return main(files) if files else main()
-        except Failure as failure:
-            print(f"error: {failure}", file=sys.stderr)
-            return failure.exit_code
-        except (ImportError, OSError, ValueError) as error:
-            if logging.level_debug():
-                raise
-            print(f"error: {error}", file=sys.stderr)
-            return WRONG
-
-    app.run(call)
-
-
+# until the programs of training call it by its name
 command = command_line

@@ -6,7 +6,7 @@ import shlex
 import click
 
 from keraslight.commands import options
-from keraslight.commands.program import Command, note
+from keraslight.commands.program import Command, note, show
 from keraslight.commands.progress import progress_bar
 from keraslight.files import write_json
 from keraslight.pictures.folder import list_classes
@@ -63,7 +63,7 @@ def command(folder, source, train, val, size, seed):
     write_json(path / "record.json", {"record": record(seeds=seed, pictures=counts)})
     classes = list_classes(path / "val")
     numbers = " and ".join(f"{count} in {path / split}" for split, count in counts.items())
-    click.echo(f"pictures of {len(classes)} classes: {numbers}")
+    show(f"pictures of {len(classes)} classes: {numbers}")
     quoted = shlex.quote(str(path))
     note(
         "next, in a checkout of keraslight:\n"

@@ -9,8 +9,7 @@ from keraslight.benchmark.phone.binary import benchmark_tool
 from keraslight.benchmark.phone.session import time_on_phone
 from keraslight.benchmark.phone.tool import DELEGATES
 from keraslight.benchmark.policies import STARTS, tune_policy
-from keraslight.benchmark.report import cases_of, require_place
-from keraslight.benchmark.results import write_json
+from keraslight.benchmark.report import cases_of
 from keraslight.benchmark.signals import stop_as_interrupt
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
@@ -20,6 +19,7 @@ from keraslight.commands.timing_options import (
     refuse_phone_options,
     timing_options,
 )
+from keraslight.files import require_place, write_json
 from keraslight.record import record
 
 
@@ -45,6 +45,12 @@ from keraslight.record import record
     default=0.01,
     help="What a choice must gain to be kept, as a share of the time.",
 )
+@click.option(
+    "--forms",
+    type=options.CommaList(),
+    default="",
+    help="Names of the choices to vary, as join,border; all by default.",
+)
 @click.option("--threads", type=options.COUNT, default=1, help="Number of threads to time with.")
 @click.option(
     "--delegate",
@@ -60,7 +66,9 @@ from keraslight.record import record
     help="The .json file to write the policy to.",
 )
 @click.pass_context
-def command(context, model, input_size, quantization, gain, threads, delegate, timing, output):
+def command(
+    context, model, input_size, quantization, gain, forms, threads, delegate, timing, output
+):
     """Finds the form of a fused model that is fastest here or on a phone.
 
     Every choice is varied alone, starting from the policy that keraslight has for float or for
@@ -88,6 +96,7 @@ def command(context, model, input_size, quantization, gain, threads, delegate, t
             time_files,
             quantization,
             gain,
+            forms,
             note,
         )
     for warning in dict.fromkeys(text for report in tuned.reports for text in report.warnings):

@@ -192,7 +192,8 @@ def _fused(model, quantization, target):
 
 def _description(quantization, softmax):
     scores = "; the scores are probabilities" if softmax else ""
-    return f"{quantization}, written by keraslight {keraslight.__version__}{scores}"
+    kind = "float32" if quantization == "none" else quantization
+    return f"{kind}, written by keraslight {keraslight.__version__}{scores}"
 
 
 def _batches(images):

@@ -75,8 +75,22 @@ def classifier(
     classes: int,
     classifier_activation,
     dropout_rate: float = 0.0,
+    hidden: tuple = (),
+    predictions: keras.layers.Layer | None = None,
 ):
-    """Returns the output of the classifier or, without the top, the pooled or plain features."""
+    """Returns the output of the classifier or, without the top, the pooled or plain features.
+
+    Args:
+        features: symbolic tensor, the last feature map.
+        include_top: the constructor's argument, as those that follow.
+        pooling: see `include_top`.
+        classes: see `include_top`.
+        classifier_activation: see `include_top`.
+        dropout_rate: see `include_top`.
+        hidden: layers of the top between pooling and classifier, on images of one pixel.
+        predictions: optional layer to take as the classifier, in place of a dense layer. Its name
+            must be "predictions".
+    """
     pool = None if pooling is None else pick(POOLINGS, pooling, "pooling")
     if not include_top:
         if pool is None:
@@ -84,10 +98,18 @@ def classifier(
         return pool(data_format="channels_last", name=f"{pooling}_pool")(features)
     if classes < 1:
         raise ValueError(f"`classes` must be positive. Received: classes={classes!r}")
-    x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name="avg_pool")(features)
+    x = keras.layers.GlobalAveragePooling2D(
+        keepdims=bool(hidden), data_format="channels_last", name="avg_pool"
+    )(features)
+    for layer in hidden:
+        x = layer(x)
+    if hidden:
+        x = keras.layers.Flatten(data_format="channels_last", name="flatten")(x)
     if dropout_rate:
         x = keras.layers.Dropout(dropout_rate, name="dropout")(x)
-    return dense(classes, classifier_activation, "predictions")(x)
+    if predictions is None:
+        predictions = dense(classes, classifier_activation, "predictions")
+    return predictions(x)
 
 
 def dense(classes: int, activation, name: str) -> keras.layers.Dense:

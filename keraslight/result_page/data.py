@@ -25,6 +25,18 @@ COLUMNS = (
     "init ms",
     "peak MB",
 )
+# how the numbers of a column are written
+FORMATS = {
+    "size MB": ".2f",
+    "M MACs": ".1f",
+    "top-1 %": ".2f",
+    "top-5 %": ".2f",
+    "ms": ".3f",
+    "spread %": ".1f",
+    "ratio": ".3f",
+    "init ms": ".1f",
+    "peak MB": ".1f",
+}
 INCOMPLETE = "not complete: the benchmark ended before everything was measured"
 
 

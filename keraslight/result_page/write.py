@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from keraslight.report import markdown_table
-from keraslight.result_page.data import COLUMNS, Report, collect, columns_of, rows
+from keraslight.result_page.data import COLUMNS, FORMATS, Report, collect, columns_of, rows
 from keraslight.result_page.plots import PLOTS
 from keraslight.text import printable
 
@@ -64,6 +64,7 @@ def _html(report: Report, table: list[dict], title: str) -> str:
         raise ImportError("The report needs Jinja: pip install keraslight[report]") from error
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     source = importlib.resources.files(__package__).joinpath("page.html.j2").read_text()
+    environment.globals["shown"] = _shown
     plots = [(name, svg) for name, draw in PLOTS for svg in [draw(table)] if svg]
     columns = columns_of(table)
     numeric = {column for column in columns if _is_numeric(table, column)}
@@ -78,10 +79,12 @@ def _is_numeric(table, column):
 
 def _markdown(report: Report, table: list[dict], title: str) -> str:
     columns = columns_of(table)
+    numeric = {column for column in columns if _is_numeric(table, column)}
     cells = [
-        {c: _text(row[c]) if isinstance(row[c], str) else row[c] for c in columns} for row in table
+        {c: row[c] if c in numeric else _text(_shown(c, row[c])) for c in columns} for row in table
     ]
-    lines = [f"# {_text(title)}", "", markdown_table(cells, missing="")]
+    formats = {column: FORMATS.get(column, "") for column in numeric}
+    lines = [f"# {_text(title)}", "", markdown_table(cells, formats, missing="")]
     for device in report.devices:
         lines += ["", f"## {_text(device['name'])}", ""]
         lines += [f"- {_text(key)}: {_text(value)}" for key, value in device["facts"].items()]
@@ -90,6 +93,13 @@ def _markdown(report: Report, table: list[dict], title: str) -> str:
         lines += ["", f"## {_text(model['name'])}", ""]
         lines += [f"- {_text(key)}: {_text(value)}" for key, value in model["card"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _shown(column, value):
+    """Returns a value of the table as text."""
+    if value is None:
+        return ""
+    return format(value, FORMATS.get(column, "")) if isinstance(value, numbers.Number) else value
 
 
 def _text(value):

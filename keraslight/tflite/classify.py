@@ -92,6 +92,11 @@ class Classifier:
         self.labels = labels_of(labels or in_file, self.outputs)
         self.softmax = self.model.last_operator not in PROBABILITIES
 
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return self.model.path.name
+
     def facts(self) -> dict:
         """Returns what identifies and describes the file, for a result in JSON."""
         return self.model.facts()

@@ -12,6 +12,7 @@ import numpy as np
 
 from keraslight.tflite.metadata import read_metadata
 from keraslight.tflite.schema import tflite_schema
+from keraslight.tflite.tensors import Tensor
 
 # multiply-adds of one value: of the output, or of the input where an operator spreads it
 _PER_OUTPUT = {
@@ -34,12 +35,14 @@ class Operator:
         macs: int, its multiply-adds.
         traffic: int, the bytes of its inputs, weights and outputs.
         window: `(height, width)` of the kernel of a convolution, `None` of all others.
+        computes: str, the type of its first input, such as `"int8"`.
     """
 
     kind: str
     macs: int
     traffic: int
     window: tuple[int, int] | None = None
+    computes: str = ""
 
 
 class ModelFile:
@@ -66,6 +69,8 @@ class ModelFile:
         try:
             self._model = tflite_schema().ModelT.InitFromPackedBuf(self.content, 0)
             self._graph = self._model.subgraphs[0]
+            # whatever is asked later is there: indices point to something, types are known
+            _ = self.operators, self.quantization, self.input_shape, self.last_operator
         except Exception as error:  # the generated reader raises whatever it runs into
             raise ValueError(f"The .tflite file is broken. Received: '{self.path}'") from error
 
@@ -93,6 +98,27 @@ class ModelFile:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of the first input."""
         return tuple(int(n) for n in self._tensor(self._graph.inputs[0]).shape)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The inputs of the file."""
+        return self._tensors(self._graph.inputs)
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """The outputs of the file."""
+        return self._tensors(self._graph.outputs)
+
+    @property
+    def saturated_biases(self) -> int:
+        """How many int32 biases are the least or the greatest int32: they did not fit."""
+        biases = {
+            int(op.inputs[2])
+            for op in self._graph.operators
+            if self._kind(op) in _PER_OUTPUT and len(op.inputs) > 2 and op.inputs[2] >= 0
+        }
+        tensors = [self._graph.tensors[index] for index in biases if self._type(index) == "INT32"]
+        return sum(_saturated(self._model.buffers[tensor.buffer].data) for tensor in tensors)
 
     @property
     def quantization(self) -> str:
@@ -132,8 +158,6 @@ class ModelFile:
     @property
     def metadata(self):
         """The file's `keraslight.tflite.metadata.ImageMetadata`, `None` if it has none."""
-        if not any(_text(entry.name) == "TFLITE_METADATA" for entry in self._model.metadata or []):
-            return None
         return read_metadata(self.content)
 
     def facts(self) -> dict:
@@ -159,7 +183,11 @@ class ModelFile:
         kind = self._kind(op)
         tensors = [self._tensor(i) for i in (*op.inputs, *op.outputs) if i >= 0]
         traffic = sum(math.prod(t.shape) * _item_bytes(t.type) for t in tensors)
-        return Operator(kind, self._macs(kind, op), int(traffic), self._window(kind, op))
+        computes = self._type(op.inputs[0]).lower() if len(op.inputs) else ""
+        return Operator(kind, self._macs(kind, op), int(traffic), self._window(kind, op), computes)
+
+    def _tensors(self, indices):
+        return [Tensor.of(self._graph.tensors[index], self._type(index)) for index in indices]
 
     def _window(self, kind, op):
         if kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
@@ -195,6 +223,15 @@ def _type_names():
     return _names(tflite_schema().TensorType)
 
 
+def _saturated(data):
+    """Returns how many of the int32 values in a buffer are the least or the greatest there is."""
+    if data is None or not len(data):
+        return 0
+    values = np.frombuffer(np.asarray(data, "uint8").tobytes(), "<i4")
+    limits = np.iinfo("int32")
+    return int(((values == limits.min) | (values == limits.max)).sum())
+
+
 def _item_bytes(kind):
     try:
         return np.dtype(_type_names()[kind].lower()).itemsize
@@ -204,7 +241,3 @@ def _item_bytes(kind):
 
 def _names(enum):
     return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
-
-
-def _text(name):
-    return name.decode() if isinstance(name, bytes) else name

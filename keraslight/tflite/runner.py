@@ -91,6 +91,13 @@ class LiteRTSession:
 
     def operators_outside_delegate(self) -> list[str]:
         """Returns the names of the operators that no delegate runs, in order."""
+        return [op["op_name"] for op in self._outside_delegate()]
+
+    def places_outside_delegate(self) -> list[int]:
+        """Returns the places in the file's graph of the operators that no delegate runs."""
+        return [op["index"] for op in self._outside_delegate()]
+
+    def _outside_delegate(self):
         nodes = self._interpreter._get_ops_details()
         delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
         operators = [node for node in nodes if node["op_name"] != "DELEGATE"]
@@ -105,7 +112,7 @@ class LiteRTSession:
                 if tensor not in begin and op is not None and op["index"] not in inside:
                     inside.add(op["index"])
                     pending.extend(op["inputs"])
-        return [op["op_name"] for op in operators if op["index"] not in inside]
+        return [op for op in operators if op["index"] not in inside]
 
 
 def _random(rng, shape, dtype):

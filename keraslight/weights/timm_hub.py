@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from keraslight.weights.preprocessing import IMAGENET, Preprocessing
+from keraslight.pictures.preprocessing import IMAGENET, Preprocessing
 from keraslight.weights.registry import Source
 
 TIMM = "timm"
@@ -42,8 +42,9 @@ def timm_preprocessing(
     """
     return dataclasses.replace(
         IMAGENET,
-        size=size,
+        height=size,
+        width=size,
         resize=math.floor(size / crop),
         interpolation=interpolation,
-        **({"mean": (0.5,) * 3, "std": (0.5,) * 3} if half else {}),
+        **({"mean": (127.5,) * 3, "std": (127.5,) * 3} if half else {}),
     )

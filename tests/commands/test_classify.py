@@ -4,6 +4,13 @@ import shutil
 import pytest
 from PIL import Image
 
+from keraslight.conversion import classifier
+from keraslight.conversion.keras_model import Source
+from keraslight.pictures import Picture
+from tests.colours import MEAN, STD
+
+RECIPE = {"image_size": 32, "eval_crop": 0.875, "mean": MEAN, "std": STD}
+
 
 def test_the_best_classes_of_a_picture(command, float_file, picture_folder, tmp_path):
     out = tmp_path / "out.json"
@@ -46,12 +53,68 @@ def test_wordnet_ids_are_shown_as_words(command, float_file, picture_folder, tmp
     assert done.stdout.splitlines()[1].endswith("%  great white shark")
 
 
+def test_a_terminal_gets_no_control_characters(command, float_file, picture_folder, tmp_path):
+    labels, picture = tmp_path / "labels.txt", tmp_path / "\x1b[31mred.png"
+    labels.write_text("\x1b]0;blue\x07\ngreen\n\x1b[31mred\n")
+    shutil.copy(picture_folder / "red/1.png", picture)
+    done = command("classify", float_file, picture, f"--labels={labels}")
+    assert done.exit_code == 0 and "\\x1b[31mred" in done.stdout
+    picture.write_text("no picture")
+    failed = command("classify", float_file, picture, f"--labels={labels}")
+    assert failed.exit_code == 1 and "cannot be read" in failed.stderr
+    for output in (done.output, failed.output):
+        assert "\x1b" not in output and "\x07" not in output
+
+
 def test_classes_without_names(command, plain_file, picture_folder):
     given = ("--mean=120,110,100", "--std=60,55,50")
     done = command("classify", plain_file, picture_folder / "red/1.png", *given)
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[1].endswith("%  class 2")
     assert "the classes have no names" in done.stderr
+
+
+def test_a_network_by_its_name_has_the_published_weights(
+    command, picture_folder, monkeypatch, model
+):
+    asked = []
+
+    def load(name, weights, size):
+        asked.append((name, weights, size))
+        return Source(model, ("a", "b", "c"), RECIPE)
+
+    monkeypatch.setattr(classifier, "load_model", load)
+    done = command("classify", "repvgg_a0", picture_folder / "red/1.png", "--top=1")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1].endswith("%  c")
+    assert asked == [("repvgg_a0", "imagenet", None)]
+
+
+def test_a_keras_model_says_what_it_does_not_know(command, picture_folder, model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    picture = picture_folder / "red/1.png"
+    done = command("classify", tmp_path / "model.keras", picture)
+    assert done.exit_code == 1 and "pass --mean and --std" in done.stderr
+    given = ("--mean=120,110,100", "--std=60,55,50", "--labels=labels.txt")
+    done = command("classify", tmp_path / "model.keras", picture, *given)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1].endswith("%  c")
+
+
+def test_pictures_are_skipped_in_a_keras_model_too(model, picture_folder, tmp_path):
+    model.save(tmp_path / "model.keras")
+    (tmp_path / "broken.png").write_text("no picture")
+    found = classifier.KerasClassifier(
+        str(tmp_path / "model.keras"), preprocessing={"mean": MEAN, "std": STD}
+    )
+    files = sorted(str(p) for p in picture_folder.rglob("*.png"))
+    pictures = [Picture(file, "") for file in [files[0], str(tmp_path / "broken.png"), files[-1]]]
+    with pytest.raises(ValueError, match="broken"):
+        found.predict(pictures)
+    predictions = found.predict(pictures, skip_unreadable=True)
+    assert predictions.pictures == [pictures[0], pictures[2]]
+    assert predictions.classes[:, 0].tolist() == [0, 2]
 
 
 @pytest.mark.parametrize(

@@ -33,23 +33,23 @@ def test_scores_are_those_of_an_independent_script(
         assert f"{file.name}: top-1 87.50%" in done.stdout
 
 
-@pytest.mark.slow
 def test_a_foreign_network_of_1001_outputs_and_pixels_as_input(command, tmp_path):
-    """MobileNet as others export it: TensorFlow's own quantization, uint8, a background class."""
+    """As others export networks: TensorFlow's own quantization, uint8, a background class."""
     import keras
     import tensorflow as tf
 
     from keraslight.pictures.names import imagenet_classes
 
     size, rng = 64, np.random.default_rng(0)
-    model = keras.applications.MobileNet(
-        (size, size, 3), alpha=0.25, weights=None, classes=1001, classifier_activation=None
+    model = keras.Sequential(
+        [
+            keras.Input((size, size, 3)),
+            keras.layers.Conv2D(16, 5, 4, activation="relu"),
+            keras.layers.Conv2D(32, 3, 2, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1001),
+        ]
     )
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    noise = rng.normal(0, 1, (8, size, size, 3)).astype("float32")
-    model(noise, training=True)  # statistics that keep the outputs from dying out
     inputs = keras.Input((size, size, 3))
     scaled = keras.layers.Rescaling(1 / 127.5, -1)(inputs)
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, model(scaled)))
@@ -138,6 +138,38 @@ def test_names_are_shown_in_place_of_folders(command, float_file, picture_folder
     assert "hardest classes: like the sky 87.5%, green 87.5%" in done.stdout
 
 
+@pytest.fixture
+def run_folder(model, tmp_path):
+    """The folder of a run of training."""
+    folder = tmp_path / "runs" / "first"
+    folder.mkdir(parents=True)
+    model.save(folder / "model.keras")
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in CLASSES))
+    recipe = {"image_size": 32, "eval_crop": 0.875, "mean": MEAN, "std": STD}
+    (folder / "run.json").write_text(json.dumps({"recipe": recipe}))
+    return folder
+
+
+def test_a_keras_model_is_scored_as_the_file_that_is_made_of_it(
+    command, run_folder, float_file, picture_folder, tmp_path
+):
+    out = tmp_path / "out.json"
+    arguments = (f"--data_dir={picture_folder}", "--workers=1", f"--json={out}")
+    done = command("evaluate", f"--compare={run_folder},{float_file}", *arguments)
+    assert done.exit_code == 0, done.output
+    compared = json.loads(out.read_text())
+    keras_result, file_result = compared["files"]
+    assert compared["top1"] == 1 and compared["score_drift"] < 1e-5
+    assert keras_result["top1"] == file_result["top1"] == 21 / 24
+    assert keras_result["preprocessing"] == file_result["preprocessing"]
+    assert keras_result["model"]["macs"] == file_result["model"]["macs"]
+    assert keras_result["assumed"] == []
+    assert keras_result["scores"] == "softmax of the outputs"
+    assert compared["record"]["versions"]["keraslight"]
+    # the report takes it too
+    assert command("report", out).exit_code == 0
+
+
 def failing(arguments, exit_code, message):
     return pytest.param(arguments, exit_code, message, id=message)
 
@@ -145,7 +177,7 @@ def failing(arguments, exit_code, message):
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
-        failing(["--data_dir={folder}"], 2, "Pass --tflite=FILE or --compare"),
+        failing(["--data_dir={folder}"], 2, "Pass one of --tflite=FILE"),
         failing(["--tflite={plain}"], 2, "Pass --data_dir=FOLDER or --tfds=NAME"),
         failing(["--tflite={plain}", "--data_dir={folder}"], 1, "pass --mean and --std"),
         failing(
@@ -160,6 +192,18 @@ def failing(arguments, exit_code, message):
         failing(["--tflite={plain}", "--data_dir={folder}", "--json={folder}"], 2, "is a dir"),
         failing(["--tflite={folder}/red/0.jpg", "--data_dir={folder}"], 1, "Not a .tflite file"),
         failing(["--tflite={plain}", "--data_dir={folder}", "--labels={plain}"], 1, "not text"),
+        failing(
+            ["--tflite={plain}", "--compare={plain},{plain}", "--data_dir={folder}"],
+            2,
+            "Received: --tflite and --compare",
+        ),
+        failing(["--tflite={plain}", "--data_dir={folder}", "--weights=x"], 1, "for Keras models"),
+        failing(["--model=none", "--data_dir={folder}"], 1, "or one of"),
+        failing(
+            ["--compare={plain},x.tflite", "--data_dir={folder}", "--mean=1", "--std=1"],
+            1,
+            "no such file",
+        ),
         failing(["--tflite={labelled}", "--data_dir={folder}/red"], 1, "no picture in"),
     ],
 )

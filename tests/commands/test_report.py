@@ -101,7 +101,7 @@ def test_a_page_that_needs_nothing_beside_it(command, documents, tmp_path):
     assert [row["top-1 %"] for row in table] == ["87.5", "87.5", "", ""]
     markdown = (tmp_path / "out/report.md").read_text()
     cells = [[c.strip() for c in line.split("|")[1:-1]] for line in markdown.splitlines()]
-    assert cells[4][:7] == ["a", "float32", "2.0", "0.0", "87.5", "100.0", "Pixel &lt;7&gt;"]
+    assert cells[4][:7] == ["a", "float32", "2.00", "0.0", "87.50", "100.00", "Pixel &lt;7&gt;"]
     assert "- warning: the phone went away" in markdown
 
 

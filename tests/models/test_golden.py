@@ -8,7 +8,7 @@ from tests.exhaustive import exhaustive_but
 from tests.models import golden_cases
 
 # more cases of structures that others have too
-FURTHER = ["timm_mobileone_s4"]
+FURTHER = ["timm_mobileone_s4", "timm_mobilenetv4_conv_large"]
 NAMES = golden_cases.names()
 
 

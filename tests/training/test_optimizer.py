@@ -22,13 +22,6 @@ def test_vectors_do_not_decay():
     assert all(path.endswith(("gamma", "beta", "bias")) for path in kept)
 
 
-def test_the_gamma_of_identity_branches_decays():
-    model = keraslight.create_model("repvgg_a0", input_shape=(32, 32, 3), classes=3)
-    gammas = [v.path for v in decayed_variables(model) if len(v.shape) == 1]
-    assert len(gammas) == 22 - 5
-    assert all(path.endswith("identity_norm/gamma") for path in gammas)
-
-
 def test_in_adamw_only_kernels_decay():
     model = tiny_network(3, (16, 16, 3), None)
     recipe = dataclasses.replace(PLAIN, learning_rate=0.1, weight_decay=0.5)
@@ -87,6 +80,26 @@ def test_the_learning_rate_rises_and_falls():
     peak = recipe.learning_rate
     np.testing.assert_allclose(rates[:3], [peak / 20, peak * 10.5 / 20, peak], rtol=1e-2)
     np.testing.assert_allclose(rates[3:], [(peak + 0.002) / 2, 0.002], rtol=1e-4)
+
+
+def test_the_exponential_schedule_follows_the_warm_up():
+    recipe = dataclasses.replace(
+        PLAIN, epochs=10, train_sizes=(), warmup_epochs=2, schedule="exponential", decay_rate=0.5
+    )
+    schedule = learning_rate(recipe, STEPS)
+    rates = [float(schedule(step)) / recipe.learning_rate for step in (0, 10, 20, 29, 30, 45)]
+    np.testing.assert_allclose(rates, [1 / 20, 10.5 / 20, 1, 1, 0.5, 0.25], rtol=1e-6)
+    copy = type(schedule).from_config(schedule.get_config())
+    assert float(copy(13)) == float(schedule(13))
+
+
+def test_the_normalizations_of_branches_do_not_decay():
+    inputs = keras.Input((8, 8, 16))
+    model = keras.Model(inputs, keraslight.layers.RefCO(16)(inputs))
+    decayed = {id(v) for v in decayed_variables(model)}
+    ranks = {v.name: len(v.shape) for v in model.trainable_variables if id(v) not in decayed}
+    assert ranks == {"gamma": 3, "beta": 3}
+    assert {v.name for v in model.trainable_variables if id(v) in decayed} == {"kernel"}
 
 
 def test_accumulated_steps_make_the_update_of_the_whole_batch():

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keraslight.pictures.tfds import read_split
 from tests.training.test_data import PLAIN, assert_same, batches_of, evaluated
 from tests.training.tiny_recipe import RECIPE
 from training.data.data import load_source
-from training.data.source import MemoryImages
+from training.data.source import MemoryImages, decode
 from training.data.tfds import Records, load_tfds
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -126,6 +127,19 @@ def test_records_are_held_out_for_good(prepared):
     assert streamed.fingerprint()["dataset"] == "shades/1.0.0"
     with pytest.raises(ValueError, match=r"Received: minival=30 of 30 pictures"):
         streamed.hold_out(30)
+
+
+def test_what_training_prepares_is_read_in_any_order_and_scored(tmp_path):
+    source = load_tfds("shades", str(tmp_path), "train", cache_gb=0, download=True)
+    assert isinstance(source, Records)
+    assert source.read(0)[0].shape == (20, 20, 3)
+    pictures = read_split("shades", "test", str(tmp_path), limit=5)
+    assert [type(picture.source) for picture in pictures] == [bytes] * 5
+    evaluation = load_tfds("shades", str(tmp_path), "eval")
+    for index, picture in zip(range(0, EVAL, 2), pictures, strict=True):
+        pixels, label = evaluation.read(index)
+        np.testing.assert_array_equal(decode(picture.source), pixels)
+        assert picture.label == evaluation.class_names[label]
 
 
 def test_files_without_random_access_need_memory(tmp_path):

@@ -16,8 +16,8 @@ from training.recipe import Recipe
 VERSION = 1
 # each makes a batch of its own; Pillow lets others work while it decodes and resizes
 THREADS = min(16, os.cpu_count() or 1)
-# whole batches at work ahead of the model: each may be of some hundred megabytes
-READ_OPTIONS = grain.ReadOptions(num_threads=THREADS, prefetch_buffer_size=THREADS + 1)
+# of whole batches at work ahead of the model, each of which may be of some hundred megabytes
+BYTES_AHEAD = 2**31
 
 
 def train_batches(
@@ -38,6 +38,14 @@ def train_batches(
         A dataset of normalized float32 images and float32 labels, one column per class. In place
         of a picture that cannot be read stands the next that can.
     """
+    batches = by_step(source, recipe, order, steps, size, worker, workers)
+    return batches.to_iter_dataset(_read_options(order.batch_size // workers, size))
+
+
+def by_step(
+    source: Source, recipe: Recipe, order: Order, steps: range, size: int, worker=0, workers=1
+) -> grain.MapDataset:
+    """Returns the batches of `train_batches`, each of which is made when it is asked for."""
     rows = _rows(order.batch_size, worker, workers)
     normalized = recipe.preprocessing(size, size).normalized
 
@@ -49,7 +57,7 @@ def train_batches(
         images = normalized(RandomViews(recipe, size, draws)(pictures))
         return augment_batch(images, _one_hot(labels, source), recipe, draws)
 
-    return grain.MapDataset.range(steps.start, steps.stop).map(make).to_iter_dataset(READ_OPTIONS)
+    return grain.MapDataset.range(steps.start, steps.stop).map(make)
 
 
 def eval_batches(
@@ -77,7 +85,12 @@ def eval_batches(
         return preprocessing.normalized(pixels), _one_hot(labels, source), weights
 
     batches = grain.MapDataset.range(source.batches(batch_size)).map(make)
-    return batches.repeat().to_iter_dataset(READ_OPTIONS)
+    return batches.repeat().to_iter_dataset(_read_options(batch_size // workers, size))
+
+
+def _read_options(rows, size):
+    ahead = min(THREADS + 1, max(2, BYTES_AHEAD // (rows * size * size * 3 * 4)))
+    return grain.ReadOptions(num_threads=min(THREADS, ahead), prefetch_buffer_size=ahead)
 
 
 def _rows(batch_size, worker, workers):

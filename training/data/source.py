@@ -126,8 +126,8 @@ class Source:
     def sample(self, count: int, seed: int) -> "MemoryImages":
         """Returns some pictures drawn at random, all of them if there are not more, decoded."""
         indices = np.random.default_rng(seed).permutation(len(self))[:count]
-        examples = [self.example(index) for index in indices]
-        pictures, labels = zip(*(e for e in examples if e is not None), strict=True)
+        examples = [e for index in indices if (e := self.example(index)) is not None]
+        pictures, labels = zip(*examples or [self.readable(0)], strict=True)
         return MemoryImages(list(pictures), labels, self.class_names)
 
     def fingerprint(self) -> dict:

@@ -192,7 +192,7 @@ def _check_reachable(builder):
                 f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
             )
         return
-    for url in list(builder.url_infos)[:1]:
+    for url in list(builder.url_infos or ())[:1]:
         host = urllib.parse.urlsplit(url).hostname
         try:
             socket.create_connection((host, 443), timeout=SECONDS_TO_CONNECT).close()

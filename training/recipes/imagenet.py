@@ -1,7 +1,7 @@
 """What the recipes for ImageNet share; what is a paper's own stands in its recipe.
 
-They read what `tfds build imagenet2012` has prepared in TFDS's usual folder, or in --data_dir; with
---set=dataset=None, --data_dir is a folder of pictures.
+They read what `tfds build imagenet2012 --file_format=array_record` has prepared in TFDS's usual
+folder, or in --data_dir; with --set=dataset=None, --data_dir is a folder of pictures.
 """
 
 from training.recipe import Recipe

@@ -1,7 +1,8 @@
 r"""VGNetF-1.0MP with edge and Gaussian kernels from scratch on Imagenette at 128x128.
 
-Activation and dropout are VGNetC's, so that nothing but the depthwise kernels differs between the
-two: VGNetF was published in version 1 only, VGNetC stands here in version 2.
+Activation and dropout are VGNetC's: VGNetF was published in version 1 only, VGNetC stands here in
+version 2. Two things differ from VGNetC: the depthwise kernels, and a normalization after each of
+the 23 depthwise convolutions that keep the size (51 in all, VGNetC has 28).
 
     python -m training.train --recipe=imagenette_vgnetf_edge_gaussian --data_dir=imagenette160 \
         --output_dir=runs/imagenette_vgnetf_edge_gaussian

@@ -11,10 +11,11 @@ import keraslight
 from keraslight.benchmark import Case, machine
 from keraslight.benchmark.desktop import time_here
 from keraslight.benchmark.report import ResultFile
-from keraslight.benchmark.results import Measurement, write_json
+from keraslight.benchmark.results import Measurement
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
 from keraslight.conversion.noise import pictures, settle
+from keraslight.files import write_json
 from keraslight.tflite.model_file import ModelFile
 from tflite.studies.peers.networks import PEERS, Peer
 from tflite.studies.peers.table import suite_table

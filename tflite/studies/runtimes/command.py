@@ -12,14 +12,14 @@ import numpy as np
 
 import keraslight
 from keraslight.benchmark import Case, Measurement, Round, TimingReport, machine
-from keraslight.benchmark.report import require_place
-from keraslight.benchmark.results import noise_warnings, write_json
+from keraslight.benchmark.results import noise_warnings
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
 from keraslight.conversion.input_size import with_input_size
 from keraslight.conversion.keras_model import load_model
 from keraslight.conversion.noise import settle
 from keraslight.failures import Failure
+from keraslight.files import require_place, write_json
 from keraslight.record import record
 from keraslight.tflite.runner import TFLiteRunner
 

@@ -1,0 +1,316 @@
+"""The tables of the documentation, each made from files in results/."""
+
+import csv
+import json
+import pathlib
+
+from keraslight.report import markdown_table
+from training.studies.census.shares import shares
+
+RESULTS = pathlib.Path(__file__).parent.parent / "results"
+MODELS_IN_README = (
+    *("vgnetg_1_0mp", "vgnetg_1_0mp_se", "vgnetg_1_5mp", "vgnetg_2_0mp", "vgnetg_2_5mp_se"),
+    *("vgnetf_1_5mp", "repvgg_a0", "repvgg_b0", "igcv3_d_1_0"),
+)
+
+
+def read_csv(path: str | pathlib.Path) -> list[dict]:
+    """Returns the rows of a CSV file, of results/ if only its name is given."""
+    with (RESULTS / path).open(newline="") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def read_json(name: str) -> dict:
+    """Returns what a JSON file of results/ holds."""
+    return json.loads((RESULTS / name).read_text())
+
+
+def models() -> str:
+    """The networks and what they cost."""
+    found = {row["model"]: row for row in read_csv("models.csv")}
+    rows = [
+        {
+            "model": f"`{name}`",
+            "parameters (M)": _millions(found[name]["parameters"]),
+            "fused (M)": _millions(found[name]["fused_parameters"]),
+            "multiply-adds (M)": _millions(found[name]["fused_macs"]),
+            "top-1, published (%)": float(found[name]["top1"]),
+            "licence of the weights": found[name].get("licence"),
+        }
+        for name in MODELS_IN_README
+    ]
+    formats = {
+        "parameters (M)": ".2f",
+        "fused (M)": ".2f",
+        "multiply-adds (M)": ".0f",
+        "top-1, published (%)": ".1f",
+    }
+    return markdown_table(rows, formats, missing="")
+
+
+def summary() -> str:
+    """Networks of ours beside those in common use: what each is good for, and what not."""
+    names = (
+        *("MobileNetV2 0.75", "VGNetG-1.0MP", "VGNetG-1.0MP SE", "MobileNetV2 1.0"),
+        *("VGNetG-2.0MP", "RepVGG-A0", "MobileNetV3-Large"),
+    )
+    rows = []
+    for name in names:
+        kinds = _suite()[name]
+        rows.append(
+            {
+                "network": name,
+                "top-1 on ImageNet, published (%)": kinds["float"]["top1"],
+                "int8 file (MB)": kinds["int8"]["size_bytes"] / 1e6,
+                "float (ms)": kinds["float"]["threads"]["1"]["median_ms"],
+                "int8 (ms)": kinds["int8"]["threads"]["1"]["median_ms"],
+            }
+        )
+    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "int8 file (MB)": ".1f"}
+    return markdown_table(rows, formats | {"top-1 on ImageNet, published (%)": ".1f"})
+
+
+def licences() -> str:
+    """The licences of the published weights."""
+    found = {}
+    for row in read_csv("models.csv"):
+        if row["licence"]:
+            found.setdefault(row["licence"], []).append(f"`{row['model']}`")
+    rows = [{"licence": name, "weights of": ", ".join(models)} for name, models in found.items()]
+    return markdown_table(rows)
+
+
+def imagenette() -> str:
+    """The accuracy of networks trained alike on Imagenette."""
+    costs = {row["recipe"]: row for row in read_csv("imagenette_cost.csv")}
+    rows = [
+        {
+            "recipe": f"`{row['run']}`",
+            "epochs": int(row["epochs"]),
+            "top-1 (%)": 100 * float(row["accuracy"]),
+            "parameters (M)": _millions(costs[row["run"]]["parameters"]),
+            "fused (M)": _millions(costs[row["run"]]["fused_parameters"]),
+            "multiply-adds (M)": _millions(costs[row["run"]]["fused_macs"]),
+            "images/s": float(row["images_per_second"]),
+        }
+        for row in read_csv("imagenette.csv")
+    ]
+    formats = {
+        "top-1 (%)": ".1f",
+        "parameters (M)": ".2f",
+        "fused (M)": ".2f",
+        "multiply-adds (M)": ".0f",
+        "images/s": ".0f",
+    }
+    return markdown_table(rows, formats)
+
+
+def latency() -> str:
+    """The latency of our networks and of those in common use, on one thread, in one run."""
+    rows = []
+    for name, kinds in _suite().items():
+        float_, int8 = (kinds[kind]["threads"]["1"] for kind in ("float", "int8"))
+        rows.append(
+            {
+                "network": name,
+                "top-1, published (%)": kinds["float"]["top1"],
+                "float (ms)": float_["median_ms"],
+                "int8 (ms)": int8["median_ms"],
+                "float ratio": float_["ratio"],
+                "int8 ratio": int8["ratio"],
+            }
+        )
+    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "top-1, published (%)": ".1f"}
+    return markdown_table(rows, formats, missing="")
+
+
+def latency_detail() -> str:
+    """The same with the spread, the sizes of the files, and who published the accuracies."""
+    rows = []
+    for name, kinds in _suite().items():
+        row = {"network": name, "multiply-adds (M)": kinds["float"]["macs"] / 1e6}
+        for kind, entry in kinds.items():
+            figures = entry["threads"]["1"]
+            row[f"{kind} (ms)"] = figures["median_ms"]
+            row[f"{kind} p90 (ms)"] = figures["p90_ms"]
+            row[f"{kind} file (MB)"] = entry["size_bytes"] / 1e6
+        row["top-1 (%)"] = kinds["float"]["top1"]
+        rows.append({**row, "top-1 from": kinds["float"]["source"]})
+    formats = dict.fromkeys(rows[0], ".2f")
+    formats |= {"network": "", "top-1 from": "", "multiply-adds (M)": ".0f", "top-1 (%)": ".1f"}
+    return markdown_table(rows, formats, missing="")
+
+
+def forms() -> str:
+    """The latency of fused networks beside others, from one run."""
+    rows = [
+        {
+            "file": figure["file"],
+            "beside": figure["reference"],
+            "threads": figure["threads"],
+            "ratio": figure["ratio"],
+            "latency (ms)": figure["median_ms"],
+        }
+        for figure in read_json("forms_amd_epyc.json")["figures"]
+    ]
+    return markdown_table(rows, {"ratio": ".3f", "latency (ms)": ".2f"})
+
+
+def forms_by_choice() -> str:
+    """What each choice of a form costs, beside the default."""
+    rows = read_csv("forms_by_choice.csv")
+    return markdown_table([{key: value or None for key, value in row.items()} for row in rows])
+
+
+def int8() -> str:
+    """What int8 costs the networks trained on Imagenette."""
+    columns = {
+        "float": "float",
+        "int8": "int8, calibrated",
+        "int8_by_tensorflow": "int8 by TensorFlow",
+        "control": "float, trained on",
+        "control_int8": "int8 of that",
+        "qat_int8": "int8, trained on",
+    }
+    rows = []
+    for row in read_json("int8_imagenette.json")["models"]:
+        percents = {title: 100 * row[key] if key in row else None for key, title in columns.items()}
+        name = pathlib.Path(row["model"]).name
+        rows.append({"recipe": f"`{name}`", **percents, "SNR (dB)": row.get("file_db")})
+    return markdown_table(rows, dict.fromkeys(rows[0], ".1f") | {"recipe": ""}, missing="")
+
+
+def int8_exact() -> str:
+    """How the Keras models compare with the int8 file, in percent of logits or of pictures."""
+    columns = {
+        "exact": "`exact_model` = file (%)",
+        "builtin": "builtin kernels = XNNPACK (%)",
+        "simulation_top1": "simulation: top-1 as the file (%)",
+        "simulation_one_step": "simulation within one step (%)",
+    }
+    rows = [
+        {
+            "recipe": f"`{pathlib.Path(row['model']).name}`",
+            **{title: 100 * row[key] for key, title in columns.items()},
+            "SNR of the file (dB)": row["same_pictures_file_db"],
+            "SNR of the simulation (dB)": row["simulation_db"],
+        }
+        for row in read_json("int8_imagenette.json")["models"]
+    ]
+    formats = dict.fromkeys(rows[0], ".2f") | {"recipe": ""}
+    formats |= {title: ".1f" for title in rows[0] if title.endswith("(dB)")}
+    return markdown_table(rows, formats)
+
+
+def replacement() -> str:
+    """What it costs to replace learned kernels by fixed ones."""
+    rows = [
+        {
+            "cosine similarity of at least": row["threshold"] or "nothing replaced",
+            "kernels replaced (%)": float(row["replaced"]),
+            "top-1 (%)": float(row["accuracy"]),
+        }
+        for row in read_csv("kernel_replacement.csv")
+    ]
+    return markdown_table(rows, {"kernels replaced (%)": ".2f", "top-1 (%)": ".2f"})
+
+
+def census() -> str:
+    """The percentages of learned kernels near fixed ones, before and after training."""
+    rows = [
+        {
+            "model": row["model"],
+            "cosine similarity of at least": row["threshold"],
+            **{f"{kind} (%)": row[kind] for kind in ("identity", "gaussian", "edge", "none")},
+        }
+        for row in shares(read_csv("kernel_census.csv"))
+    ]
+    formats = {title: ".2f" for title in rows[0] if title.endswith("(%)")}
+    return markdown_table(rows, formats)
+
+
+def runtimes() -> str:
+    """One network in several runtimes."""
+    rows = [
+        {
+            "runtime": row["model"],
+            "latency (ms)": row["latency_ms"],
+            "p90 (ms)": row["p90_ms"],
+            "spread of the rounds (%)": 100 * row["spread"],
+            "ratio": row["ratio"],
+        }
+        for row in read_json("runtimes.json")["results"]
+    ]
+    formats = dict.fromkeys(rows[0], ".2f") | {"runtime": "", "spread of the rounds (%)": ".1f"}
+    return markdown_table(rows, formats)
+
+
+def training_speed() -> str:
+    """Training steps of VGNetG-1.0MP in Keras and in PyTorch."""
+    rows = []
+    for name in ("training_speed.json", "training_speed_1_thread.json"):
+        found = read_json(name)
+        for form, rates in found["images_per_second"].items():
+            ratios = found["ratio_of_keras_to"].get(form)
+            rows.append(
+                {
+                    "threads": found["threads"],
+                    "framework": form,
+                    "images/s": rates["median"],
+                    "of all rounds": f"{rates['min']:.0f} to {rates['max']:.0f}",
+                    "Keras is faster by": ratios and ratios["median"],
+                    "of the rounds": ratios and f"{ratios['min']:.2f} to {ratios['max']:.2f}",
+                }
+            )
+    return markdown_table(rows, {"images/s": ".0f", "Keras is faster by": ".2f"}, missing="")
+
+
+def quantization_cost() -> str:
+    """What a training step of quantized networks costs."""
+    rows = [
+        {
+            "model": f"`{row['model']}`",
+            "parameters (M)": _millions(row["parameters"]),
+            "layers": int(row["layers"]),
+            "quantize (s)": float(row["quantize_seconds"]),
+            "step, fused (ms)": _number(row["fused_ms"]),
+            "step, quantized (ms)": _number(row["quantized_ms"]),
+            "ratio": _number(row["ratio"]),
+            "least": _number(row["least_ratio"]),
+            "greatest": _number(row["greatest_ratio"]),
+        }
+        for row in read_csv("quantization_cost.csv")
+    ]
+    formats = dict.fromkeys(rows[0], ".2f") | {"model": "", "layers": ""}
+    formats |= {"step, fused (ms)": ".1f", "step, quantized (ms)": ".1f"}
+    return markdown_table(rows, formats, missing="")
+
+
+def refco() -> str:
+    """What a training step of one RefCO layer costs."""
+    rows = [
+        {
+            "form": row["form"],
+            "channels": f"{row['channels']} to {row['filters']}",
+            "size": f"{row['side']}x{row['side']}",
+            "step (ms)": float(row["ms"]),
+            "peak memory (MB)": float(row["peak_mb"]),
+        }
+        for row in read_csv("refco_training.csv")
+    ]
+    return markdown_table(rows, {"step (ms)": ".1f", "peak memory (MB)": ".0f"})
+
+
+def _suite():
+    found = {}
+    for entry in read_json("latency_amd_epyc.json")["suite"]:
+        found.setdefault(entry["name"], {})[entry["kind"]] = entry
+    return found
+
+
+def _millions(text):
+    return int(text) / 1e6
+
+
+def _number(text):
+    return float(text) if text else None

@@ -1,0 +1,1 @@
+"""What makes the batches fastest: grain or tf.data, threads or processes. See README.md."""
