@@ -48,6 +48,38 @@ def models() -> str:
     return markdown_table(rows, formats, missing="")
 
 
+def summary() -> str:
+    """Networks of ours beside those in common use: what each is good for, and what not."""
+    names = (
+        *("MobileNetV2 0.75", "VGNetG-1.0MP", "VGNetG-1.0MP SE", "MobileNetV2 1.0"),
+        *("VGNetG-2.0MP", "RepVGG-A0", "MobileNetV3-Large"),
+    )
+    rows = []
+    for name in names:
+        kinds = _suite()[name]
+        rows.append(
+            {
+                "network": name,
+                "top-1 on ImageNet, published (%)": kinds["float"]["top1"],
+                "int8 file (MB)": kinds["int8"]["size_bytes"] / 1e6,
+                "float (ms)": kinds["float"]["threads"]["1"]["median_ms"],
+                "int8 (ms)": kinds["int8"]["threads"]["1"]["median_ms"],
+            }
+        )
+    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "int8 file (MB)": ".1f"}
+    return markdown_table(rows, formats | {"top-1 on ImageNet, published (%)": ".1f"})
+
+
+def licences() -> str:
+    """The licences of the published weights."""
+    found = {}
+    for row in read_csv("models.csv"):
+        if row["licence"]:
+            found.setdefault(row["licence"], []).append(f"`{row['model']}`")
+    rows = [{"licence": name, "weights of": ", ".join(models)} for name, models in found.items()]
+    return markdown_table(rows)
+
+
 def imagenette() -> str:
     """The accuracy of networks trained alike on Imagenette."""
     costs = {row["recipe"]: row for row in read_csv("imagenette_cost.csv")}

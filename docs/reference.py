@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import pkgutil
 from dataclasses import dataclass
 
 import keras
@@ -90,39 +89,38 @@ GROUPS = (
         ("conversion",),
     ),
 )
-# packages that have no list of names: everything their modules define is public, but for these
-MODULES = ("tflite", "pictures", "benchmark", "conversion")
-INTERNAL = {
-    *("flatbuffer", "schema", "metadata_schema", "noise"),
-    *("policy_files", "report_parser", "on_device", "this_machine", "tool", "binary"),
-}
+# packages and modules whose public names are those in `__all__`
+MODULES = (
+    "keraslight",
+    "keraslight.kernels",
+    "keraslight.layers",
+    "keraslight.visualize",
+    "keraslight.tflite",
+    "keraslight.pictures",
+    "keraslight.benchmark",
+)
+# modules without such a list, of which all names are public that they define
+DEFINING = (
+    "keraslight.conversion.convert",
+    "keraslight.conversion.check",
+    "keraslight.conversion.keras_model",
+)
 
 
 def public_objects() -> dict[str, object]:
     """Returns all public classes and functions by the path under which they are imported."""
     found = {}
-    for module in (keraslight, keraslight.kernels, keraslight.layers, keraslight.visualize):
+    for module in map(importlib.import_module, MODULES):
         for name in module.__all__:
             if not inspect.ismodule(getattr(module, name)):
                 found[f"{module.__name__}.{name}"] = getattr(module, name)
     for kind in (Form, *Report.__subclasses__()):
         if kind not in found.values():
             found[f"{kind.__module__}.{kind.__name__}"] = kind
-    for package in MODULES:
-        found |= _defined_in(importlib.import_module(f"keraslight.{package}"))
-    return found
-
-
-def _defined_in(package):
-    found = {}
-    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if info.ispkg or info.name.rpartition(".")[2] in INTERNAL:
-            continue
-        module = importlib.import_module(info.name)
+    for module in map(importlib.import_module, DEFINING):
         for name, value in vars(module).items():
             defined = getattr(value, "__module__", None) == module.__name__
-            callable_ = inspect.isclass(value) or inspect.isfunction(value)
-            if defined and callable_ and not name.startswith("_"):
+            if defined and not name.startswith("_") and callable(value):
                 found[f"{module.__name__}.{name}"] = value
     return found
 

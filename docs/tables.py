@@ -1,7 +1,8 @@
 r"""Writes every table of the documentation from the files in results/.
 
-    python -m docs.tables            # the tables, from the files
-    python -m docs.tables --measure  # first models.csv and imagenette_cost.csv, in some minutes
+    python -m docs.tables                    # the tables, from the files
+    python -m docs.tables --measure=missing  # counts networks that models.csv does not have, first
+    python -m docs.tables --measure=all      # counts models.csv and imagenette_cost.csv anew
 
 A table is between `<!-- table NAME -->` and `<!-- end -->`, in README.md, docs/, results/ or a
 README.md of a study. A test compares the pages with the files.
@@ -23,7 +24,9 @@ TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLES = {
     function.__name__: function
     for function in (
+        made_tables.summary,
         made_tables.models,
+        made_tables.licences,
         made_tables.imagenette,
         made_tables.latency,
         made_tables.latency_detail,
@@ -59,16 +62,39 @@ def write_measured(rows: list[dict], path: pathlib.Path) -> None:
     write_result(path, to_csv(rows), record())
 
 
-@click.command("docs.tables", cls=Command, examples=["python -m docs.tables"])
-@click.option("--measure", is_flag=True, help="Count parameters and multiply-adds again.")
-def command(measure):
-    """Writes every table of the documentation from the files in results/."""
-    if measure:
-        from docs import measure as counts
+def measure(known: dict[str, list[dict]]) -> None:
+    """Counts the cost of networks and writes models.csv and imagenette_cost.csv.
 
-        write_measured(counts.models(), RESULTS / "models.csv")
-        runs = [row["run"] for row in made_tables.read_csv("imagenette.csv")]
-        write_measured(counts.recipes(runs), RESULTS / "imagenette_cost.csv")
+    Args:
+        known: the rows of each that need not be counted again.
+    """
+    import keraslight
+    from docs import measure as counts
+
+    recipes = [row["run"] for row in made_tables.read_csv("imagenette.csv")]
+    for name, key, wanted, count in (
+        ("models.csv", "model", keraslight.list_models(), counts.models),
+        ("imagenette_cost.csv", "recipe", recipes, counts.recipes),
+    ):
+        rows = {row[key]: row for row in known[name]}
+        if missing := [network for network in wanted if network not in rows]:
+            rows |= {row[key]: row for row in count(missing)}
+            write_measured([rows[network] for network in wanted], RESULTS / name)
+
+
+@click.command("docs.tables", cls=Command, examples=["python -m docs.tables"])
+@click.option(
+    "--measure",
+    "measured",
+    type=click.Choice(["none", "missing", "all"]),
+    default="none",
+    help="Which networks to count parameters and multiply-adds of, before.",
+)
+def command(measured):
+    """Writes every table of the documentation from the files in results/."""
+    if measured != "none":
+        names = ("models.csv", "imagenette_cost.csv")
+        measure({n: made_tables.read_csv(n) if measured == "missing" else [] for n in names})
     for page in pages():
         text = page.read_text()
         made = with_tables(text)

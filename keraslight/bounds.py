@@ -8,6 +8,7 @@ the file claims.
 
 import io
 import pathlib
+import struct
 import zipfile
 import zlib
 
@@ -144,7 +145,7 @@ def _opened(data, budget):
     budget.spend(operations=OPERATIONS_PER_MEMBER * data.count(DIRECTORY_ENTRY))
     try:
         return zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError) as error:
         raise ValueError(f"The archive is damaged: {printable(error)}.") from error
 
 

@@ -97,7 +97,7 @@ def command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        result = CliRunner().invoke(main, [str(x) for x in arguments], prog_name="keraslight")
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception  # a user would see a traceback
         return result

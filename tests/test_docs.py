@@ -1,21 +1,34 @@
 """The documentation: it builds, it is complete, and what it names exists."""
 
 import functools
+import importlib
+import inspect
 import os
 import pathlib
 import re
 import subprocess
 import sys
 
+import click
 import pytest
 
 import keraslight
 from docs import reference, results_pages
+from keraslight.commands.main import COMMANDS, main
 from keraslight.weights.registry import published_for
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-PROGRAM = re.compile(r"python -m ((?:training|tflite)(?:\.\w+)+)((?:[^\n`]|\\\n)*)")
+COMMAND_PAGES = [
+    *PAGES,
+    *sorted((ROOT / "tflite").rglob("*.md")),
+    *sorted((ROOT / "training").rglob("*.md")),
+]
+# a call of a command up to the end of the code or of the line
+CALL = re.compile(
+    rf"(?<![\w/-])(keraslight +(?:{'|'.join([*COMMANDS, 'train'])})(?=[ `\n])"
+    r"|python -m (?:training|tflite|docs)\.[\w.]+)([^`|&]*)"
+)
 # what code on these pages takes as given
 MODULES = {"keraslight": keraslight, "layers": keraslight.layers, "visualize": keraslight.visualize}
 
@@ -29,7 +42,7 @@ def test_build(tmp_path):
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert result.returncode == 0, result.stderr
@@ -42,17 +55,18 @@ def test_build(tmp_path):
 
 
 def test_every_public_name_has_a_page_of_its_own():
-    modules = (keraslight, keraslight.kernels, keraslight.layers, keraslight.visualize)
-    public = {f"{m.__name__}.{name}" for m in modules for name in m.__all__}
+    modules = [importlib.import_module(name) for name in reference.MODULES]
+    public = {
+        f"{module.__name__}.{name}"
+        for module in modules
+        for name in module.__all__
+        if not inspect.ismodule(getattr(module, name))
+    }
     pages = [page for group in reference.sections().values() for page in group.values()]
     listed = re.findall(r"heading: (\S+)$", "\n".join(text for _, text in pages), re.MULTILINE)
     assert len(listed) == len(set(listed))
-    assert public - set(listed) == {f"keraslight.{m}" for m in ("kernels", "layers", "visualize")}
-    assert set(listed) >= {
-        "keraslight.tflite.runner.TFLiteRunner",
-        "keraslight.pictures.preprocessing.Preprocessing",
-        "keraslight.benchmark.desktop.measure",
-    }
+    assert public <= set(listed)
+    assert {"keraslight.fuse", "keraslight.tflite.TFLiteRunner"} <= public
     # on disks that do not tell a from A, too
     paths = [path.lower() for path, _ in pages]
     assert len(paths) == len(set(paths))
@@ -76,11 +90,63 @@ def test_names_exist(page):
         compile(block, page.name, "exec")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_programs_have_those_flags(page):
-    for program, arguments in PROGRAM.findall(page.read_text()):
-        path = ROOT / program.replace(".", "/")
-        assert path.with_suffix(".py").is_file(), program
-        source = "".join(file.read_text() for file in path.parent.glob("*.py"))
-        defined = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', source))
-        assert set(re.findall(r"--(\w+)", arguments)) <= defined, (program, arguments)
+@pytest.mark.parametrize("number", range(3))
+def test_every_example_of_blocks_runs_alone(number):
+    text = (ROOT / "docs" / "blocks.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 3
+    exec(compile(blocks[number], f"blocks.md, example {number}", "exec"), {})
+
+
+@pytest.mark.parametrize("page", COMMAND_PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_have_those_options(page):
+    """Each option is one of that very command, and a value that is chosen is one of its choices."""
+    for program, arguments in command_lines(page.read_text()):
+        check_options(program, arguments)
+
+
+def test_option_of_another_command_is_refused():
+    check_options("keraslight classify", "model.tflite cat.jpg --top=1")
+    with pytest.raises(AssertionError, match="data_dir"):
+        check_options("keraslight classify", "model.tflite cat.jpg --data_dir=pictures")
+    with pytest.raises(AssertionError, match="no such command"):
+        check_options("keraslight train", "--help")
+    with pytest.raises(AssertionError, match="int4"):
+        check_options("keraslight convert", "--quantization=none,int4")
+
+
+def command_lines(text):
+    """Yields the programs that a page calls, and what it passes to each."""
+    for line in text.replace("\\\n", " ").splitlines():
+        for program, arguments in CALL.findall(line):
+            yield re.sub(r" +", " ", program), arguments
+
+
+def command_of(program):
+    if program.startswith("keraslight "):
+        context = click.Context(main)
+        command = main.get_command(context, program.split()[1])
+    else:
+        module = importlib.import_module(program.removeprefix("python -m "))
+        command = getattr(module, "command", None)
+        if command is None:  # a package: the command is that of its __main__
+            command = importlib.import_module(f"{module.__name__}.__main__").command
+        if inspect.ismodule(command):
+            command = command.command
+    assert command is not None, f"no such command: {program}"
+    return command
+
+
+def check_options(program, arguments):
+    command = command_of(program)
+    parameters = {
+        name: parameter
+        for parameter in command.get_params(click.Context(command))
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
+    for option, value in re.findall(r"(?<!\S)(--\w[\w-]*)(?:=(\S+))?", arguments):
+        assert option in parameters, (program, option)
+        kind = parameters[option].type
+        choices = getattr(getattr(kind, "kind", kind), "choices", None)
+        if choices and value:
+            assert set(value.split(",")) <= set(choices), (program, option, value)

@@ -49,6 +49,7 @@ ARROWS = {
     "benchmark": {
         "api",
         "conversion",
+        "download",
         "failures",
         "files",
         "graph",

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "colab").glob("*.ipynb"))
-# what must hold at the end; a reader's pictures and machine may differ, so it is not in the notebook
+# what must hold at the end; not in the notebooks, because a reader's pictures may differ
 CHECKS = {
     "1_quickstart": """
         assert predictions.shape == (1, 1000) and abs(predictions.sum() - 1) < 1e-4
@@ -22,7 +22,7 @@ CHECKS = {
         assert accuracy["Keras"] > 0.8
         assert accuracy[".tflite"] > accuracy["Keras"] - 0.05
         assert abs(accuracy[".tflite"] - accuracy["int8, trained"]) < 0.01
-        assert keraslight.tflite.metadata.read_metadata(path.read_bytes()).labels == tuple(labels)
+        assert keraslight.tflite.read_metadata(path.read_bytes()).labels == tuple(labels)
         first, second = (next(iter(train))[1].numpy().tolist() for _ in range(2))
         assert first != second
     """,

@@ -60,7 +60,7 @@ class Recipe:
         ema: optional float, momentum of a moving average of the weights, which is evaluated and
             kept in place of the weights.
         auxiliary_weight: float, weight of the losses of auxiliary outputs.
-        qat_epochs: int, qat_learning_rate: float; of the fine-tuning of `--qat`.
+        qat_epochs: int, qat_learning_rate: float; of `training.qat`.
         qat_images: int, number of training pictures that calibrate.
 
     Raises:

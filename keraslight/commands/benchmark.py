@@ -20,7 +20,7 @@ from keraslight.commands.timing_options import (
     timing_options,
 )
 from keraslight.failures import PHONE_FAILED
-from keraslight.pictures.preprocessing import list_pictures
+from keraslight.pictures.folder import list_pictures
 from keraslight.tflite.classify import preprocessing_of
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import TFLiteRunner

@@ -29,7 +29,11 @@ class CommaList(click.ParamType):
     def convert(self, value, param, ctx):
         if isinstance(value, (tuple, list)):
             return tuple(value)
-        values = tuple(self.kind.convert(v.strip(), param, ctx) for v in value.split(",") if v)
+        values = tuple(
+            self.kind.convert(part.strip(), param, ctx) for part in value.split(",") if part.strip()
+        )
+        if not values:
+            self.fail(f"At least one value is needed. Received: {value!r}", param, ctx)
         if self.lengths and len(values) not in self.lengths:
             numbers = " or ".join(map(str, self.lengths))
             self.fail(f"{numbers} values are needed. Received: {value!r}", param, ctx)
@@ -45,7 +49,9 @@ class Size(click.ParamType):
         if isinstance(value, tuple):
             return value
         sides = value.split("x")
-        if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+        if len(sides) > 2 or not all(
+            side.isascii() and side.isdecimal() and int(side) for side in sides
+        ):
             self.fail(f"A size is as 224 or 224x160. Received: {value!r}", param, ctx)
         return int(sides[0]), int(sides[-1])
 
@@ -108,6 +114,7 @@ class Number(click.ParamType):
 
 
 COUNT = click.IntRange(min=1)
+COUNT.name = "number"
 FILE = click.Path(exists=True, dir_okay=False)
 FOLDER = click.Path(exists=True, file_okay=False)
 NEW_FILE = click.Path(dir_okay=False, writable=True)

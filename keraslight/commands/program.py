@@ -102,10 +102,8 @@ def _remember_debug(ctx, param, value):
 
 def run(command: click.Command) -> None:
     """Runs a command of its own, as `python -m tflite.convert` does, and ends the process."""
-    if not isinstance(command, click.Command):
-        return _run_absl(command)
     quiet()
-    return command.main(prog_name=shlex.join(_program()))
+    command.main(prog_name=shlex.join(_program()))
 
 
 def quiet() -> None:
@@ -135,28 +133,5 @@ def show(message: str) -> None:
     click.echo(printable_lines(message))
 
 
-# until every program is a click command
-
-
-def _run_absl(main):
-    from absl import app, flags, logging
-
-    def call(argv):
-        files = argv[1:]
-        if not flags.FLAGS["verbosity"].present:
-            logging.set_verbosity(logging.WARNING)
-        try:
-            return main(files) if files else main()
-        except Failure as failure:
-            print(f"error: {failure}", file=sys.stderr)
-            return failure.exit_code
-        except (ImportError, OSError, ValueError) as error:
-            if logging.level_debug():
-                raise
-            print(f"error: {error}", file=sys.stderr)
-            return WRONG
-
-    app.run(call)
-
-
+# until the programs of training call it by its name
 command = command_line

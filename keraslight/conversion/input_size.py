@@ -27,11 +27,6 @@ def with_input_size(model: "keras.Model", size: tuple[int, int] | None) -> "kera
     own = tuple(model.input_shape[1:3])
     if own == (height, width):
         return model
-    if None not in own:
-        raise ValueError(
-            f"The model takes pictures of {own[0]}x{own[1]}: leave out --input_size. "
-            f"Received: input_size={height}x{width}"
-        )
     copy = keras.models.clone_model(
         model, input_tensors=keras.Input((height, width, channels), name=model.inputs[0].name)
     )

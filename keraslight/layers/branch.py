@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keraslight.graph.kernels import fold_norm
+from keraslight.graph.kernels import norm_scale_shift
 
 __all__ = ["Branch"]
 
@@ -20,15 +20,17 @@ class Branch(NamedTuple):
         kernel_size: odd int or `(height, width)` of the convolution; `None` for the identity, which
             returns its input.
         norm: bool, whether the branch has a batch normalization.
+        use_bias: bool, whether the convolution has a bias.
 
     Example:
     >>> keraslight.layers.Branch("pointwise", 1)
-    Branch(name='pointwise', kernel_size=1, norm=True)
+    Branch(name='pointwise', kernel_size=1, norm=True, use_bias=False)
     """
 
     name: str
     kernel_size: int | tuple[int, int] | None = None
     norm: bool = True
+    use_bias: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -90,14 +92,18 @@ class Path:
         Args:
             identity: the kernel to take if the branch is the identity.
         """
-        kernel = identity
+        kernel, bias = identity, np.zeros(identity.shape[-1])
         if self.conv is not None:
             kernel = keras.ops.convert_to_numpy(self.conv.kernel).astype("float64")
             if isinstance(self.conv, keras.layers.DepthwiseConv2D):
                 kernel = swapped(kernel)
+            bias = np.zeros(kernel.shape[-1])
+            if self.conv.use_bias:
+                bias = keras.ops.convert_to_numpy(self.conv.bias).astype("float64")
         if self.norm is None:
-            return kernel, np.zeros(kernel.shape[-1])
-        return fold_norm(kernel, self.norm)
+            return kernel, bias
+        scale, shift = norm_scale_shift(self.norm)
+        return kernel * scale, bias * scale + shift
 
 
 def swapped(kernel: np.ndarray) -> np.ndarray:

@@ -130,6 +130,10 @@ class LinearBranches(ReparamLayer):
         """Returns the branches for a number of input channels. A subclass overrides it."""
         raise NotImplementedError(f"{type(self).__name__} must list its branches in branches_of()")
 
+    def squeezed_channels(self, channels: int) -> int:
+        """Returns the channels that squeeze-and-excitation keeps. A subclass may override it."""
+        return squeezed_channels(channels, self.se_ratio)
+
     def keeps_shape(self, channels: int) -> bool:
         """Returns whether the output has the shape of the input, so that it can be added."""
         return self.strides == 1 and self.padding == "same" and self.filters in (channels, None)
@@ -153,7 +157,7 @@ class LinearBranches(ReparamLayer):
             layers["sum_norm"] = self.part(batch_normalization, "sum_norm")
             layers["sum_norm"].build(output_shape)
         if self.se_ratio is not None:
-            filters = squeezed_channels(output_shape[-1], self.se_ratio)
+            filters = self.squeezed_channels(output_shape[-1])
             layers["attention"] = self.part(SqueezeExcite, "attention", filters=filters)
             layers["attention"].build(output_shape)
         self.track(layers)
@@ -233,7 +237,7 @@ class LinearBranches(ReparamLayer):
         """Calls a layer's class, or a function that makes a layer, with a name after this block."""
         return make(dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
 
-    def path_of(self, branch: Branch, use_bias: bool = False) -> Path:
+    def path_of(self, branch: Branch) -> Path:
         """Returns the layers of a branch."""
         pads = self._pads(branch.size)
         conv, norm = None, None
@@ -248,7 +252,7 @@ class LinearBranches(ReparamLayer):
                 branch,
                 strides=self.strides // step,
                 padding="same" if inside else "valid",
-                use_bias=use_bias,
+                use_bias=branch.use_bias,
             )
         if branch.norm:
             norm = self.part(
@@ -261,7 +265,7 @@ class LinearBranches(ReparamLayer):
 
     def path_of_fused(self, name: str) -> Path:
         """Returns the layers of the one convolution that the block is at inference."""
-        return self.path_of(Branch(name, self.kernel_shape, norm=False), use_bias=True)
+        return self.path_of(Branch(name, self.kernel_shape, norm=False, use_bias=True))
 
     def convolution(self, branch: Branch, **kwargs) -> keras.layers.Layer:
         """Returns the convolution of a branch."""

@@ -4,15 +4,9 @@ import keras
 
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.conv_act_norm import ConvActNorm
-from keraslight.layers.squeeze_excite import SqueezeExcite, checked_se_ratio
+from keraslight.layers.squeeze_excite import SqueezeExcite, checked_se_ratio, make_divisible
 
 __all__ = ["Pointwise"]
-
-
-def make_divisible(value: float, divisor: int = 8) -> int:
-    """Rounds to the nearest multiple of a divisor, or up if that is more than 10 % less."""
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -13,6 +13,12 @@ def squeezed_channels(channels: int, se_ratio: float) -> int:
     return max(1, round(channels * se_ratio))
 
 
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """Rounds to the nearest multiple of a divisor, or up if that is more than 10 % less."""
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
 def checked_se_ratio(se_ratio: float | None) -> float | None:
     """Returns the share of channels that squeeze-and-excitation keeps, if it is one.
 
@@ -31,11 +37,12 @@ def checked_se_ratio(se_ratio: float | None) -> float | None:
 class SqueezeExcite(ReparamLayer):
     """Multiplies every channel by a gate computed from the mean of all channels.
 
-    `x * sigmoid(expand(activation(reduce(mean(x)))))` with two 1x1 convolutions with bias.
+    `x * gate(expand(activation(reduce(mean(x)))))` with two 1x1 convolutions with bias.
 
     Args:
         filters: int, the number of channels after `reduce`.
         activation: name of an activation or a callable, between the two convolutions.
+        gate_activation: name of an activation or a callable, after them.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -50,19 +57,22 @@ class SqueezeExcite(ReparamLayer):
         Squeeze-and-Excitation Networks, CVPR 2018, section 3 (https://arxiv.org/abs/1709.01507).
     """
 
-    def __init__(self, filters: int, activation="relu", **kwargs):
+    def __init__(self, filters: int, activation="relu", gate_activation="sigmoid", **kwargs):
         super().__init__(**kwargs)
         if filters < 1:
             raise ValueError(f"`filters` must be positive. Received: filters={filters!r}")
         self.filters = filters
         self.activation = keras.activations.get(activation)
+        self.gate_activation = keras.activations.get(gate_activation)
         dtype = self.dtype_policy
         self.squeeze = keras.layers.GlobalAveragePooling2D(
             keepdims=True, data_format="channels_last", dtype=dtype, name=f"{self.name}_squeeze"
         )
         self.reduce = self._pointwise(filters, "reduce")
         self.act = keras.layers.Activation(self.activation, dtype=dtype, name=f"{self.name}_act")
-        self.gate = keras.layers.Activation("sigmoid", dtype=dtype, name=f"{self.name}_gate")
+        self.gate = keras.layers.Activation(
+            self.gate_activation, dtype=dtype, name=f"{self.name}_gate"
+        )
         self.multiply = keras.layers.Multiply(dtype=dtype, name=f"{self.name}_multiply")
 
     def _pointwise(self, filters, name):
@@ -86,4 +96,5 @@ class SqueezeExcite(ReparamLayer):
             **super().get_config(),
             "filters": self.filters,
             "activation": keras.activations.serialize(self.activation),
+            "gate_activation": keras.activations.serialize(self.gate_activation),
         }

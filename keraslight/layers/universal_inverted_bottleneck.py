@@ -24,6 +24,8 @@ class UniversalInvertedBottleneck(ReparamLayer):
         middle: optional odd int, the kernel size of the one after the expansion.
         strides: int, of the last depthwise convolution.
         activation: name of an activation or a callable.
+        gamma_initializer: Keras initializer of the scale of the last normalization. With `"zeros"`
+            a block that adds its input begins as the identity.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -51,6 +53,7 @@ class UniversalInvertedBottleneck(ReparamLayer):
         middle: int | None = 3,
         strides: int = 1,
         activation="relu",
+        gamma_initializer="ones",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -65,6 +68,7 @@ class UniversalInvertedBottleneck(ReparamLayer):
         self.middle = middle
         self.strides = strides
         self.activation = keras.activations.get(activation)
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
         self.add = keras.layers.Add(dtype=self.dtype_policy, name=f"{self.name}_add")
         self.start_conv = self.middle_conv = None
 
@@ -78,7 +82,7 @@ class UniversalInvertedBottleneck(ReparamLayer):
         self.expand = self._part("expand", expanded, activation=act)
         if self.middle:
             self.middle_conv = self._part("middle", None, self.middle, after, activation=act)
-        self.project = self._part("project", self.filters)
+        self.project = self._part("project", self.filters, gamma_initializer=self.gamma_initializer)
         self.residual = self.strides == 1 and channels == self.filters
         for layer in self.convolutions():
             layer.build(input_shape)
@@ -110,4 +114,5 @@ class UniversalInvertedBottleneck(ReparamLayer):
             "middle": self.middle,
             "strides": self.strides,
             "activation": keras.activations.serialize(self.activation),
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
         }

@@ -76,6 +76,7 @@ def classifier(
     classifier_activation,
     dropout_rate: float = 0.0,
     hidden: tuple = (),
+    predictions: keras.layers.Layer | None = None,
 ):
     """Returns the output of the classifier or, without the top, the pooled or plain features.
 
@@ -87,6 +88,8 @@ def classifier(
         classifier_activation: see `include_top`.
         dropout_rate: see `include_top`.
         hidden: layers of the top between pooling and classifier, on images of one pixel.
+        predictions: optional layer to take as the classifier, in place of a dense layer. Its name
+            must be "predictions".
     """
     pool = None if pooling is None else pick(POOLINGS, pooling, "pooling")
     if not include_top:
@@ -104,7 +107,9 @@ def classifier(
         x = keras.layers.Flatten(data_format="channels_last", name="flatten")(x)
     if dropout_rate:
         x = keras.layers.Dropout(dropout_rate, name="dropout")(x)
-    return dense(classes, classifier_activation, "predictions")(x)
+    if predictions is None:
+        predictions = dense(classes, classifier_activation, "predictions")
+    return predictions(x)
 
 
 def dense(classes: int, activation, name: str) -> keras.layers.Dense:

@@ -18,8 +18,6 @@ import math
 
 import numpy as np
 
-# until every program imports these from where they are
-from keraslight.pictures.folder import Picture, list_files, list_pictures, spread  # noqa: F401
 from keraslight.pictures.normalization import checked_normalization
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box")

@@ -72,7 +72,7 @@ def entry(content: bytes, name: str) -> bytes | None:
 
 
 def _text(name):
-    return name.decode() if isinstance(name, bytes) else name
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
 
 
 def _named(graph, indices, names):

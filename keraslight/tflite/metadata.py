@@ -133,7 +133,10 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
     Raises:
         ValueError: if the metadata are broken or name a file that is not there.
     """
-    packed = flatbuffer.entry(content, ENTRY)
+    try:
+        packed = flatbuffer.entry(content, ENTRY)
+    except Exception as error:  # the generated reader raises whatever it runs into
+        raise ValueError("The TFLite metadata cannot be found: the file is broken") from error
     if packed is None:
         return None
     values = unpack(packed)

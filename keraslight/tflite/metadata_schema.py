@@ -10,6 +10,7 @@ from flatbuffers.table import Table
 from keraslight.bounds import Budget
 
 FILE_IDENTIFIER = b"M001"
+OPERATIONS_PER_VALUE = 10  # what reading a table or a string costs
 
 # the tables of the public metadata_schema.fbs for image classifiers, with their fields in order
 TABLES = {
@@ -60,7 +61,7 @@ def unpack(content: bytes) -> dict:
     try:
         root = encode.Get(number_types.UOffsetTFlags.packer_type, content, 0)
         return _read_table(Table(bytearray(content), root), "ModelMetadata", Budget(len(content)))
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"The TFLite metadata is broken: {error}") from error
 
 
@@ -144,7 +145,8 @@ def _read_field(table, number, kind, budget):
 
 def _read_at(table, position, kind, budget):
     """Returns the string or the table that the offset at a position points to."""
-    budget.spend(operations=1)  # many offsets may point to one table, which is read each time
+    # many offsets may point to one table, which is read each time
+    budget.spend(operations=OPERATIONS_PER_VALUE)
     if kind == "string":
         text = table.String(position)
         budget.spend(bytes=len(text))

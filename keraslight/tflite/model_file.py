@@ -12,7 +12,7 @@ import numpy as np
 
 from keraslight.tflite.metadata import read_metadata
 from keraslight.tflite.schema import tflite_schema
-from keraslight.tflite.tensors import Tensor, saturated, tensor_of
+from keraslight.tflite.tensors import Tensor
 
 # multiply-adds of one value: of the output, or of the input where an operator spreads it
 _PER_OUTPUT = {
@@ -69,6 +69,8 @@ class ModelFile:
         try:
             self._model = tflite_schema().ModelT.InitFromPackedBuf(self.content, 0)
             self._graph = self._model.subgraphs[0]
+            # whatever is asked later is there: indices point to something, types are known
+            _ = self.operators, self.quantization, self.input_shape, self.last_operator
         except Exception as error:  # the generated reader raises whatever it runs into
             raise ValueError(f"The .tflite file is broken. Received: '{self.path}'") from error
 
@@ -116,7 +118,7 @@ class ModelFile:
             if self._kind(op) in _PER_OUTPUT and len(op.inputs) > 2 and op.inputs[2] >= 0
         }
         tensors = [self._graph.tensors[index] for index in biases if self._type(index) == "INT32"]
-        return sum(saturated(self._model.buffers[tensor.buffer].data) for tensor in tensors)
+        return sum(_saturated(self._model.buffers[tensor.buffer].data) for tensor in tensors)
 
     @property
     def quantization(self) -> str:
@@ -156,8 +158,6 @@ class ModelFile:
     @property
     def metadata(self):
         """The file's `keraslight.tflite.metadata.ImageMetadata`, `None` if it has none."""
-        if not any(_text(entry.name) == "TFLITE_METADATA" for entry in self._model.metadata or []):
-            return None
         return read_metadata(self.content)
 
     def facts(self) -> dict:
@@ -187,7 +187,7 @@ class ModelFile:
         return Operator(kind, self._macs(kind, op), int(traffic), self._window(kind, op), computes)
 
     def _tensors(self, indices):
-        return [tensor_of(self._graph.tensors[index], self._type(index)) for index in indices]
+        return [Tensor.of(self._graph.tensors[index], self._type(index)) for index in indices]
 
     def _window(self, kind, op):
         if kind not in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
@@ -223,6 +223,15 @@ def _type_names():
     return _names(tflite_schema().TensorType)
 
 
+def _saturated(data):
+    """Returns how many of the int32 values in a buffer are the least or the greatest there is."""
+    if data is None or not len(data):
+        return 0
+    values = np.frombuffer(np.asarray(data, "uint8").tobytes(), "<i4")
+    limits = np.iinfo("int32")
+    return int(((values == limits.min) | (values == limits.max)).sum())
+
+
 def _item_bytes(kind):
     try:
         return np.dtype(_type_names()[kind].lower()).itemsize
@@ -232,7 +241,3 @@ def _item_bytes(kind):
 
 def _names(enum):
     return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
-
-
-def _text(name):
-    return name.decode() if isinstance(name, bytes) else name

@@ -1,4 +1,4 @@
-"""The tensors at the ends of a .tflite file, and the biases inside."""
+"""The inputs and outputs of a .tflite file."""
 
 from dataclasses import asdict, dataclass
 
@@ -26,6 +26,25 @@ class Tensor:
     scale: float | None = None
     zero_point: int | None = None
 
+    @classmethod
+    def of(cls, tensor, kind: str) -> "Tensor":
+        """Returns a tensor of the file's graph.
+
+        Args:
+            tensor: a `TensorT` of the schema.
+            kind: str, the name of its type.
+        """
+        shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
+        name = tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name or "")
+        shape = () if shape is None else tuple(int(side) for side in shape)
+        quantization = tensor.quantization
+        scales = () if quantization is None or quantization.scale is None else quantization.scale
+        if kind not in INTEGERS or len(scales) != 1 or not scales[0]:
+            return cls(name, kind.lower(), shape)
+        zeros = quantization.zeroPoint
+        zero_point = 0 if zeros is None or not len(zeros) else int(zeros[0])
+        return cls(name, kind.lower(), shape, float(scales[0]), zero_point)
+
     @property
     def range(self) -> tuple[float, float] | None:
         """The lowest and the highest real value that a quantized tensor can hold."""
@@ -37,31 +56,3 @@ class Tensor:
     def to_dict(self) -> dict:
         """Returns everything, fit for JSON."""
         return {**asdict(self), "shape": list(self.shape), "range": self.range}
-
-
-def tensor_of(tensor, kind: str) -> Tensor:
-    """Returns a tensor of the file's graph.
-
-    Args:
-        tensor: a `TensorT` of the schema.
-        kind: str, the name of its type.
-    """
-    shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
-    name = tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name or "")
-    values = [] if shape is None else [int(side) for side in shape]
-    quantization = tensor.quantization
-    scales = () if quantization is None or quantization.scale is None else quantization.scale
-    if kind not in INTEGERS or len(scales) != 1 or not scales[0]:
-        return Tensor(name, kind.lower(), tuple(values))
-    zeros = quantization.zeroPoint
-    zero_point = 0 if zeros is None or not len(zeros) else int(zeros[0])
-    return Tensor(name, kind.lower(), tuple(values), float(scales[0]), zero_point)
-
-
-def saturated(data) -> int:
-    """Returns how many of the int32 values in a buffer are the least or the greatest there is."""
-    if data is None or not len(data):
-        return 0
-    values = np.frombuffer(np.asarray(data, "uint8").tobytes(), "<i4")
-    limits = np.iinfo("int32")
-    return int(((values == limits.min) | (values == limits.max)).sum())

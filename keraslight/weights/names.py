@@ -106,6 +106,11 @@ class TensorMap(dict):
         for suffix, variable in zip(self.norm_suffixes, variables, strict=True):
             self._add(name + suffix, Entry(variable))
 
+    def conv_norm(self, name: str, norm: str, layer) -> None:
+        """Adds a `ConvNormAct`: its convolution, depthwise or not, and its normalization."""
+        (self.depthwise if layer.filters is None else self.conv)(name, layer.conv)
+        self.norm(norm, layer.conv_norm)
+
     def _linear(self, name, layer, axes):
         self._add(name + self.weight, Entry(layer.kernel, axes))
         if getattr(layer, "bias", None) is not None:

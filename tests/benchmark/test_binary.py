@@ -1,4 +1,3 @@
-import base64
 import hashlib
 import http.server
 import threading
@@ -31,11 +30,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = CONTENT[:-5] if self.path == "/cut" else CONTENT
-        md5 = hashlib.md5(b"other" if self.path == "/changed" else CONTENT).digest()
         self.send_response(200)
         self.send_header("Content-Length", str(len(CONTENT)))
-        self.send_header("x-goog-hash", "crc32c=AAAAAA==")
-        self.send_header("x-goog-hash", f"md5={base64.b64encode(md5).decode()}")
         self.end_headers()
         self.wfile.write(body)
 
@@ -76,9 +72,8 @@ def test_another_sum(server):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("cut", "is not what the server states"),
-        ("changed", "is not what the server states"),
-        ("cut_chunk", "cannot be downloaded"),
+        ("cut", "the connection broke"),
+        ("cut_chunk", "the connection broke"),
         ("no_http", "cannot be downloaded"),
         ("page", "neither an executable nor an app"),
         ("empty", "neither an executable nor an app"),
@@ -91,7 +86,7 @@ def test_a_download_that_is_no_tool(server, tmp_path, name, message):
 
 
 def test_a_server_without_it(server, tmp_path):
-    with pytest.raises(OSError, match=r"cannot be downloaded.*404.*pass --benchmark_binary"):
+    with pytest.raises(OSError, match=r"cannot be downloaded.*404.*pass the tool with --benchmark"):
         fetch(f"{server}/missing")
     assert kept(tmp_path) == []
 

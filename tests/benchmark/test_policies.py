@@ -116,7 +116,7 @@ def test_an_input_size(monkeypatch):
     x = np.ones((1, 24, 20, 3), "float32")
     np.testing.assert_array_equal(outputs(model, x)[0], outputs(fixed, x)[0])
     assert with_input_size(fixed, None) is fixed
-    with pytest.raises(ValueError, match=r"takes pictures of 24x20.*input_size=32x32"):
+    with pytest.raises(ValueError, match=r"takes images of 24x20.*input_size=32x32"):
         with_input_size(fixed, (32, 32))
 
 

@@ -114,6 +114,42 @@ CASES = [
         outputs=[(2, 5, 4, 8)],
         trainable=9,
     ),
+    Case(kl.RepViTMixer, {"se_ratio": 0.5}, trainable=11),
+    Case(
+        kl.DistilledDense,
+        {"units": 5, "activation": "softmax"},
+        outputs=[(2, 9, 8, 5)],
+        trainable=8,
+    ),
+    Case(
+        kl.DistilledDense, {"units": 5, "separate": True}, outputs=2 * [(2, 9, 8, 5)], trainable=8
+    ),
+    Case(kl.SqueezeExcite, {"filters": 4, "gate_activation": "hard_sigmoid"}, trainable=4),
+    Case(kl.RepGhostMixer, {"activation": "relu"}, trainable=5),
+    Case(
+        kl.RepGhostBottleneck,
+        {"filters": 8, "hidden": 12, "strides": 2, "se_ratio": 0.25},
+        outputs=[(2, 5, 4, 8)],
+        trainable=29,
+    ),
+    Case(kl.RepGhostBottleneck, {"filters": 16, "hidden": 8}, trainable=16),
+    Case(
+        kl.MultiSizeDepthwise,
+        {"kernel_sizes": (5, 3, 1), "strides": 2},
+        outputs=[(2, 5, 4, 16)],
+        trainable=9,
+    ),
+    Case(
+        kl.LCNetV2Block,
+        {"filters": 16, "kernel_sizes": (5, 3, 1), "bottleneck": 8, "residual": True},
+        trainable=15,
+    ),
+    Case(
+        kl.LCNetV2Block,
+        {"filters": 8, "strides": 2, "se_ratio": 0.5},
+        outputs=[(2, 5, 4, 8)],
+        trainable=10,
+    ),
     Case(kl.ACBConv2D, {"filters": 6, "kernel_size": 3}, outputs=[(2, 9, 8, 6)], trainable=9),
     Case(
         kl.ACBConv2D,
@@ -289,6 +325,11 @@ def test_dynamic_size_and_mixed_precision(case):
             lambda: kl.UniversalInvertedBottleneck(8, middle=None, strides=2),
             "give `start` or `middle`. Received: strides=2",
         ),
+        (
+            lambda: kl.LCNetV2Block(8, residual=True)(images(1, 4, 4, 4)),
+            "only if `strides` is 1.*Received: strides=1, filters=8, channels=4",
+        ),
+        (lambda: kl.MultiSizeDepthwise((3, 3))(images(1, 4, 4, 4)), "and different names"),
         (lambda: kl.MobileOneBlock(branches=0), "Received: branches=0"),
         (lambda: kl.Pointwise(8, se_ratio=4), "Received: se_ratio=4"),
         (lambda: kl.HalfIdentityBlock(se_ratio=-0.25), "Received: se_ratio=-0.25"),

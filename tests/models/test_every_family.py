@@ -18,11 +18,15 @@ MODELS = [
     "igcv3_w",
     "mobileone_s1",
     "mobilenetv4_conv_small",
+    "repvit_m0_9",
+    "repghostnet_050",
+    "lcnetv2_small",
 ]
 VARIANTS = [
     *("repvgg_a0", "falconnet", "lightnet_shufflenetv2", "igcv3_d_0_5", "igcv3_w"),
     "mobileone_s1",
     "mobilenetv4_conv_small",
+    "repvit_m0_9",
 ]
 ONE_PER_FAMILY = exhaustive_but(
     ["repvgg_a0", "lightnet_meta_light", "igcv3_d_0_5"],
@@ -33,6 +37,7 @@ ONE_PER_FAMILY = exhaustive_but(
         "igcv3_d_0_5",
         "mobileone_s1",
         "mobilenetv4_conv_small",
+        "repvit_m0_9",
     ],
 )
 

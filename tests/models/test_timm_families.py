@@ -38,16 +38,44 @@ COUNTS = {
     "mobilenetv4_conv_small": Counts(3774024, 3.8),
     "mobilenetv4_conv_medium": Counts(9715512),
     "mobilenetv4_conv_large": Counts(32590864),
+    "repvit_m0_9": Counts(5489328, 5.1),
+    "repvit_m1_0": Counts(7302796, 6.8),
+    "repvit_m1_1": Counts(8802912, 8.2),
+    "repvit_m1_5": Counts(14644432, 14.0),
+    "repvit_m2_3": Counts(23688792, 22.9),
+    "repghostnet_050": Counts(2313968, 2.3),
+    "repghostnet_058": Counts(2546388, 2.5),
+    "repghostnet_080": Counts(3278968, 3.3),
+    "repghostnet_100": Counts(4073604, 4.1),
+    "repghostnet_111": Counts(4539984, 4.5),
+    "repghostnet_130": Counts(5478612, 5.5),
+    "repghostnet_150": Counts(6575336, 6.6),
+    "repghostnet_200": Counts(9796124, 9.8),
+    "lcnetv2_small": Counts(4128552),
+    "lcnetv2_base": Counts(6687208, 6.6, 604),
+    "lcnetv2_large": Counts(10542120),
 }
-SMALL = ["mobileone_s1", "mobilenetv4_conv_small"]
+# network: a stage up to which it has every kind of block
+SMALL = {
+    "mobileone_s1": "stage2",
+    "mobilenetv4_conv_small": "stage3",
+    "repvit_m0_9": "stage2",
+    "repghostnet_050": "stage4",
+    "lcnetv2_small": "stage3",
+}
 # families with an argument `fused`
 BUILT_FUSED = ("mobileone",)
 
 
+def build(name, **kwargs):
+    return keraslight.create_model(
+        name, input_shape=(64, 64, 3), classifier_activation=None, **kwargs
+    )
+
+
 @pytest.mark.parametrize("name", exhaustive_but(SMALL, COUNTS))
-def test_counts_fused_form_and_int8_file(name, tmp_path):
-    """The published counts; fused the same function; in int8 the integers are those of the file."""
-    model = keraslight.create_model(name, input_shape=(64, 64, 3), classifier_activation=None)
+def test_counts_and_fused_form(name):
+    model = build(name)
     counts = COUNTS[name]
     assert trainable_parameters(model) == counts.trained
     fused = randomize_norms(model).fuse()
@@ -61,13 +89,22 @@ def test_counts_fused_form_and_int8_file(name, tmp_path):
     assert all(type(layer).__module__.startswith("keras.") for layer in fused.layers)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in fused.layers)
     if name.startswith(BUILT_FUSED):
-        built = keraslight.create_model(
-            name, fused=True, input_shape=(64, 64, 3), classifier_activation=None
-        )
+        built = build(name, fused=True)
         built.set_weights(fused.get_weights())
         np.testing.assert_array_equal(outputs(built, x)[0], outputs(fused, x)[0])
 
-    quantized = keraslight.quantize_model(fused)
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    exhaustive_but(SMALL.items(), [*SMALL.items(), *((name, None) for name in COUNTS)]),
+)
+def test_the_integers_are_those_of_the_file(name, stage, tmp_path):
+    """The default run takes the first stages of a network, `pytest -m exhaustive` all of it."""
+    model = randomize_norms(build(name))
+    if stage is not None:
+        model = model.with_outputs(model.stage(stage).output)
+    quantized = keraslight.quantize_model(keraslight.fuse(model))
+    x = images(2, 64, 64, 3)
     keraslight.calibrate(quantized, [x], method="minmax", bias_correction=False, verbose=0)
     path = keraslight.export_tflite(quantized, tmp_path / "model.tflite", "int8")
     assert tensor_types(path) <= {"INT8", "INT32"}
@@ -76,7 +113,12 @@ def test_counts_fused_form_and_int8_file(name, tmp_path):
     assert len(np.unique(exact)) > 2
 
 
-@pytest.mark.parametrize("name", ["mobilenetv4_conv_small"])
+@pytest.mark.parametrize(
+    "name",
+    exhaustive_but(
+        ["lcnetv2_small"], ["lcnetv2_small", "mobilenetv4_conv_small", "repghostnet_050"]
+    ),
+)
 def test_a_checkpoint_with_a_hidden_layer_in_its_top_loads_without_the_top(name, tmp_path):
     model = randomize_norms(keraslight.create_model(name, input_shape=(32, 32, 3), classes=7))
     tensors = {
@@ -87,6 +129,6 @@ def test_a_checkpoint_with_a_hidden_layer_in_its_top_loads_without_the_top(name,
     backbone = keraslight.create_model(
         name, input_shape=(32, 32, 3), include_top=False, weights=tmp_path / "weights.npz"
     )
-    features = model.with_outputs(model.stage("head").output)
+    features = model.with_outputs(model.get_layer("avg_pool").input)
     x = images(1, 32, 32, 3)
     np.testing.assert_array_equal(outputs(backbone, x)[0], outputs(features, x)[0])

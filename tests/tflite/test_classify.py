@@ -7,7 +7,6 @@ from PIL import Image
 
 import keraslight
 from keraslight.pictures.folder import Picture, list_pictures
-from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.tflite import (
     Classifier,
     ModelFile,
@@ -98,17 +97,6 @@ def test_accuracy_and_agreement():
     assert (compared["top1"], compared["top5"]) == (2 / 3, 2 / 3)
     assert compared["score_drift"] == pytest.approx(0.2)
     assert [d["picture"] for d in compared["disagreements"]] == ["b"]
-
-
-def test_a_split_of_tensorflow_datasets(monkeypatch):
-    tfds = pytest.importorskip("tensorflow_datasets", reason="needs keraslight[tfds]")
-    from keraslight.pictures.tfds import read_split
-
-    with tfds.testing.mock_data(num_examples=6):
-        pictures = read_split("cifar10", "test", limit=3)
-    assert len(pictures) == 3
-    assert Preprocessing(32, 32, resize=32).pixels(pictures[0].source).std() > 0
-    assert pictures[0].label in tfds.builder("cifar10").info.features["label"].names
 
 
 def test_what_is_assumed_is_told_or_refused(

@@ -1,11 +1,14 @@
 import csv
 import json
 import socket
+import threading
 
 import numpy as np
 import pytest
 
+from keraslight.failures import Failure
 from tests.training.program import TINY, outputs, start, summary
+from training import distribution
 from training.distribution import Devices, connect
 
 EPOCHS = 3
@@ -14,7 +17,8 @@ FLAGS = (
     *(
         "--set=mixup=0.0",
         "--set=ema=None",
-        "--set=model_args={'dropout': 0.0}",
+        # RefCO has statistics of its own
+        "--set=model_args={'dropout': 0.0, 'factorized': True}",
         f"--set=epochs={EPOCHS}",
     ),
     *(f"--recipe={TINY}", "--verbose=0"),
@@ -34,7 +38,7 @@ def curve(folder):
     """Returns the losses of all epochs."""
     rows = list(csv.DictReader((folder / "log.csv").open()))
     assert len(rows) == EPOCHS
-    return np.array([[float(row[name]) for name in ("loss", "val_loss")] for row in rows])
+    return np.array([[float(row[name]) for name in ("loss", "minival_loss")] for row in rows])
 
 
 def free_ports(count):
@@ -78,7 +82,7 @@ def test_jax_learns_on_two_devices_what_it_does_on_one_and_without_tensorflow(pi
     )
     np.testing.assert_allclose(curve(two), curve(one), atol=1e-3)
     assert np.ptp(curve(one)[:, 0]) > 0.05
-    assert summary(one)["versions"]["backend"] == "jax"
+    assert summary(one)["record"]["versions"]["backend"] == "jax"
 
 
 def test_settings_that_do_not_fit_are_refused(monkeypatch):
@@ -90,3 +94,41 @@ def test_settings_that_do_not_fit_are_refused(monkeypatch):
     with pytest.raises(ValueError, match="needs the environment variable TF_CONFIG"):
         connect("multi_worker")
     assert type(connect("one_device")) is Devices
+
+
+def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path):
+    devices = Devices()
+    devices.worker, devices.workers = 1, 2
+    with pytest.raises(ValueError, match="need the same --output_dir, on a file system"):
+        distribution.require_shared_folder(devices, tmp_path)
+    devices.worker = 0
+    distribution.require_shared_folder(devices, tmp_path)
+    devices.worker = 1
+    distribution.require_shared_folder(devices, tmp_path)
+
+
+def test_a_worker_left_alone_says_what_to_do():
+    import tensorflow as tf
+
+    devices = distribution.TensorFlowDevices(tf.distribute.OneDeviceStrategy("/cpu:0"))
+    devices.workers = 2
+    with pytest.raises(Failure, match="Start all workers again"), devices.errors():
+        raise tf.errors.UnavailableError(None, None, "Connection reset by peer")
+
+
+def test_a_worker_does_not_wait_for_the_others_for_ever(monkeypatch, capsys):
+    ended = threading.Event()
+    codes = []
+
+    def end(code):
+        codes.append(code)
+        ended.set()
+
+    monkeypatch.setattr(distribution.os, "_exit", end)
+    with distribution.ended_after(0.02, "host0:2222"):
+        assert ended.wait(30)
+    assert codes == [1]
+    told = capsys.readouterr().err
+    assert told.startswith("waiting for the other workers")
+    assert "error: The other workers did not come" in told
+    assert "start all of them again with the same command. Received: TF_CONFIG=host0:2222" in told

@@ -1,16 +1,19 @@
 """Finds the benchmark_model tool for a phone: a given file, or a download that is kept."""
 
-import base64
 import hashlib
-import http.client
 import os
 import pathlib
-import shutil
-import urllib.error
-import urllib.request
 
 from keraslight.benchmark.phone import device
 from keraslight.benchmark.phone.adb import Phone
+from keraslight.download import (
+    OFFLINE,
+    DownloadError,
+    cache_folder,
+    digest_of,
+    download,
+    is_offline,
+)
 from keraslight.files import atomic_file
 
 NIGHTLY = (
@@ -18,7 +21,7 @@ NIGHTLY = (
     "nightly/latest/android_{abi}_benchmark_model{ending}"
 )
 ABIS = {"arm64-v8a": "aarch64", "armeabi-v7a": "arm"}
-SECONDS = 60
+LARGEST = 200 << 20  # bytes
 ELF, APK = b"\x7fELF", b"PK\x03\x04"  # how executables and apps begin
 
 
@@ -69,8 +72,7 @@ def benchmark_tool(
 def fetch(url: str, sha256: str | None = None) -> pathlib.Path:
     """Downloads a file once and returns where it is kept.
 
-    The content is compared with the MD5 sum the server states, and with `sha256` if given; what was
-    kept before, with the sum written down then.
+    The SHA-256 sum is written down with it; a kept file that differs from it is downloaded again.
 
     Args:
         url: where the file lies.
@@ -78,16 +80,16 @@ def fetch(url: str, sha256: str | None = None) -> pathlib.Path:
             are built every night.
 
     Raises:
-        ValueError: if a sum differs.
-        OSError: if the file cannot be downloaded.
+        DownloadError: if the file cannot be downloaded, or is no executable and no app.
+        ValueError: if the sum differs.
     """
-    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keraslight"
+    home = cache_folder()
     kept = home / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}_{url.rsplit('/', 1)[-1]}"
     noted = kept.with_name(f"{kept.name}.sha256")
-    if not (kept.is_file() and noted.is_file() and _sha256(kept) == noted.read_text()):
+    if not (kept.is_file() and noted.is_file() and digest_of(kept) == noted.read_text()):
         home.mkdir(parents=True, exist_ok=True)
         _download(url, kept)
-        noted.write_text(_sha256(kept))
+        noted.write_text(digest_of(kept))
     check(kept, sha256)
     return kept
 
@@ -100,51 +102,25 @@ def check(path: pathlib.Path, sha256: str | None) -> str:
     """
     if not path.is_file():
         raise ValueError(f"There is no such file. Received: '{path}'")
-    found = _sha256(path)
+    found = digest_of(path)
     if sha256 and sha256.lower() != found:
         raise ValueError(f"'{path}' does not have the SHA-256 sum asked for. Received: {found}")
     return found
 
 
 def _download(url, path):
-    if _is_offline():
-        raise OSError(
-            "KERASLIGHT_OFFLINE is set: download the tool elsewhere and pass it with "
-            f"--benchmark_binary=FILE. Received: {url}"
-        )
+    advice = f"pass the tool with --benchmark_binary=FILE. Received: {url}"
+    if is_offline():
+        raise DownloadError(f"{OFFLINE} is set: {advice}")
     try:
         with atomic_file(path) as part:
-            with urllib.request.urlopen(url, timeout=SECONDS) as response, part.open("wb") as file:
-                shutil.copyfileobj(response, file)
-            length = response.headers.get("Content-Length")
-            sums = ",".join(response.headers.get_all("x-goog-hash", []))
-            _compare(url, part, length, sums)
-    # HTTPException: a reply that is cut or is not HTTP
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
-        raise OSError(
-            f"The tool cannot be downloaded ({error or type(error).__name__}): pass "
-            f"--benchmark_binary=FILE. Received: {url}"
-        ) from error
-
-
-def _is_offline():
-    # the same words as keraslight.weights understands
-    return os.environ.get("KERASLIGHT_OFFLINE", "").lower() not in ("", "0", "false", "no")
-
-
-def _compare(url, path, length, sums):
-    stated = dict(pair.strip().partition("=")[::2] for pair in sums.split(",") if pair)
-    md5 = base64.b64encode(hashlib.md5(path.read_bytes()).digest()).decode()
-    if stated.get("md5", md5) != md5 or (length and int(length) != path.stat().st_size):
-        raise ValueError(f"The download is not what the server states. Received: {url}")
-    with path.open("rb") as file:
-        begin = file.read(4)
-    if begin not in (ELF, APK):
-        raise ValueError(
-            "The download is neither an executable nor an app; is it a page of the network you are "
-            f"in? Received: {url}, which begins with {begin!r}"
-        )
-
-
-def _sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+            with part.open("r+b") as file:
+                download(url, file, LARGEST)
+            with part.open("rb") as file:
+                begin = file.read(4)
+            if begin not in (ELF, APK):
+                raise DownloadError(
+                    f"it is neither an executable nor an app, it begins with {begin!r}"
+                )
+    except DownloadError as error:
+        raise DownloadError(f"The tool cannot be downloaded: {error}; {advice}") from error

@@ -31,17 +31,17 @@ def timm_tensors(model) -> TensorMap:
     """Returns the map from timm's names to the variables of a MobileNetV4."""
     tensors = TensorMap()
     stem, *stages, head = model.stages
-    _conv(tensors, "conv_stem", "bn1", stem.blocks[0])
+    tensors.conv_norm("conv_stem", "bn1", stem.blocks[0])
     for number, stage in enumerate(stages):
         for index, block in enumerate(stage.blocks):
             if number == 0 and model.architecture["name"] in WITH_FUSED_BOTTLENECK:
                 conv, norm = FUSED_BOTTLENECK[index]
-                _conv(tensors, f"blocks.{number}.0.{conv}", f"blocks.{number}.0.{norm}", block)
+                tensors.conv_norm(f"blocks.{number}.0.{conv}", f"blocks.{number}.0.{norm}", block)
             else:
                 _block(tensors, f"blocks.{number}.{index}", block)
     _block(tensors, f"blocks.{len(stages)}.0", head.blocks[0])
     if len(head.blocks) > 1:
-        _conv(tensors, "conv_head", "norm_head", head.blocks[1])
+        tensors.conv_norm("conv_head", "norm_head", head.blocks[1])
     else:
         tensors.unused = ("conv_head.", "norm_head.")
     tensors.classifier("classifier", model)
@@ -50,7 +50,7 @@ def timm_tensors(model) -> TensorMap:
 
 def _block(tensors, name, block):
     if not isinstance(block, UniversalInvertedBottleneck):
-        _conv(tensors, f"{name}.conv", f"{name}.bn1", block)
+        tensors.conv_norm(f"{name}.conv", f"{name}.bn1", block)
         return
     for part, layer in (
         ("dw_start", block.start_conv),
@@ -59,13 +59,7 @@ def _block(tensors, name, block):
         ("pw_proj", block.project),
     ):
         if layer is not None:
-            _conv(tensors, f"{name}.{part}.conv", f"{name}.{part}.bn", layer)
-
-
-def _conv(tensors, name, norm, block):
-    add = tensors.depthwise if block.filters is None else tensors.conv
-    add(name, block.conv)
-    tensors.norm(norm, block.conv_norm)
+            tensors.conv_norm(f"{name}.{part}.conv", f"{name}.{part}.bn", layer)
 
 
 register_family("mobilenetv4", namings={TIMM: timm_tensors}, published=PUBLISHED)

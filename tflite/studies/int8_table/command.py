@@ -13,13 +13,13 @@ import keraslight
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
 from keraslight.conversion.keras_model import image_shape, load_model
+from keraslight.conversion.known import known_preprocessing
 from keraslight.files import require_place, write_json
 from keraslight.pictures.folder import list_pictures, spread
-from keraslight.pictures.preprocessing import IMAGENET, Preprocessing, shorter_side
+from keraslight.pictures.preprocessing import IMAGENET, Preprocessing
 from keraslight.record import record
 from keraslight.report import markdown_table
 from keraslight.tflite.runner import TFLiteRunner
-from keraslight.weights.inference import preprocessing_of
 from tflite.studies.shared.by_tensorflow import write_int8_by_tensorflow
 
 BATCH = 50
@@ -131,7 +131,7 @@ def study(
     preprocessing=None,
 ) -> dict:
     """Returns everything measured of one model; the arguments are the options of the command."""
-    source = load_model(name, size=input_size, last=True)
+    source = load_model(name, size=input_size)
     model = source.model
     if input_size is None and source.recipe:
         input_size = (source.recipe["image_size"],) * 2
@@ -181,20 +181,11 @@ def model_preprocessing(source, shape, given: dict) -> Preprocessing:
         given: dict of what the options say instead.
     """
     height, width, channels = shape
-    recipe = source.recipe
-    if recipe:
-        # as training evaluates: the shorter side is scaled so that the input covers `eval_crop`
-        known = {
-            "resize": shorter_side(height, width, recipe["eval_crop"]),
-            "mean": tuple(recipe["mean"]),
-            "std": tuple(recipe["std"]),
-        }
-    else:
-        ours = isinstance(source.model, keraslight.LightModel)
-        published = preprocessing_of(source.model) if ours else IMAGENET
-        sized = published.for_size(height, width)
-        known = {name: getattr(sized, name) for name in ("resize", "crop", "interpolation")}
-        known |= {"mean": sized.mean, "std": sized.std}
+    published = IMAGENET.for_size(height, width)
+    names = ("resize", "interpolation", "mean", "std")
+    known = known_preprocessing(source, height, width) or {
+        name: getattr(published, name) for name in names
+    }
     return Preprocessing(height, width, channels, **{**known, **given})
 
 
