@@ -75,14 +75,14 @@ class Preprocessing:
                 f"`interpolation` must be one of {INTERPOLATIONS}. "
                 f"Received: interpolation={self.interpolation!r}"
             )
-        sides = self.resize if isinstance(self.resize, tuple) else (self.resize,)
-        if not all(side is None or _is_side(side) for side in sides) or len(sides) > 2:
+        sides = self.resize if isinstance(self.resize, tuple) else (self.resize,) * 2
+        if self.resize is not None and not (len(sides) == 2 and all(map(_is_side, sides))):
             raise ValueError(
                 f"`resize` must be a number of pixels from 1 to {LARGEST_SIDE}, or a height and a "
                 f"width. Received: resize={self.resize!r}"
             )
         is_share = isinstance(self.crop, float) and 0 < self.crop <= 1
-        if not (self.crop is None or is_share or _is_side(self.crop)):
+        if self.crop is not None and not (is_share or _is_side(self.crop)):
             raise ValueError(
                 f"`crop` must be a number of pixels from 1 to {LARGEST_SIDE}, or a share of the "
                 f"picture as a float up to 1. Received: crop={self.crop!r}"
@@ -148,8 +148,9 @@ class Preprocessing:
             height, width = (shorter * side // min(image.size) for side in image.size[::-1])
         if width * height > MOST_PIXELS:
             raise ValueError(
-                f"The picture is too long and narrow: resized it has {width}x{height} pixels, more "
-                f"than {MOST_PIXELS}. Received: a picture of {image.width}x{image.height} pixels"
+                f"Resized, the picture would have {width}x{height} pixels, more than {MOST_PIXELS}: "
+                "it is too long and narrow, or `resize` too large. "
+                f"Received: a picture of {image.width}x{image.height} pixels"
             )
         if (width, height) != image.size:
             image = image.resize((width, height), method)

@@ -22,6 +22,7 @@ from keraslight.record import record
 from keraslight.report import markdown_table
 from keraslight.tflite.runner import TFLiteRunner
 from tflite.studies.shared.by_tensorflow import write_int8_by_tensorflow
+from tflite.studies.shared.files import write_table
 
 BATCH = 50
 ACCURACIES = {
@@ -115,7 +116,7 @@ def command(runs, seed, output, **settings):
         }
         results = [other for other in results if other["model"] != name] + [result]
         write_json(output, {"models": results})
-        output.with_suffix(".md").write_text(tables(results))
+    write_table(output, tables(results))
     click.echo(tables(results))
 
 
