@@ -148,7 +148,7 @@ class Preprocessing:
             height, width = (shorter * side // min(image.size) for side in image.size[::-1])
         if width * height > MOST_PIXELS:
             raise ValueError(
-                f"Resized, the picture would have {width}x{height} pixels, more than {MOST_PIXELS}: "
+                f"Resized, the picture has {width}x{height} pixels, more than {MOST_PIXELS}: "
                 "it is too long and narrow, or `resize` too large. "
                 f"Received: a picture of {image.width}x{image.height} pixels"
             )
