@@ -22,7 +22,7 @@ import click
 from keraslight.failures import INTERRUPTED, WRONG, Failure
 from keraslight.text import printable_lines
 
-__all__ = ["Command", "Failure", "command_line", "note", "run", "show"]
+__all__ = ["Command", "Failure", "note", "run", "show"]
 
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
@@ -111,11 +111,6 @@ def quiet() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def command_line() -> str:
-    """Returns the command line of this process, quoted for a shell."""
-    return shlex.join([*_program(), *sys.argv[1:]])
-
-
 def _program():
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec is None:
@@ -131,7 +126,3 @@ def note(message: str) -> None:
 def show(message: str) -> None:
     """Prints a result."""
     click.echo(printable_lines(message))
-
-
-# until the programs of training call it by its name
-command = command_line
