@@ -41,8 +41,8 @@ def _lines():
     yield from (
         "# Command line",
         "",
-        "Installing keraslight gives one command, `keraslight`. A checkout of the repository also has "
-        "the programs that train.",
+        "Installing keraslight gives one command, `keraslight`. A checkout of the repository also "
+        "has the programs that train.",
         "",
         "| exit code | meaning |",
         "| --- | --- |",
