@@ -93,7 +93,7 @@ def _rows(info):
 
 
 def _macs(facts):
-    return "" if facts["macs"] is None else f"{facts['macs'] / 1e6:.1f} million"
+    return "" if facts["macs"] is None else f"{facts['macs']:,}"
 
 
 def _after(fused):

@@ -14,7 +14,7 @@ which is what `keraslight convert` writes into the file of the run.
 
 import dataclasses
 import io
-import math
+import numbers
 
 import numpy as np
 
@@ -28,6 +28,10 @@ CROP_SHARE = 0.875
 def shorter_side(height: int, width: int, share: float = CROP_SHARE) -> int:
     """Returns what to resize the shorter side to, so that an input covers a share of it."""
     return round(min(height, width) / share)
+
+
+def _is_count(value):
+    return isinstance(value, numbers.Integral) and value >= 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,14 +76,14 @@ class Preprocessing:
                 f"`interpolation` must be one of {INTERPOLATIONS}. "
                 f"Received: interpolation={self.interpolation!r}"
             )
-        sides = self.resize if isinstance(self.resize, tuple) else (self.resize,)
-        if not all(side is None or side >= 1 for side in sides) or len(sides) > 2:
+        sides = self.resize if isinstance(self.resize, tuple) else (self.resize,) * 2
+        if self.resize is not None and not (len(sides) == 2 and all(map(_is_count, sides))):
             raise ValueError(
                 "`resize` must be a positive number of pixels, or a height and a width. "
                 f"Received: resize={self.resize!r}"
             )
-        share = isinstance(self.crop, float)
-        if self.crop is not None and not 0 < self.crop <= (1 if share else math.inf):
+        is_share = isinstance(self.crop, float) and 0 < self.crop <= 1
+        if self.crop is not None and not (is_share or _is_count(self.crop)):
             raise ValueError(
                 "`crop` must be a positive number of pixels, or a share of the picture as a float "
                 f"up to 1. Received: crop={self.crop!r}"
