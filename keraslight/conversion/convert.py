@@ -16,6 +16,7 @@ from keraslight.conversion.pictures import ConversionPictures
 from keraslight.export.softmax import with_softmax
 from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.quantization.quantized_model import QuantizedModel
+from keraslight.reparam.fuse import NothingToFuse
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import LiteRTSession
 
@@ -189,9 +190,7 @@ def _fused(model, quantization, target):
         return keraslight.fuse(
             model, target=target or ("float" if quantization in FLOAT else "int8")
         )
-    except ValueError as error:
-        if "nothing to fuse" not in str(error):
-            raise
+    except NothingToFuse:
         return model
 
 
