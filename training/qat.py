@@ -15,7 +15,7 @@ from training.data.data import Data
 from training.files import save_model
 from training.loop import train
 from training.recipe import Recipe, load_recipe, override
-from training.session import MODEL, load_data, local, session, write_results
+from training.session import load_data, local, session, write_results
 from training.summary import evaluate
 
 START = "start.keras"
@@ -35,10 +35,10 @@ def recipe_of(folder: pathlib.Path, changes=()) -> Recipe:
         ValueError: if the run is not finished.
     """
     content = run_file.read(folder)
-    if content is None or not (folder / MODEL).is_file():
+    if content is None or not (folder / run_file.MODEL).is_file():
         raise ValueError(
             "Only a finished run can be continued: finish it by training.train first. "
-            f"Received: run='{folder}' without {run_file.FILE} or without {MODEL}"
+            f"Received: run='{folder}' without {run_file.FILE} or without {run_file.MODEL}"
         )
     found, name = content["recipe"], content.get("recipe_name")
     # the file of a recipe may hold layers of the model
@@ -155,7 +155,7 @@ def command(of_run, control, changes, data_dir, cache_gb, download, verbose, **h
 def _prepare(finished, folder, data, quantized):
     """Makes the model that the training starts from, unless it is there already."""
     if not (folder / START).exists():
-        model = keraslight.fuse(keras.models.load_model(finished / MODEL))
+        model = keraslight.fuse(keras.models.load_model(finished / run_file.MODEL))
         save_model(quantize(model, data) if quantized else model, folder / START)
     if quantized and not (folder / CALIBRATED).exists():
         export_int8(keras.models.load_model(folder / START), folder / CALIBRATED, data)

@@ -21,6 +21,7 @@ from keraslight.files import write_whole
 from keraslight.record import record
 
 FILE = "run.json"
+MODEL = "model.keras"  # of a run that is finished
 MAY_CHANGE = {"settings.accumulate", "settings.backend", "settings.devices"}
 MAY_BE_CHANGED = {
     "recipe.learning_rate",
@@ -50,9 +51,12 @@ class RunFile:
         self.path = folder / FILE
         self.content = {**facts, "changes": [], "record": None}
         self.changes = []
-        if step is None:
-            return
         before = read(folder)
+        if step is None:
+            # a run that was ended before its first checkpoint lost nothing: another may take over
+            if before is None or not (folder / MODEL).exists():
+                return
+            step = 0
         if before is None:
             raise ValueError(
                 f"The folder holds a checkpoint but no {FILE}, which says what it is of; give "

@@ -15,9 +15,9 @@ from training.files import save_model
 from training.lock import locked
 from training.loop import Options
 from training.recipe import Recipe
+from training.run_file import MODEL
 from training.summary import summarize
 
-MODEL = "model.keras"
 LABELS = "labels.txt"  # which keraslight convert puts into the file
 SUMMARY = "summary.json"
 

@@ -20,7 +20,7 @@ from training import options, train
 from training.callbacks import CHECKPOINTS
 from training.checkpoint import PATTERN, read_state
 from training.recipe import load_recipe
-from training.session import MODEL
+from training.run_file import MODEL
 
 
 def start(arguments, folder):
@@ -95,7 +95,7 @@ def train_killed_often(arguments, folder, kills, cuts, longest, moments):
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     examples=[
         "python -m tests.training.kill_often --recipe=tests/training/tiny_recipe.py "
-        "--output_dir=runs/kills --save_every=2 --accumulate=2 --set=epochs=60"
+        "--output_dir=runs/kills --save_every=2 --accumulate=2 --set=epochs=30"
     ],
 )
 @click.option("--kills", type=COUNT, default=20, help="How often.")

@@ -18,7 +18,7 @@ from training.checkpoint import NotFinite, read_state
 from training.data.data import make_data
 from training.data.folder import load_folder
 from training.loop import Options, cross_entropy, next_part, train
-from training.run_file import FILE
+from training.run_file import FILE, MODEL
 
 # 3 of 48 pictures are held out, which leaves 5 steps of 8
 EPOCH = 5
@@ -253,13 +253,6 @@ def test_gradients_may_be_accumulated_in_other_parts_on_resume(
     }
 
 
-def test_an_accumulating_run_that_is_killed_ends_with_the_same_weights(pictures, tmp_path, killed):
-    model, _ = run(pictures, tmp_path / "whole", SHORT, accumulate=2)
-    killed(5, pictures, tmp_path / "killed", SHORT, accumulate=2)
-    resumed, _ = run(pictures, tmp_path / "killed", SHORT, accumulate=2)
-    assert_same_weights(model, resumed)
-
-
 @pytest.fixture(scope="module")
 def begun(short, tmp_path_factory):
     """A folder in which a run of 5 steps has come to step 4."""
@@ -332,6 +325,16 @@ def test_a_start_that_fails_leaves_no_trace_of_its_recipe(pictures, tmp_path):
         run(pictures, tmp_path, dataclasses.replace(SHORT, batch_size=1000))
     assert not (tmp_path / FILE).exists()
     run(pictures, tmp_path, SHORT)
+
+
+def test_a_finished_run_is_not_replaced_by_another_without_its_checkpoints(
+    short, pictures, tmp_path
+):
+    folder = shutil.copytree(short[-1], tmp_path / "run")
+    shutil.rmtree(folder / CHECKPOINTS)
+    (folder / MODEL).touch()
+    with pytest.raises(ValueError, match="holds another run"):
+        run(pictures, folder, dataclasses.replace(SHORT, weight_decay=0.1))
 
 
 def test_another_learning_rate_is_taken_where_it_is_asked_for(begun, pictures, tmp_path, capsys):

@@ -10,7 +10,7 @@ SUMMARY = {
     "model": "vgnetg_1_0mp",
     "accuracy": 0.75,
     "top5": 0.9581234,
-    "best_accuracy": 0.76,
+    "minival_accuracy": 0.76,
     "parameters": 10,
     "macs": 20,
     "image_size": 128,

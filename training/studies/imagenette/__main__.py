@@ -10,7 +10,7 @@ from keraslight.record import record, write_result
 from training.files import to_csv
 
 COLUMNS = (
-    *("run", "model", "accuracy", "top5", "best_accuracy", "parameters", "macs", "image_size"),
+    *("run", "model", "accuracy", "top5", "minival_accuracy", "parameters", "macs", "image_size"),
     *("epochs", "train_seconds", "images_per_second", "seed", "command"),
 )
 
