@@ -113,10 +113,10 @@ class DiracConv2D(LinearBranches):
     def fold_branches(self):
         return keras.ops.convert_to_numpy(self.dirac_kernel()), np.zeros(self.filters)
 
-    def path_of(self, branch, use_bias=False):
+    def path_of(self, branch):
         # the convolution itself pads, as Keras does
         conv = self.convolution(
-            branch, strides=self.strides, padding=self.padding, use_bias=use_bias
+            branch, strides=self.strides, padding=self.padding, use_bias=branch.use_bias
         )
         return Path(branch.name, [], 1, conv, None)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.graph.kernels import fold_norm
+from keraslight.graph.kernels import norm_scale_shift
 from keraslight.reparam.check import check_equal
 from tests.helpers import images, randomize_norms
 
@@ -110,9 +110,9 @@ def test_models_of_mixed_precision_are_compared_in_float32(policy):
 
 
 def test_fuse_refuses_a_block_that_folds_wrongly(monkeypatch):
-    def fold_wrongly(kernel, norm):
-        kernel, bias = fold_norm(kernel, norm)
-        return kernel * [1, 1, 1, 3], bias
+    def fold_wrongly(norm):
+        scale, shift = norm_scale_shift(norm)
+        return scale * [1, 1, 1, 3], shift
 
     start = keras.Input((8, 8, 4))
     model = randomize_norms(keras.Model(start, keraslight.layers.RepVGGBlock(4)(start)))
@@ -120,6 +120,6 @@ def test_fuse_refuses_a_block_that_folds_wrongly(monkeypatch):
     for norm in (block.dense_norm, block.pointwise_norm, block.identity_norm):
         norm.gamma.assign(norm.gamma * [1e7, 1, 1, 1])
     keraslight.fuse(model)
-    monkeypatch.setattr("keraslight.layers.branch.fold_norm", fold_wrongly)
+    monkeypatch.setattr("keraslight.layers.branch.norm_scale_shift", fold_wrongly)
     with pytest.raises(ValueError, match="in channel 3"):
         keraslight.fuse(model)
