@@ -1,9 +1,8 @@
 """The page of the command line, made from the commands."""
 
+import html
 import importlib
-import importlib.util
 import inspect
-import pathlib
 
 import click
 
@@ -15,7 +14,7 @@ PROGRAMS = (
     "training.train",
     "training.qat",
     "training.evaluate",
-    "training.data",
+    "training.data.__main__",
     "training.quickstart",
 )
 
@@ -33,12 +32,8 @@ def commands() -> dict[str, click.Command]:
         for name in main.list_commands(context)
     }
     for program in PROGRAMS:
-        spec = importlib.util.find_spec(program)
-        # until every program is a click command: flags of absl-py can be defined once only
-        if spec and "import click" in pathlib.Path(spec.origin).read_text():
-            command = getattr(importlib.import_module(program), "command", None)
-            if isinstance(command, click.Command):
-                found[f"python -m {program}"] = command
+        call = f"python -m {program.removesuffix('.__main__')}"
+        found[call] = importlib.import_module(program).command
     return found
 
 
@@ -46,8 +41,8 @@ def _lines():
     yield from (
         "# Command line",
         "",
-        "`pip install keraslight` installs one command, `keraslight`. In a checkout of the "
-        "repository there are also the programs that train.",
+        "Installing keraslight gives one command, `keraslight`. A checkout of the repository also "
+        "has the programs that train.",
         "",
         "| exit code | meaning |",
         "| --- | --- |",
@@ -68,6 +63,6 @@ def _section(name, command):
     yield from ("| option | |", "| --- | --- |")
     for parameter in command.get_params(context):
         if record := parameter.get_help_record(context):
-            options, text = (part.replace("|", "\\|") for part in record)
-            yield f"| `{options}` | {text} |"
+            options, text = (html.escape(part).replace("|", "&#124;") for part in record)
+            yield f"| <code>{options}</code> | {text} |"
     yield ""

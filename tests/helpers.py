@@ -1,9 +1,12 @@
 """Builds what several tests need."""
 
 import contextlib
+from unittest import mock
 
 import keras
 import numpy as np
+
+from keraslight.models import vgnet
 
 
 def norms_in(model):
@@ -54,6 +57,17 @@ def randomize(model):
         if len(weight.shape) == 3 and weight.path.endswith(("mean", "variance", "gamma", "beta")):
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
     return model
+
+
+@contextlib.contextmanager
+def shallow_vgnets(most=2):
+    """Lets VGNets have so many blocks in a stage at most: every structure, in less time."""
+    variants = {
+        name: (channels, tuple(min(depth, most) for depth in depths))
+        for name, (channels, depths) in vgnet.VARIANTS.items()
+    }
+    with mock.patch.dict(vgnet.VARIANTS, variants):
+        yield
 
 
 def images(*shape, seed=0):

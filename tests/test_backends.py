@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
-CASES = ["vgnet_release__vgnetg_1_0mp_se", "vgnet_paper__vgnetf_1_5mp"]
+FASTEST = ("vgnet_release__vgnetg_1_0mp__thumb32",)
+LARGER = ("vgnet_release__vgnetg_1_0mp_se", "vgnet_paper__vgnetf_1_5mp")
 
 
+@pytest.mark.parametrize("cases", [FASTEST, pytest.param(LARGER, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_golden_cases_and_fuse(backend):
+def test_golden_cases_and_fuse(backend, cases):
     """Golden cases, a fused model, a training step, a quantized model."""
     pytest.importorskip(backend)
     script = """
@@ -46,4 +48,4 @@ assert keras.config.backend() == sys.modules["os"].environ["KERAS_BACKEND"]
         "KERAS_BACKEND": backend,
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling takes longer than running here
     }
-    subprocess.run([sys.executable, "-c", script, *CASES], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", script, *cases], env=environment, check=True)

@@ -13,7 +13,7 @@ import click
 import pytest
 
 import keraslight
-from docs import reference, results_pages
+from docs import command_pages, reference, results_pages
 from keraslight.commands.main import COMMANDS, main
 from keraslight.weights.registry import published_for
 
@@ -78,6 +78,17 @@ def test_every_model_is_listed_with_its_licence():
         (row,) = [line for line in table.splitlines() if line.startswith(f"| `{name}` ")]
         weights = published_for({"name": name})
         assert weights is None or weights.licence in row
+
+
+def test_every_command_and_option_is_on_the_page_of_the_command_line():
+    (_, text), *_ = command_pages.pages().values()
+    sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    assert {f"keraslight {name}" for name in COMMANDS} <= set(sections)
+    for name, command in command_pages.commands().items():
+        assert command.help.splitlines()[0].strip() in sections[name]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.opts[0] in sections[name], (name, parameter)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

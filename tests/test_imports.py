@@ -45,7 +45,7 @@ ARROWS = {
         "visualize",
         "weights",
     },
-    "conversion": {"api", "export", "pictures", "quantization", "tflite", "weights"},
+    "conversion": {"api", "export", "pictures", "quantization", "reparam", "tflite", "weights"},
     "benchmark": {
         "api",
         "conversion",

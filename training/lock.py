@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import platform
 from collections.abc import Iterator
 
 import filelock
@@ -32,7 +33,7 @@ def locked(folder: pathlib.Path) -> Iterator[None]:
             f"--output_dir. Received: output_dir='{folder}', process {who}"
         ) from None
     try:
-        (folder / HOLDER).write_text(f"{os.getpid()} on {os.uname().nodename}")
+        (folder / HOLDER).write_text(f"{os.getpid()} on {platform.node()}")
         yield
         (folder / HOLDER).unlink(missing_ok=True)
     finally:

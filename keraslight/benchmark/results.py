@@ -18,6 +18,10 @@ class Case:
         model: str, the name of the file.
         threads: int.
         delegate: str: `"xnnpack"`, `"gpu"`, `"nnapi"` or `"none"`.
+
+    Example:
+    >>> print(keraslight.benchmark.Case("int8", threads=2))
+    int8, 2 threads, xnnpack
     """
 
     model: str
@@ -30,7 +34,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Round:
-    """One visit to a case: so many inferences in a row. Milliseconds; `None` is not known."""
+    """One visit to a case: so many inferences in a row. Milliseconds; `None` is not known.
+
+    Example:
+    >>> visit = keraslight.benchmark.Round.of(np.array([4.0, 1.0, 2.0, 3.0, 10.0]))
+    >>> visit.median_ms, visit.max_ms
+    (3.0, 10.0)
+    """
 
     runs: int
     mean_ms: float
@@ -71,6 +81,13 @@ class Measurement:
         facts: dict of what else is known, such as the operators outside the delegate.
         profile: list of dicts, one for each operator, where the runtime gives one.
         error: why there are no rounds, or fewer.
+
+    Example:
+    >>> from keraslight.benchmark import Case, Measurement, Round
+    >>> slow = Measurement(Case("float"), [Round(50, mean_ms=6.0), Round(50, mean_ms=6.4)])
+    >>> fast = Measurement(Case("int8"), [Round(50, mean_ms=3.0), Round(50, mean_ms=3.2)])
+    >>> fast.ratio(slow)
+    0.5
     """
 
     case: Case

@@ -202,6 +202,6 @@ def _finish(reports, result):
                 note(f"error: {measurement.case.model}: {measurement.error}")
         if report.error:
             note(f"error: {report.error}")
-    result.save(reports, complete=True)
+    result.save(reports, complete=not any(report.failed for report in reports))
     if result.path:
         note(f"written to {result.path}")

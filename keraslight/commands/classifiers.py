@@ -5,7 +5,7 @@ import pathlib
 
 import click
 
-from keraslight.commands.program import note
+from keraslight.commands.program import load_keras, note
 from keraslight.pictures.names import read_labels
 from keraslight.tflite.classify import Classifier
 from keraslight.tflite.labels import IMAGENET
@@ -59,6 +59,7 @@ def open_classifier(
                 f"Keras models. Received: '{name}'"
             )
         return Classifier(path, names, preprocessing, tell), assumed
-    from keraslight.conversion.classifier import KerasClassifier  # takes seconds
+    load_keras()  # takes seconds
+    from keraslight.conversion.classifier import KerasClassifier
 
     return KerasClassifier(name, weights, size, names, preprocessing, tell), assumed

@@ -1,12 +1,16 @@
 """`keraslight convert`."""
 
+import os
 import pathlib
+import sys
 
 import click
 
 from keraslight.commands import options
-from keraslight.commands.program import Command, Failure, note
+from keraslight.commands.program import Command, Failure, load_keras, note, show
 from keraslight.failures import REFUSED
+from keraslight.files import write_json
+from keraslight.record import record
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
 METHODS = ("mse", "minmax", "percentile")
@@ -105,6 +109,7 @@ def command(model, weights, classes, input_size, labels, quantization, output, *
     and compared with the Keras model. One that differs too much is not kept, and the exit code
     is 5.
     """
+    _require_tensorflow()
     from keraslight.conversion.keras_model import image_shape, load_model
     from keraslight.conversion.known import known_labels
     from keraslight.graph.policy import policy_for
@@ -123,6 +128,13 @@ def command(model, weights, classes, input_size, labels, quantization, output, *
     softmax = _softmax(source.model, names, given["softmax"])
     files = _convert(source.model, quantization, output, shape, settings, names, softmax, given)
     _report(files, model, given["json_file"])
+
+
+def _require_tensorflow():
+    """Loads Keras with TensorFlow, whose converter does the work, whatever the user trains with."""
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    load_keras()
 
 
 def _output(path):
@@ -226,18 +238,17 @@ def _convert(model, quantizations, output, shape, settings, labels, softmax, giv
             softmax,
             **{name: given[name] for name in names},
         )
-        click.echo(file.summary())
+        show(file.summary())
         yield quantization, file
 
 
 def _report(files, model, json_file):
-    from keraslight.files import write_json
-
     found, refused = [], []
     for quantization, file in files:
         found.append(file.to_dict())
         if json_file:  # after each, so that a later one that fails loses nothing
-            write_json(json_file, {"kind": "conversion", "model": model, "files": found})
+            about = {"kind": "conversion", "record": record(), "model": model}
+            write_json(json_file, {**about, "files": found})
         if not file.kept:
             refused.append(quantization)
     if refused:

@@ -3,8 +3,9 @@
 import click
 
 from keraslight.commands import options
-from keraslight.commands.program import Command
+from keraslight.commands.program import Command, load_keras, show
 from keraslight.files import write_json
+from keraslight.record import record
 
 
 @click.command(
@@ -29,10 +30,10 @@ def command(files, json_file):
     found = []
     for file in files:
         info = _info(file)
-        click.echo(info)
+        show(info)
         found.append(info)
     if json_file:
-        write_json(json_file, {"kind": "info", "files": found})
+        write_json(json_file, {"kind": "info", "record": record(), "files": found})
 
 
 def _info(file):
@@ -40,6 +41,7 @@ def _info(file):
         from keraslight.tflite.inspection import inspect_file
 
         return inspect_file(file)
+    load_keras()
     from keraslight.conversion.inspection import inspect_model
     from keraslight.conversion.keras_model import load_model
 

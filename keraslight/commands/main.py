@@ -5,7 +5,7 @@ import importlib.util
 
 import click
 
-from keraslight.commands.program import SETTINGS, quiet
+from keraslight.commands.program import SETTINGS, errors_shown, quiet
 from keraslight.failures import EXIT_CODES
 
 # the subcommands; each is the click command `command` of the module of its name in this folder
@@ -31,6 +31,10 @@ class LazyGroup(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         return importlib.import_module(_module(cmd_name)).command
+
+    def invoke(self, ctx):
+        with errors_shown(ctx):  # of importing the module of a command
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx, args):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):

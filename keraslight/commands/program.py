@@ -13,6 +13,7 @@ raises is shown as one message; `--debug` shows the traceback too.
 
 import contextlib
 import errno
+import importlib
 import os
 import shlex
 import sys
@@ -22,8 +23,9 @@ import click
 from keraslight.failures import INTERRUPTED, WRONG, Failure
 from keraslight.text import printable_lines
 
-__all__ = ["Command", "Failure", "command_line", "note", "run", "show"]
+__all__ = ["Command", "Failure", "load_keras", "note", "run", "show"]
 
+DEBUG = f"{__name__}.debug"  # where the context remembers --debug
 SETTINGS = {"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
 
@@ -41,18 +43,18 @@ class Ended(click.ClickException):
 
 
 @contextlib.contextmanager
-def errors_shown(debug: bool = False):
-    """Turns the errors of a user's mistakes into a message and an exit code."""
+def errors_shown(ctx: click.Context):
+    """Turns the errors of a user's mistakes into a message and an exit code, but for `--debug`."""
     try:
         yield
     except KeyboardInterrupt as error:
         raise Ended("interrupted", INTERRUPTED) from error
     except Failure as error:
-        if debug:
+        if ctx.meta.get(DEBUG):
             raise
         raise Ended(str(error), error.exit_code) from error
     except (ImportError, OSError, ValueError) as error:
-        if debug or getattr(error, "errno", None) == errno.EPIPE:
+        if ctx.meta.get(DEBUG) or getattr(error, "errno", None) == errno.EPIPE:
             raise
         raise Ended(str(error), WRONG) from error
 
@@ -78,7 +80,7 @@ class Command(click.Command):
         )
 
     def invoke(self, ctx):
-        with errors_shown(ctx.meta.get(DEBUG, False)):
+        with errors_shown(ctx):
             result = super().invoke(ctx)
         if isinstance(result, int):
             ctx.exit(result)
@@ -91,9 +93,6 @@ class Command(click.Command):
                 for example in self.examples:
                     # a line for each, not wrapped, so that it can be copied
                     formatter.write(f"{'':{formatter.current_indent}}{example}\n")
-
-
-DEBUG = f"{__name__}.debug"
 
 
 def _remember_debug(ctx, param, value):
@@ -111,9 +110,18 @@ def quiet() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def command_line() -> str:
-    """Returns the command line of this process, quoted for a shell."""
-    return shlex.join([*_program(), *sys.argv[1:]])
+def load_keras() -> None:
+    """Imports Keras and keraslight without the lines that TensorFlow's libraries print then."""
+    quiet()
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        importlib.import_module("keraslight.api")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _program():
@@ -131,7 +139,3 @@ def note(message: str) -> None:
 def show(message: str) -> None:
     """Prints a result."""
     click.echo(printable_lines(message))
-
-
-# until the programs of training call it by its name
-command = command_line

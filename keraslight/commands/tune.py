@@ -12,7 +12,7 @@ from keraslight.benchmark.policies import STARTS, tune_policy
 from keraslight.benchmark.report import cases_of
 from keraslight.benchmark.signals import stop_as_interrupt
 from keraslight.commands import options
-from keraslight.commands.program import Command, note
+from keraslight.commands.program import Command, load_keras, note
 from keraslight.commands.timing_options import (
     phone_settings,
     pin_here,
@@ -48,8 +48,9 @@ from keraslight.record import record
 @click.option(
     "--forms",
     type=options.CommaList(),
-    default="",
-    help="Names of the choices to vary, as join,border; all by default.",
+    default=(),
+    show_default="all",
+    help="Names of the choices to vary, as join,border.",
 )
 @click.option("--threads", type=options.COUNT, default=1, help="Number of threads to time with.")
 @click.option(
@@ -76,6 +77,7 @@ def command(
     and the policy of all that was kept is timed against the first. `model.fuse(target="FILE.json")`
     takes what this writes.
     """
+    load_keras()
     from keraslight.conversion.input_size import with_input_size
     from keraslight.conversion.keras_model import load_model
     from keraslight.conversion.noise import settle

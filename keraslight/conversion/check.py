@@ -59,7 +59,6 @@ def compare(model: keras.Model, path: str | os.PathLike, images: np.ndarray, inp
     found = runner.predict(images if inputs is None else inputs).astype("float64")
     channels = expected.shape[-1]
     difference = (found - expected).reshape(-1, channels)
-    noise = max(np.mean(difference**2), TINY)
     full_scale = max(np.abs(expected).max(), TINY)
     if np.issubdtype(runner.output["dtype"], np.integer):
         levels = 2 ** (8 * np.dtype(runner.output["dtype"]).itemsize) - 1
@@ -68,12 +67,17 @@ def compare(model: keras.Model, path: str | os.PathLike, images: np.ndarray, inp
     signal = signal - signal.mean(axis=0)
     power = np.maximum((signal**2).mean(axis=0), (LEAST_SIGNAL * full_scale) ** 2)
     varies = expected.std(axis=0).max() > CONSTANT * full_scale
-    decibels = float(10 * np.log10(max(expected.var(), TINY) / noise))
     one, other = (y.reshape(len(images), -1).argmax(axis=1) for y in (expected, found))
     return Check(
         error=float(np.sqrt((difference**2).mean(axis=0).max()) / full_scale),
         gain_error=float(np.abs((difference * signal).mean(axis=0) / power).max()),
-        signal_to_noise_db=decibels if varies else None,
+        signal_to_noise_db=signal_to_noise_db(expected, found) if varies else None,
         top1=float((one == other).mean()),
         images=len(images),
     )
+
+
+def signal_to_noise_db(signal: np.ndarray, received: np.ndarray) -> float:
+    """Returns the ratio of a signal's variance to the mean squared error of what was received."""
+    noise = max(np.mean((signal - received) ** 2), TINY)
+    return float(10 * np.log10(max(signal.var(), TINY) / noise))

@@ -6,6 +6,7 @@ import keraslight
 from keraslight.conversion.keras_model import Source
 from keraslight.export.softmax import ends_in_logits
 from keraslight.quantization.quantized_model import QuantizedModel
+from keraslight.reparam.fuse import NothingToFuse
 
 
 class KerasInfo(dict):
@@ -63,10 +64,8 @@ def _cost(model):
 def _fused(model):
     try:
         return keraslight.fuse(model)
-    except ValueError as error:
-        if "nothing to fuse" in str(error):
-            return None
-        raise
+    except NothingToFuse:
+        return None
 
 
 def _licence(model):
@@ -93,7 +92,7 @@ def _rows(info):
 
 
 def _macs(facts):
-    return "" if facts["macs"] is None else f"{facts['macs'] / 1e6:.1f} million"
+    return "" if facts["macs"] is None else f"{facts['macs']:,}"
 
 
 def _after(fused):

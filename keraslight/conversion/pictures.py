@@ -48,7 +48,7 @@ def choose_pictures(
     files = list_files(folder)
     checked = min(check_images, len(files) // 2 or 1)
     chosen = spread(files, calibration_images + checked)
-    # every so-manieth is kept back for the check, so that both see every class
+    # every n-th is kept for the check, so that both see every class
     kept_back = set(spread(chosen, checked))
     others = [path for path in chosen if path not in kept_back] or chosen
     calibration, check = (

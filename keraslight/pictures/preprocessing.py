@@ -14,7 +14,7 @@ which is what `keraslight convert` writes into the file of the run.
 
 import dataclasses
 import io
-import math
+import numbers
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from keraslight.pictures.normalization import checked_normalization
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box")
 # the share of the shorter side that the input covers, where nothing else is said
 CROP_SHARE = 0.875
+# sizes come from files too: what is larger would take gigabytes of memory
+LARGEST_SIDE = 2**14
+MOST_PIXELS = 2**27
 
 
 def shorter_side(height: int, width: int, share: float = CROP_SHARE) -> int:
@@ -72,17 +75,17 @@ class Preprocessing:
                 f"`interpolation` must be one of {INTERPOLATIONS}. "
                 f"Received: interpolation={self.interpolation!r}"
             )
-        sides = self.resize if isinstance(self.resize, tuple) else (self.resize,)
-        if not all(side is None or side >= 1 for side in sides) or len(sides) > 2:
+        sides = self.resize if isinstance(self.resize, tuple) else (self.resize,) * 2
+        if self.resize is not None and not (len(sides) == 2 and all(map(_is_side, sides))):
             raise ValueError(
-                "`resize` must be a positive number of pixels, or a height and a width. "
-                f"Received: resize={self.resize!r}"
+                f"`resize` must be a number of pixels from 1 to {LARGEST_SIDE}, or a height and a "
+                f"width. Received: resize={self.resize!r}"
             )
-        share = isinstance(self.crop, float)
-        if self.crop is not None and not 0 < self.crop <= (1 if share else math.inf):
+        is_share = isinstance(self.crop, float) and 0 < self.crop <= 1
+        if self.crop is not None and not (is_share or _is_side(self.crop)):
             raise ValueError(
-                "`crop` must be a positive number of pixels, or a share of the picture as a float "
-                f"up to 1. Received: crop={self.crop!r}"
+                f"`crop` must be a number of pixels from 1 to {LARGEST_SIDE}, or a share of the "
+                f"picture as a float up to 1. Received: crop={self.crop!r}"
             )
         checked_normalization((self.mean, self.std), self.channels)
 
@@ -143,6 +146,12 @@ class Preprocessing:
         else:
             shorter = self.resize or shorter_side(self.height, self.width)
             height, width = (shorter * side // min(image.size) for side in image.size[::-1])
+        if width * height > MOST_PIXELS:
+            raise ValueError(
+                f"Resized, the picture has {width}x{height} pixels, more than {MOST_PIXELS}: "
+                "it is too long and narrow, or `resize` too large. "
+                f"Received: a picture of {image.width}x{image.height} pixels"
+            )
         if (width, height) != image.size:
             image = image.resize((width, height), method)
         cut = (self.crop, self.crop) if self.crop else (self.height, self.width)
@@ -177,6 +186,12 @@ class Preprocessing:
     def describe(self) -> dict:
         """Returns all settings, fit for JSON."""
         return {**self.policy(), "mean": list(self.mean), "std": list(self.std)}
+
+
+def _is_side(value):
+    """Tells whether a value is a number of pixels that a side may have."""
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return is_whole and 1 <= value <= LARGEST_SIDE
 
 
 # the preprocessing of most ImageNet networks

@@ -77,7 +77,7 @@ def make_sample(
 
     Raises:
         DownloadError: if Imagenette cannot be downloaded.
-        ImportError: if Pillow is not installed, or scikit-learn for digits.
+        ImportError: if scikit-learn is not installed, for digits.
         ValueError: if an argument is wrong or the folder is not empty.
 
     Example:
@@ -136,12 +136,8 @@ def draw_shape(shape: str, size: int, rng: np.random.Generator):
         size: int, height and width in pixels.
         rng: NumPy's random generator.
     """
-    try:
-        from PIL import Image, ImageDraw
-    except ImportError as error:
-        raise ImportError(
-            "Drawing pictures needs Pillow: pip install keraslight[tflite]"
-        ) from error
+    from PIL import Image, ImageDraw
+
     while True:
         ink, ground, other_ground = rng.integers(0, 256, (3, 3))
         if min(np.linalg.norm(ink - g) for g in (ground, other_ground)) > CONTRAST:
@@ -207,7 +203,7 @@ def _digits(counts, size, seed) -> Iterator[SamplePicture]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise ImportError(
-            "The digits need scikit-learn and Pillow: pip install keraslight[quickstart]"
+            "The digits need scikit-learn: pip install keraslight[quickstart]"
         ) from error
     digits = load_digits()
     order = np.random.default_rng(seed).permutation(len(digits.target))

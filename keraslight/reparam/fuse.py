@@ -12,6 +12,10 @@ from keraslight.reparam.signal import Signal
 from keraslight.reparam.writer import FusedWriter
 
 
+class NothingToFuse(ValueError):
+    """The model is as it would be after fusing."""
+
+
 def fuse(
     model: keras.Model,
     target: str | os.PathLike | Policy = "int8",
@@ -36,7 +40,7 @@ def fuse(
             BatchNormalizations, or both. Other layers are kept.
         target: which of several equal forms to write. `"int8"`: those that are fastest in int8,
             which are not bad in float32 either. `"float"`: those that are fastest in float32. Or a
-            `Policy`, or the path of a policy that `python -m tflite.tune` measured elsewhere.
+            `Policy`, or the path of a policy that `keraslight tune` measured elsewhere.
         tolerance: float, the largest difference allowed between the outputs of the two models,
             relative to the scale of each output channel.
         data: optional batch of inputs on which to compare the two models. Defaults to random
@@ -46,8 +50,10 @@ def fuse(
         A functional `keras.Model` with the inputs and outputs of `model`.
 
     Raises:
-        ValueError: if `model` is neither functional nor Sequential, if it has nothing to fuse, or
-            if the fused model differs by more than `tolerance`.
+        NothingToFuse: a `ValueError`, if `model` has no layer of keraslight and no
+            BatchNormalization.
+        ValueError: if `model` is neither functional nor Sequential, or if the fused model differs
+            by more than `tolerance`.
 
     Example:
     >>> block = keraslight.layers.RepVGGBlock(4, name="block")
@@ -65,7 +71,7 @@ def fuse(
     if not graph.written_out and not any(
         isinstance(call.operation, keras.layers.BatchNormalization) for call in graph.calls
     ):
-        raise ValueError(
+        raise NothingToFuse(
             "There is nothing to fuse: the model has no layer of keraslight and no "
             f"BatchNormalization. Use it as it is. Received: model={model!r}"
         )

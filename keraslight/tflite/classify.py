@@ -1,7 +1,6 @@
 """Runs an image classifier in a .tflite file on many pictures, in several processes."""
 
 import concurrent.futures
-import dataclasses
 import multiprocessing
 import os
 import sys
@@ -20,6 +19,8 @@ from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import TFLiteRunner
 
 TOP = 5
+# what the metadata of a file say beside the normalization
+POLICY = ("resize", "crop", "interpolation")
 SECONDS_BETWEEN_LINES = 5
 # operators whose results are probabilities as they are
 PROBABILITIES = ("SOFTMAX", "LOGISTIC")
@@ -168,7 +169,8 @@ def preprocessing_of(
     settings = {"height": height, "width": width, "channels": channels}
     metadata = model.metadata
     if metadata is not None:
-        settings.update(metadata.preprocessing)
+        written = metadata.preprocessing
+        settings.update({name: written[name] for name in POLICY if written.get(name) is not None})
         if metadata.mean:
             settings.update(mean=metadata.mean, std=metadata.std)
     settings.update(given or {})
@@ -176,8 +178,6 @@ def preprocessing_of(
         raise ValueError(f"Pass both the mean and the std (--mean, --std). Received: {given}")
     if "mean" not in settings:
         settings.update(_pixels_as_they_are(model, runner, tell))
-    known = {field.name for field in dataclasses.fields(Preprocessing)}
-    settings = {name: value for name, value in settings.items() if name in known}
     for name in ("resize", "mean", "std"):
         if isinstance(settings.get(name), list):
             settings[name] = tuple(settings[name])

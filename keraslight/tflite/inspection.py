@@ -83,9 +83,9 @@ def _rows(info):
     """Yields the lines of the card: a name, and a text that is empty if it does not apply."""
     count = sum(info["operators"].values())
     shares = ", ".join(f"{share:.1%} in {kind}" for kind, share in info["computes"].items())
-    yield "size", f"{info['size_bytes'] / 1e6:.2f} MB"
+    yield "size", f"{info['size_bytes']:,} bytes"
     yield "quantization", info["quantization"]
-    yield "multiply-adds", f"{info['macs'] / 1e6:.1f} million" + (shares and f", {shares}")
+    yield "multiply-adds", f"{info['macs']:,}" + (shares and f", {shares}")
     yield "operators", f"{count}: {_counted(info['operators'])}"
     yield "XNNPACK", _xnnpack(info, count)
     for end in ("input", "output"):

@@ -31,7 +31,7 @@ class LiteRTSession:
             from ai_edge_litert.interpreter import Interpreter, OpResolverType
         except ImportError as error:
             raise ImportError(
-                "Running a .tflite file needs LiteRT: pip install keraslight[litert]"
+                "Running a .tflite file needs LiteRT: pip install keraslight[tflite]"
             ) from error
         self.path = os.fspath(path)
         if not os.path.isfile(self.path):

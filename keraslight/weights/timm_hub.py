@@ -27,10 +27,7 @@ def timm_source(model: str, digest: str | None = None) -> Source:
 
 
 def timm_preprocessing(
-    size: int = 224,
-    crop: float = 0.875,
-    interpolation: str = "bicubic",
-    half: bool = False,
+    size: int = 224, crop: float = 0.875, interpolation: str = "bicubic"
 ) -> Preprocessing:
     """Returns the evaluation preprocessing that timm states for a model.
 
@@ -38,7 +35,6 @@ def timm_preprocessing(
         size: int, height and width of the images.
         crop: float, the share of the shorter side that the center crop keeps.
         interpolation: `"bilinear"` or `"bicubic"`.
-        half: bool, whether mean and standard deviation are 0.5 instead of those of ImageNet.
     """
     return dataclasses.replace(
         IMAGENET,
@@ -46,5 +42,4 @@ def timm_preprocessing(
         width=size,
         resize=math.floor(size / crop),
         interpolation=interpolation,
-        **({"mean": (127.5,) * 3, "std": (127.5,) * 3} if half else {}),
     )

@@ -113,6 +113,22 @@ def test_errors_end_with_a_message_and_a_code(error, exit_code, message):
         assert CliRunner().invoke(program, ["--debug"]).exception is error
 
 
+@pytest.mark.parametrize(
+    ("error", "exit_code"), [(KeyboardInterrupt(), 130), (ImportError("pip install it"), 1)]
+)
+def test_errors_while_a_command_is_imported(command, monkeypatch, error, exit_code):
+    def fail(name):
+        raise error
+
+    monkeypatch.setattr("keraslight.commands.main.importlib.import_module", fail)
+    assert command("info", "x.tflite").exit_code == exit_code
+
+
+def test_debug_shows_the_traceback(command):
+    with pytest.raises(ValueError, match="There is no such file"):
+        command("info", "missing.tflite", "--debug")
+
+
 def test_a_fault_of_ours_keeps_its_traceback():
     @click.command(cls=Command)
     def program():

@@ -57,6 +57,11 @@ def test_normalization_and_channels():
         {"interpolation": "cubic"},
         {"resize": 0},
         {"resize": (8, 0)},
+        {"resize": (8, 8, 8)},
+        {"resize": "8"},
+        {"resize": 8.5},
+        {"crop": "8"},
+        {"crop": float("nan")},
         {"crop": 0},
         {"crop": 0.0},
         {"crop": 1.5},
@@ -101,3 +106,10 @@ def test_a_picture_that_cannot_be_read(tmp_path, picture_folder):
     for name in ("text.jpg", "cut.jpg"):
         with pytest.raises(ValueError, match=rf"The picture cannot be read: .*{name}"):
             Preprocessing(8, 8)(str(tmp_path / name))
+
+
+def test_a_picture_like_a_thread_is_refused_before_it_takes_gigabytes():
+    thread = np.zeros((1, 60_000, 3), "uint8")
+    with pytest.raises(ValueError, match="too long and narrow"):
+        Preprocessing(224, 224).pixels(thread)
+    assert Preprocessing(224, 224, crop=0.5).pixels(thread).shape == (224, 224, 3)

@@ -9,15 +9,16 @@ from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.ranges import METHODS, Histogram
 from keraslight.quantization.rules import is_selecting
-from tests.helpers import images, outputs, randomize_norms, unchanged
+from tests.helpers import images, outputs, randomize_norms, shallow_vgnets, unchanged
 from tests.quantization import small_models
 
 
 @pytest.fixture(scope="module")
 def fused():
-    model = keraslight.VGNetG(
-        "1.0mp", input_shape=(64, 64, 3), classes=10, classifier_activation=None
-    )
+    with shallow_vgnets():
+        model = keraslight.VGNetG(
+            "1.0mp", input_shape=(64, 64, 3), classes=10, classifier_activation=None
+        )
     return randomize_norms(model).fuse()
 
 
@@ -49,7 +50,7 @@ def test_tensors_of_a_concatenation_share_one_quantizer(calibrated):
         return quantizer_of(call.inputs[0])
 
     joins = [c for c in graph.calls if isinstance(c.operation, keras.layers.Concatenate)]
-    assert len(joins) > 10
+    assert len(joins) > 5
     for call in joins:
         (shared,) = {quantizer_of(tensor) for tensor in call.inputs}
         (reader,) = graph.users(call.outputs)
@@ -106,7 +107,8 @@ def test_training_step(ranges):
 def test_fixed_ranges_do_not_move(fused):
     quantized = keraslight.quantize_model(fused, ranges="average")
     gates = [q for q in quantized.quantizers if q.fixed_range]
-    assert len(gates) == 28
+    activations = [x for x in fused.layers if isinstance(x, keras.layers.Activation)]
+    assert len(gates) == len(activations) > 5
     assert {q.fixed_range for q in gates} == {(0.0, 255 / 256)}
 
 

@@ -14,6 +14,7 @@ from keraslight.layers import (
     RepVGGBlock,
     SqueezeExcite,
 )
+from keraslight.reparam.fuse import NothingToFuse
 from tests.helpers import images, outputs, randomize_norms, relative_error, unchanged
 
 L = keras.layers
@@ -208,13 +209,13 @@ def test_sequential_model():
 
 def test_nothing_to_fuse():
     start = keras.Input((8, 8, 4))
-    with pytest.raises(ValueError, match="nothing to fuse"):
+    with pytest.raises(NothingToFuse, match="nothing to fuse"):
         keraslight.fuse(keras.Model(start, L.Conv2D(4, 1)(start)))
 
 
 def test_fused_again():
     model = keraslight.VGNetG(input_shape=(32, 32, 3), classes=3)
-    with pytest.raises(ValueError, match="nothing to fuse"):
+    with pytest.raises(NothingToFuse, match="nothing to fuse"):
         keraslight.fuse(model.fuse())
 
 

@@ -1,3 +1,4 @@
+import os
 import shutil
 import warnings
 
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 import keraslight
+from keraslight.failures import Failure
 from keraslight.pictures.folder import Picture, list_pictures
 from keraslight.tflite import (
     Classifier,
@@ -165,3 +167,49 @@ def test_labels_of_imagenet_and_labels_that_are_none():
 def test_folders_named_by_wordnet_ids_fit_labels_of_words():
     pictures = [Picture("", "n01440764"), Picture("", "dog")]
     assert outputs_of_labels(pictures, ["dog", "tench"], 2) == {"dog": {0}, "n01440764": {1}}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"resize": "abc"},
+        {"resize": 1e9},
+        {"resize": 10**7},
+        {"resize": [10, "x"]},
+        {"resize": [1, 2, 3]},
+        {"crop": -5},
+        {"crop": 10**9},
+        {"crop": True},
+        {"interpolation": [1]},
+    ],
+    ids=str,
+)
+def test_preprocessing_in_a_file_that_makes_no_sense_is_refused(
+    float_file, add_metadata, tmp_path, written
+):
+    path = add_metadata(float_file, tmp_path / "x.tflite", labels=CLASSES, preprocessing=written)
+    with pytest.raises(ValueError, match=f"`{next(iter(written))}` must be"):
+        Classifier(path, preprocessing={"mean": (0.0,), "std": (1.0,)})
+
+
+def test_a_file_cannot_change_the_size_of_its_input(float_file, add_metadata, tmp_path):
+    written = {"resize": 37, "height": 10**6, "channels": 1, "mean": [1], "std": [0]}
+    normalization = ((120.0, 110.0, 100.0), STD)
+    path = add_metadata(
+        float_file, tmp_path / "x.tflite", normalization=normalization, preprocessing=written
+    )
+    found = Classifier(path).preprocessing
+    assert (found.height, found.channels, found.mean) == (32, 3, (120.0, 110.0, 100.0))
+
+
+class Deadly:
+    """Ends the process that reads it."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_process_that_is_killed_ends_the_program_with_a_message(float_file):
+    classifier = Classifier(float_file, preprocessing={"resize": 37})
+    with pytest.raises(Failure, match=r"A process .* was ended.*workers=2"):
+        classifier.predict([Picture(Deadly(), "red")] * 2, workers=2)

@@ -9,7 +9,7 @@ from keraslight.export.concrete_function import concrete_function
 from keraslight.graph.graph import trace
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import LiteRTSession, TFLiteRunner
-from tests.tflite.conftest import CLASSES, MEAN, SIZE, STD
+from tests.colours import CLASSES, MEAN, SIZE, STD
 
 
 def convert(model, path, batch=None):

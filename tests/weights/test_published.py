@@ -16,7 +16,7 @@ from keraslight.weights.load import load_weights
 from keraslight.weights.names import TensorMap, assign, tensor_map
 from keraslight.weights.registry import Source
 from tests.golden import recipe
-from tests.helpers import randomize_norms, unchanged
+from tests.helpers import randomize_norms, shallow_vgnets, unchanged
 from tests.models import golden_cases
 from tests.weights.loopback import status, whole
 from tests.weights.write_files import FORMATS
@@ -53,7 +53,8 @@ def test_golden_logits_through_a_url(name, format, server, cache):
 
 
 def small(name, **kwargs):
-    return keraslight.create_model(name, **{"input_shape": (64, 64, 3), **kwargs})
+    with shallow_vgnets():
+        return keraslight.create_model(name, **{"input_shape": (64, 64, 3), **kwargs})
 
 
 def tensors_of(model):

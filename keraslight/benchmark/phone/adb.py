@@ -9,9 +9,8 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from keraslight.failures import Failure
+from keraslight.failures import NO_PHONE, PHONE_FAILED, Failure
 
-NO_PHONE, FAILED_ON_PHONE = 3, 4  # exit codes
 SECONDS = 60
 EXIT_MARK = "keraslight exit:"
 NO_STATE = "adb prints no state"
@@ -30,7 +29,7 @@ _ADVICE = {
 class PhoneError(Failure):
     """Something is wrong with the phone, or with the way to it."""
 
-    def __init__(self, message: str, exit_code: int = FAILED_ON_PHONE):
+    def __init__(self, message: str, exit_code: int = PHONE_FAILED):
         super().__init__(message, exit_code)
 
 

@@ -10,6 +10,7 @@ SUMMARY = {
     "model": "vgnetg_1_0mp",
     "accuracy": 0.75,
     "top5": 0.9581234,
+    "weights": "best on minival",
     "minival_accuracy": 0.76,
     "parameters": 10,
     "macs": 20,
@@ -39,6 +40,19 @@ def test_runs_become_a_table_the_most_accurate_first(tmp_path):
     assert (first["top5"], first["train_seconds"]) == ("0.9581", "12.3457")
     assert first["command"] == SUMMARY["command"]
     assert read_record(path)["seeds"] == [0, 3]
+    assert first["weights"] == "best on minival"
+
+
+def test_runs_of_other_pictures_are_not_compared(tmp_path):
+    runs = [
+        make_run(tmp_path / name, record={"data": {"train": {"sha256": name}}}) for name in "ab"
+    ]
+    path = tmp_path / "table.csv"
+    result = CliRunner().invoke(command, [*runs, f"--output={path}"])
+    assert result.exit_code == 1
+    assert "different pictures" in result.output and not path.exists()
+    result = CliRunner().invoke(command, [runs[0], f"--output={path}"])
+    assert read_record(path)["data"] == {"train": {"sha256": "a"}}
 
 
 def test_a_run_that_is_not_finished_is_named(tmp_path):

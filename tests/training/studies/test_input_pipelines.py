@@ -20,7 +20,7 @@ def test_the_pipelines_are_timed_in_one_run(pictures, tmp_path, monkeypatch):
     path = tmp_path / "pipelines.csv"
     flags = (
         f"--data_dir={pictures}", f"--recipe={pathlib.Path(tiny_recipe.__file__)}", "--size=16",
-        "--steps=2", "--rounds=2", f"--output={path}",
+        "--steps=3", "--rounds=2", f"--output={path}",
     )  # fmt: skip
     result = CliRunner().invoke(command, flags)
     assert result.exit_code == 0, result.output

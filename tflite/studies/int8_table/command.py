@@ -12,6 +12,7 @@ import numpy as np
 import keraslight
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
+from keraslight.conversion.check import signal_to_noise_db
 from keraslight.conversion.keras_model import image_shape, load_model
 from keraslight.conversion.known import known_preprocessing
 from keraslight.files import require_place, write_json
@@ -21,6 +22,7 @@ from keraslight.record import record
 from keraslight.report import markdown_table
 from keraslight.tflite.runner import TFLiteRunner
 from tflite.studies.shared.by_tensorflow import write_int8_by_tensorflow
+from tflite.studies.shared.files import write_table
 
 BATCH = 50
 ACCURACIES = {
@@ -114,7 +116,7 @@ def command(runs, seed, output, **settings):
         }
         results = [other for other in results if other["model"] != name] + [result]
         write_json(output, {"models": results})
-        output.with_suffix(".md").write_text(tables(results))
+    write_table(output, tables(results))
     click.echo(tables(results))
 
 
@@ -162,7 +164,7 @@ def study(
         keraslight.export_tflite(quantized, path, "int8")
         outputs = TFLiteRunner(path).predict(images)
         result["int8"] = accuracy(outputs)
-        result["file_db"] = _decibels(floats, outputs)
+        result["file_db"] = signal_to_noise_db(floats, outputs)
         result |= compare(quantized, path, floats, outputs, images, exact_images)
         path = folder / "tensorflow.tflite"
         write_int8_by_tensorflow(fused, path, calibration)
@@ -211,8 +213,8 @@ def compare(quantized, path, floats, outputs, images, count) -> dict:
         "builtin": float((builtin == outputs).mean()),
         "simulation_top1": float((simulated.argmax(-1) == outputs.argmax(-1)).mean()),
         "simulation_one_step": float((np.abs(simulated - outputs) <= 1.001 * step).mean()),
-        "simulation_db": _decibels(floats, simulated),
-        "same_pictures_file_db": _decibels(floats, outputs),
+        "simulation_db": signal_to_noise_db(floats, simulated),
+        "same_pictures_file_db": signal_to_noise_db(floats, outputs),
     }
 
 
@@ -258,10 +260,6 @@ def _calibration(prepare, folder, count, seed):
 
 def _predict(model, images):
     return keras.ops.convert_to_numpy(model.predict(images, BATCH, verbose=0))
-
-
-def _decibels(signal, received):
-    return float(10 * np.log10(signal.var() / np.mean((signal - received) ** 2)))
 
 
 def tables(results: list[dict]) -> str:

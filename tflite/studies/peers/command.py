@@ -34,7 +34,11 @@ KINDS = ("float", "int8")
 )
 @study_options.suite_dir
 @click.option(
-    "--only", type=options.CommaList(), default="", help="Names of the networks wanted; or all."
+    "--only",
+    type=options.CommaList(),
+    default=(),
+    show_default="all",
+    help="Names of the networks wanted.",
 )
 @options.threads
 @study_options.rounds

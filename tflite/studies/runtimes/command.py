@@ -22,6 +22,7 @@ from keraslight.failures import Failure
 from keraslight.files import require_place, write_json
 from keraslight.record import record
 from keraslight.tflite.runner import TFLiteRunner
+from tflite.studies.shared.files import write_table
 
 WARMUP_RUNS = 5
 TOLERANCE = 1e-3
@@ -84,8 +85,7 @@ def run_study(name, input_size=None, rounds=8, runs=30, threads=1, output=None) 
     text = f"{model.name}, fused, float, {threads} thread{plural}, {report.device['name']}\n\n"
     text += f"{report}\n"
     if output:
-        table = f"`{about['command']}`\n\n{text}"
-        pathlib.Path(output).with_suffix(".md").write_text(table)
+        write_table(output, f"`{about['command']}`\n\n{text}")
     return result, text
 
 

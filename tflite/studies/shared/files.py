@@ -11,6 +11,8 @@ import keraslight
 from keraslight.commands.program import note
 from keraslight.conversion import noise
 
+MADE_TABLE = "<!-- table "
+
 
 def write_int8(fused: keras.Model, path: str | os.PathLike) -> None:
     """Writes an int8 file whose ranges come from noise: good for timing only.
@@ -31,11 +33,24 @@ def publish(result: dict, text: str, path: pathlib.Path) -> None:
         text: the table.
         path: path of the JSON file.
     """
-    path.with_suffix(".md").write_text(f"`{result['command']}`\n\n{text}\n")
     click.echo(text)
+    write_table(path, f"`{result['command']}`\n\n{text}\n")
     for warning in result["runs"][0]["warnings"]:
         note(f"warning: {warning}")
-    note(f"written to {path} and {path.with_suffix('.md')}")
+    note(f"written to {path}")
+
+
+def write_table(path: str | os.PathLike, text: str) -> None:
+    """Writes a table as Markdown beside a result.
+
+    A page of results/ whose tables `python -m docs.tables` makes from the result stays as it is.
+    """
+    page = pathlib.Path(path).with_suffix(".md")
+    if page.is_file() and MADE_TABLE in page.read_text():
+        note(f"the tables of {page} are made by: python -m docs.tables")
+        return
+    page.write_text(text)
+    note(f"written to {page}")
 
 
 def result_path(json_file: str | os.PathLike | None, folder: pathlib.Path, name: str, device: str):

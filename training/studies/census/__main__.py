@@ -70,7 +70,7 @@ def command(
     folder = pathlib.Path(output_dir)
     made = record(
         seeds={"untrained": 0},
-        data={"data_dir": data_dir, "pictures": len(source)},
+        data={"data_dir": data_dir, "pictures": len(source), **source.fingerprint()},
         model={"file": file, "name": model.name, "recipe": recipe},
     )
 

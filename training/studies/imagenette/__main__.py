@@ -10,17 +10,21 @@ from keraslight.record import record, write_result
 from training.files import to_csv
 
 COLUMNS = (
-    *("run", "model", "accuracy", "top5", "minival_accuracy", "parameters", "macs", "image_size"),
-    *("epochs", "train_seconds", "images_per_second", "seed", "command"),
+    *("run", "model", "accuracy", "top5", "weights", "minival_accuracy", "parameters", "macs"),
+    *("image_size", "epochs", "train_seconds", "images_per_second", "seed", "command"),
 )
 
 
-def row(folder: pathlib.Path) -> dict:
-    """Returns what the table tells of one run."""
+def summary(folder: pathlib.Path) -> dict:
+    """Returns what training.train wrote of a run."""
     path = folder / "summary.json"
     if not path.is_file():
         raise ValueError(f"The run is not finished. Received: '{folder}' without {path.name}")
-    found = {"run": folder.name, **json.loads(path.read_text())}
+    return {"run": folder.name, **json.loads(path.read_text())}
+
+
+def row(found: dict) -> dict:
+    """Returns what the table tells of one run."""
     return {
         name: round(value, 4) if isinstance(value := found.get(name), float) else value
         for name in COLUMNS
@@ -40,9 +44,16 @@ def command(runs, output):
     Every row has the accuracy of a run, its size, cost and speed, its seed and its command. What
     the fused networks cost is counted by python -m docs.tables --measure.
     """
-    rows = [row(pathlib.Path(folder)) for folder in runs]
-    rows.sort(key=lambda found: -found["accuracy"])
-    write_result(output, to_csv(rows), record(seeds=sorted({r["seed"] for r in rows})))
+    summaries = [summary(pathlib.Path(folder)) for folder in runs]
+    data = [found.get("record", {}).get("data") for found in summaries]
+    if any(other != data[0] for other in data):
+        raise ValueError(
+            "The runs are of different pictures, so that their accuracies cannot be compared. "
+            f"Received: {dict(zip(runs, data, strict=True))}"
+        )
+    rows = sorted(map(row, summaries), key=lambda found: -found["accuracy"])
+    made = record(data=data[0], seeds=sorted({found["seed"] for found in rows}))
+    write_result(output, to_csv(rows), made)
     for found in rows:
         click.echo(f"{found['accuracy']:.2%}  {found['run']}")
 

@@ -23,14 +23,15 @@ from training.studies.input_pipelines import rates
     "--recipe", default="imagenette_plain", help="Recipe to train, the quickest there is."
 )
 @click.option("--size", type=COUNT, default=64, help="Height and width of the pictures.")
-@click.option("--steps", type=COUNT, default=30, help="Steps of a turn.")
+@click.option("--steps", type=COUNT, default=16, help="Steps of a turn.")
 @click.option("--rounds", type=COUNT, default=8, help="How many turns each pipeline takes.")
 @click.option("--output", default="results/input_pipelines.csv", help="CSV file to write.")
 def command(data_dir, recipe, size, steps, rounds, output):
     """Times training steps whose batches grain makes, and tf.data.
 
-    The pipelines take turns in one process. Ratios are those of one round, which other work on the
-    machine spoils least; so does the time of the processor. Takes about four minutes on two cores.
+    The pipelines take turns in one process. Other work on the machine spoils least the tenth
+    percentile of the steps, the ratios of one round, and the time of the processor. Takes about
+    two minutes on two cores.
     """
     recipe = load_recipe(recipe, ["minival=0"])
     sources = [load_source(recipe, kind, data_dir, verbose=0) for kind in ("train", "eval")]
