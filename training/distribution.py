@@ -1,16 +1,16 @@
 """One device, many, or many machines: who takes which rows of a batch."""
 
 import contextlib
+import faulthandler
 import os
 import pathlib
 import sys
-import threading
 from collections.abc import Callable, Iterator
 
 import keras
 
 from keraslight.compat import inner_layers
-from keraslight.failures import WRONG, Failure
+from keraslight.failures import Failure
 
 STRATEGIES = ("one_device", "mirrored", "multi_worker", "tpu", "data_parallel")
 
@@ -198,41 +198,27 @@ def connect(
 
 
 @contextlib.contextmanager
-def ended_after(timeout: float, workers: str, first_word: float = 20.0) -> Iterator[None]:
-    """Ends the process if the block does not end in time, and says before what it waits for.
-
-    TensorFlow waits for the other workers in a call that cannot be interrupted.
+def ended_after(timeout: float, workers: str) -> Iterator[None]:
+    """Says what a worker waits for, and ends the process with exit code 1 if that does not come.
 
     Args:
         timeout: float, seconds.
-        workers: str, which workers it waits for.
-        first_word: float, seconds until it says so.
+        workers: str, the workers.
     """
-    advice = (
-        "A worker that was ended can only join the others when they start again too: start all of "
-        f"them again with the same command. Received: TF_CONFIG={workers}"
+    print(
+        f"waiting for the other workers, {timeout:.0f} s at most (--connect_timeout), then this "
+        "one ends with exit code 1. A worker that was ended can only join the others when they "
+        f"start again too: start all of them with the same command. TF_CONFIG={workers}",
+        file=sys.stderr,
+        flush=True,
     )
-
-    def say():
-        print(f"waiting for the other workers, {timeout:.0f} s at most. {advice}", file=sys.stderr)
-
-    def end():
-        print(
-            f"error: The other workers did not come within {timeout:.0f} s. {advice}",
-            file=sys.stderr,
-            flush=True,
-        )
-        os._exit(WRONG)
-
-    timers = [threading.Timer(min(first_word, timeout / 2), say), threading.Timer(timeout, end)]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
-    try:
-        yield
-    finally:
-        for timer in timers:
-            timer.cancel()
+    with open(os.devnull, "w") as nowhere:
+        # TensorFlow waits in a call that holds the lock of Python: no thread of Python runs
+        faulthandler.dump_traceback_later(timeout, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def _multi_worker_strategy():

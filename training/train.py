@@ -18,8 +18,8 @@ from training.session import load_data, local, session, write_results
     examples=[
         "python -m training.train --recipe=imagenette_vgnetg --data_dir=imagenette160 "
         "--output_dir=runs/vgnetg",
-        "python -m training.train --recipe=small_net --set=epochs=5 --set=learning_rate=0.05 "
-        "--data_dir=images --output_dir=runs/small",
+        "python -m training.train --recipe=imagenette_plain --set=epochs=5 "
+        "--set=learning_rate=0.05 --data_dir=images --output_dir=runs/plain",
     ],
 )
 @options.recipe
