@@ -7,16 +7,21 @@ from keraslight.report import markdown_table
 
 RESULTS = pathlib.Path(__file__).parent.parent / "results"
 REPOSITORY = "https://github.com/keraslight/keraslight"
+EARLIER = (
+    "The networks were trained by an earlier version of the program, whose random flip depended on "
+    "the crop, whose weight decay also acted on the normalizations of RefCO, and which held out no "
+    "training images: the commands give other figures today."
+)
 # table of docs/tables.py: title of its page, what it says
 TABLES = {
     "imagenette": (
         "Imagenette",
         "Networks trained alike on Imagenette (ten classes, 9,469 training images) and evaluated "
-        "on 1,975 images, one seed; 1 % is 20 images.",
+        "on 1,975 images, one seed; 1 % is 20 images. " + EARLIER,
     ),
     "int8": (
         "int8",
-        "Top-1 accuracy of the same networks in int8, on the same 1,975 images.",
+        "Top-1 accuracy of the same networks in int8, on the same 1,975 images. " + EARLIER,
     ),
     "latency": (
         "Latency",
@@ -26,7 +31,7 @@ TABLES = {
     "replacement": (
         "Kernel replacement",
         "Learned depthwise kernels that resemble a fixed kernel are replaced by it, without "
-        "further training.",
+        "further training. " + EARLIER,
     ),
 }
 # file: the title of its page
@@ -94,6 +99,7 @@ def _overview():
     listed = "\n".join(f"- [`{name}`]({REPOSITORY}/blob/main/results/{name})" for name in files)
     return (
         "# Results\n\nEvery number in this documentation is made by a program, which wrote it into "
-        "a file of the folder `results` of the repository. Each file states its command. The pages "
-        f"of this section are made from these files:\n\n{listed}\n"
+        "a file of the folder `results` of the repository. Each file, or the .record.json beside it, "
+        "states its command; where the commit is unknown, it was measured before records were kept. The "
+        f"pages of this section are made from these files:\n\n{listed}\n"
     )
