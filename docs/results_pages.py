@@ -99,7 +99,7 @@ def _overview():
     listed = "\n".join(f"- [`{name}`]({REPOSITORY}/blob/main/results/{name})" for name in files)
     return (
         "# Results\n\nEvery number in this documentation is made by a program, which wrote it into "
-        "a file of the folder `results` of the repository. Each file, or the .record.json beside it, "
-        "states its command; where the commit is unknown, it was measured before records were kept. The "
-        f"pages of this section are made from these files:\n\n{listed}\n"
+        "a file of the folder `results` of the repository. Each file, or the .record.json beside "
+        "it, states its command; where the commit is unknown, it was measured before records were "
+        f"kept. The pages of this section are made from these files:\n\n{listed}\n"
     )

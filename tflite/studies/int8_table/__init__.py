@@ -8,9 +8,9 @@ A run is a folder of training.train; networks by name, such as vgnetg_1_0mp, hav
 show no more than that the arithmetic is right. For each, the columns are: top-1 of the model, of
 the fused model, of its int8 file calibrated here, of the int8 file that TensorFlow's converter
 makes of the same fused model and the same pictures, and, where the run holds them, of the models
-that training went on with: quantized (`training.qat`), and in float (`training.qat --control`) with the int8 file
-of that. Pictures are prepared as the model's own evaluation does: a run's with its `eval_crop`,
-mean and deviation.
+that training went on with: quantized (`training.qat`), and in float (`training.qat --control`)
+with the int8 file of that. Pictures are prepared as the model's own evaluation does: a run's with
+its `eval_crop`, mean and deviation.
 
 Then, on --exact_images pictures, how the Keras models compare with the int8 file: the share of
 logits that `exact_model` gets to the bit, what the runtime's own kernels get, and the
