@@ -1,5 +1,6 @@
 """Puts together what several results in JSON say of the same models."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -74,34 +75,37 @@ def read_result(path: str | os.PathLike) -> dict:
     return values
 
 
+@contextlib.contextmanager
+def _complete(what):
+    """Tells of results that lack something, or hold something else, in one message."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{what} not complete, or of another version: {error!r}") from error
+
+
 def collect(documents: Sequence[dict]) -> Report:
     """Returns a report of results, as the programs write them.
 
     Raises:
-        ValueError: if one is of a kind that is not known.
+        ValueError: if one is of a kind that is not known or not complete, or no model is in them.
     """
     report, models = Report(), {}
     for document in documents:
-        if document["kind"] not in _READERS:
-            raise ValueError(
-                f"A result must be one of {list(_READERS)}. Received: kind={document['kind']!r}"
-            )
-        try:
-            _READERS[document["kind"]](report, models, document)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"A result of kind {document['kind']!r} is not complete, or of another version: "
-                f"{error!r}"
-            ) from error
+        kind = document["kind"]
+        if not isinstance(kind, str) or kind not in _READERS:
+            raise ValueError(f"A result must be one of {list(_READERS)}. Received: kind={kind!r}")
+        with _complete(f"A result of kind {kind!r} is"):
+            _READERS[kind](report, models, document)
+    if not models:
+        raise ValueError(
+            "The results hold no model: a conversion shows the files that were kept. "
+            f"Received: kind={[document['kind'] for document in documents]}, without one"
+        )
     report.models = list(models.values())
     for model in report.models:
-        try:
+        with _complete(f"The results of {printable(model['name'])} are"):
             model["card"] = _card(model)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"The results of {printable(model['name'])} are not complete, or of another "
-                f"version: {error!r}"
-            ) from error
     return report
 
 
@@ -170,16 +174,25 @@ def rows(report: Report) -> list[dict]:
     """Returns the table: a dict of `COLUMNS` for every file on every device.
 
     Values are numbers, text that is safe to print, or `None` for what is not known.
+
+    Raises:
+        ValueError: if a result is not complete.
     """
     timed = {model["facts"]["sha256"]: [] for model in report.models}
     for device in report.devices:
         for result in device["results"]:
             timed[result["sha256"]].append((device["name"], result))
     return [
-        {**dict.fromkeys(COLUMNS), **_printable({**_of_model(model), **_of_result(device, result)})}
+        _row(model, device, result)
         for model in report.models
         for device, result in timed[model["facts"]["sha256"]] or [(None, {})]
     ]
+
+
+def _row(model, device, result):
+    with _complete(f"The results of {printable(model['name'])} are"):
+        values = {**_of_model(model), **_of_result(device, result)}
+    return {**dict.fromkeys(COLUMNS), **_printable(values)}
 
 
 def columns_of(table: Sequence[dict]) -> list[str]:

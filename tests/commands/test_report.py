@@ -132,6 +132,13 @@ def test_what_is_no_result(command, tmp_path):
     (tmp_path / "text.json").write_text("text")
     (tmp_path / "other.json").write_text('{"kind": "poem"}')
     (tmp_path / "part.json").write_text('{"kind": "benchmark"}')
+    (tmp_path / "kind.json").write_text('{"kind": ["a"]}')
+    (tmp_path / "none.json").write_text(json.dumps({**EVALUATION, "pictures": 0}))
+    run = {**BENCHMARK["runs"][0]}
+    run["results"] = [{**run["results"][0], "latency_ms": "x"}]
+    (tmp_path / "ms.json").write_text(json.dumps({**BENCHMARK, "runs": [run]}))
+    refused = {"kind": "conversion", "model": "net", "files": [{**facts("a"), "kept": False}]}
+    (tmp_path / "refused.json").write_text(json.dumps(refused))
     (tmp_path / "cards.json").write_text(json.dumps({**EVALUATION, "per_class": [1]}))
     for arguments, code, message in (
         ([], 2, "Missing argument"),
@@ -140,6 +147,10 @@ def test_what_is_no_result(command, tmp_path):
         (["text.json"], 1, "cannot be read as JSON"),
         (["other.json"], 1, "Received: kind='poem'"),
         (["part.json"], 1, "'benchmark' is not complete"),
+        (["kind.json"], 1, "Received: kind=['a']"),
+        (["none.json"], 1, "The results of another name are not complete"),
+        (["ms.json"], 1, "The results of a are not complete"),
+        (["refused.json"], 1, "a conversion shows the files that were kept"),
         (["cards.json"], 1, "The results of another name are not complete"),
     ):
         done = command("report", *arguments)
