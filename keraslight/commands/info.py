@@ -4,7 +4,7 @@ import click
 
 from keraslight.commands import options
 from keraslight.commands.program import Command, load_keras, show
-from keraslight.files import write_json
+from keraslight.files import require_place, write_json
 from keraslight.record import record
 
 
@@ -27,6 +27,8 @@ def command(files, json_file):
     models: .keras files, folders of runs of training, or names of keraslight.list_models(): their
     cost, and what fusing changes.
     """
+    if json_file:
+        require_place(json_file)  # before the work
     found = []
     for file in files:
         info = _info(file)

@@ -100,6 +100,6 @@ def _after(fused):
         return ""
     macs = _macs(fused)
     return (
-        f": keraslight.fuse leaves {fused['layers']} layers, {fused['parameters']:,} parameters"
+        f"; after keraslight.fuse: {fused['layers']} layers, {fused['parameters']:,} parameters"
         + (macs and f", {macs} multiply-adds")
     )

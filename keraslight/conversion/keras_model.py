@@ -1,5 +1,6 @@
 """Finds the Keras model that a program is told to take."""
 
+import difflib
 import json
 import pathlib
 from typing import NamedTuple
@@ -61,9 +62,12 @@ def load_model(
             raise ValueError(f"The folder holds none of {FILES_OF_A_RUN}. Received: '{path}'")
         path = found[0]
     if path.suffix != ".keras" or not path.is_file():
+        near = difflib.get_close_matches(name, keraslight.list_models(), 3)
+        hint = f", such as {near}" if near else ""
         raise ValueError(
-            "The model must be a .keras file, the folder of a run, or one of "
-            f"{keraslight.list_models()}. Received: {name!r}"
+            "The model must be a .keras file, the folder of a run, or a name: "
+            f"keraslight.list_models() lists them{hint}. "
+            f"Received: {name!r}"
         )
     try:
         model = keras.models.load_model(path, compile=False)

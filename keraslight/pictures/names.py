@@ -27,8 +27,13 @@ def read_labels(path: str | os.PathLike) -> tuple[str, ...]:
     """Reads the names of the classes from a text file, one a line, in the order of the outputs.
 
     Raises:
-        ValueError: if it is not a text file.
+        ValueError: if there is no such file, or it is not a text file.
     """
+    if not pathlib.Path(path).is_file():
+        raise ValueError(
+            "The labels must be a text file with one name a line, in the order of the outputs, or "
+            f"`imagenet`. Received: '{path}', which is no file"
+        )
     lines = _read(path).splitlines()
     while lines and not lines[-1].strip():
         lines.pop()

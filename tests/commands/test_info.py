@@ -30,13 +30,20 @@ def test_keras_models(command, model, tmp_path):
     ]
     assert unfused["fused"]["parameters"] < unfused["parameters"]
     assert plain["macs"] == keraslight.count_macs(model) and plain["logits"]
-    assert "keraslight.fuse leaves" in done.stdout and "(None, 3): logits" in done.stdout
+    assert "; after keraslight.fuse: " in done.stdout and "(None, 3): logits" in done.stdout
 
 
 def test_a_network_by_its_name_has_a_licence(command, monkeypatch):
     monkeypatch.setattr("keraslight.conversion.inspection._fused", lambda model: None)  # seconds
     done = command("info", "repvgg_a0")
     assert done.exit_code == 0 and "MIT" in done.stdout
+
+
+def test_a_place_for_the_result_is_needed_before_the_work(command, float_file, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = command("info", float_file, "--json=file/out.json")
+    assert done.exit_code == 1 and "No result can be written to" in done.stderr
+    assert not done.stdout
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,7 @@ def test_a_network_by_its_name_has_a_licence(command, monkeypatch):
         ("text.tflite", "Not a .tflite file"),
         ("text.keras", "cannot be loaded"),
         ("vgnet_9mp", "must be a .keras file"),
+        ("repvgg_a00", "lists them, such as ['repvgg_a0'"),
     ],
 )
 def test_what_is_no_model(command, tmp_path, name, message):

@@ -45,6 +45,8 @@ def test_labels_are_lines(tmp_path):
     path = tmp_path / "labels.txt"
     path.write_text("a \n\nb\n\n\n", encoding="utf-8")
     assert read_labels(path) == ("a", "", "b")
+    with pytest.raises(ValueError, match="one name a line"):
+        read_labels(tmp_path / "none.txt")
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="not text in UTF-8"):
         read_labels(path)
