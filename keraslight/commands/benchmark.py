@@ -56,7 +56,7 @@ from keraslight.tflite.runner import TFLiteRunner
 @click.option(
     "--on_device_accuracy",
     type=options.COUNT,
-    help="Compare the phone's outputs for so many pictures of --data_dir with this machine's.",
+    help="Compare the phone's outputs for this many pictures of --data_dir with this machine's.",
 )
 @options.data_dir
 @options.preprocessing
@@ -74,13 +74,16 @@ def command(
     preprocessing,
     json_file,
 ):
-    """Times .tflite files, on this machine or on Android phones, all in one interleaved run.
+    """Time .tflite files, on this machine or on Android phones, all interleaved.
 
     Every file is visited in every round, so that a drift of the device affects all alike. Ratios
     are taken within a round, to the first file at the same number of threads and with the same
     delegate. What was measured is written to --json after every round.
     """
-    refuse_phone_options(context, timing, ("timeout",) if profile else ())
+    refuse_phone_options(context, timing, ("benchmark_binary", "timeout") if profile else ())
+    if not on_device_accuracy:
+        names = ("data_dir", *options.PREPROCESSING)
+        options.refuse_ignored(context, names, "--on_device_accuracy")
     delegates = tuple("xnnpack" if name == "cpu" else name for name in delegates)
     if not timing["android"] and not set(delegates) <= set(DELEGATES_HERE):
         raise ValueError(

@@ -48,7 +48,7 @@ def command(
     skip_unreadable,
     json_file,
 ):
-    """Show the most probable classes of PICTURES, which are files or folders.
+    """Classify PICTURES, files or folders, with a .tflite file or a Keras model.
 
     MODEL is an image classifier: a .tflite file, a .keras file, the folder of a run of training, or
     a network of keraslight with published weights, by its name. Size, resizing, normalization and

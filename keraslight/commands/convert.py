@@ -9,7 +9,7 @@ import click
 from keraslight.commands import options
 from keraslight.commands.program import Command, Failure, load_keras, note, show
 from keraslight.failures import REFUSED
-from keraslight.files import write_json
+from keraslight.files import require_place, write_json
 from keraslight.record import record
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
@@ -109,7 +109,10 @@ def command(model, weights, classes, input_size, labels, quantization, output, *
     and compared with the Keras model. One that differs too much is not kept, and the exit code
     is 5.
     """
+    if given["json_file"]:
+        require_place(given["json_file"])  # before the work
     _require_tensorflow()
+    import keraslight
     from keraslight.conversion.keras_model import image_shape, load_model
     from keraslight.conversion.known import known_labels
     from keraslight.graph.policy import policy_for
@@ -119,6 +122,8 @@ def command(model, weights, classes, input_size, labels, quantization, output, *
         policy_for(given["target"])
     quantization = list(dict.fromkeys(quantization))
     source = load_model(model, weights, classes, input_size)
+    if not weights and model in keraslight.list_models():
+        note("note: no --weights: the network has random weights")
     names = known_labels(source, labels, weights)
     if input_size is None and source.recipe:
         input_size = (source.recipe["image_size"],) * 2
@@ -203,9 +208,10 @@ def _softmax(model, labels, asked):
 
 
 def _convert(model, quantizations, output, shape, settings, labels, softmax, given):
-    from keraslight.conversion.convert import convert_model
+    from keraslight.conversion.convert import CALIBRATED, convert_model
     from keraslight.conversion.pictures import NOISE, choose_pictures
     from keraslight.pictures.preprocessing import Preprocessing
+    from keraslight.quantization.quantized_model import QuantizedModel
     from keraslight.tflite.metadata import image_metadata
 
     preprocessing = Preprocessing(*shape, **{**NOISE, **settings})
@@ -226,6 +232,8 @@ def _convert(model, quantizations, output, shape, settings, labels, softmax, giv
         "min_agreement",
     )
     for quantization in quantizations:
+        if quantization in CALIBRATED and not isinstance(model, QuantizedModel):
+            note(f"note: calibrating {quantization} with {len(pictures.calibration)} pictures")
         several = len(quantizations) > 1
         file = convert_model(
             model,
@@ -253,7 +261,7 @@ def _report(files, model, json_file):
             refused.append(quantization)
     if refused:
         raise Failure(
-            f"Not kept, for they differ too much from the Keras model: {', '.join(refused)}. "
+            f"Not kept, because they differ too much from the Keras model: {', '.join(refused)}. "
             "--max_error and --min_agreement allow more.",
             REFUSED,
         )

@@ -62,7 +62,9 @@ HARDEST = 3  # classes that the summary names
     type=options.NEW_FILE,
     help="PNG file to draw the pictures to that the two files of --compare differ on.",
 )
+@click.pass_context
 def command(
+    context,
     tflite,
     model,
     compare,
@@ -100,8 +102,12 @@ def command(
         raise click.UsageError(
             f"Pass --data_dir=FOLDER or --tfds=NAME. Received: {'both' if tfds else 'neither'}"
         )
+    if data_dir:
+        options.refuse_ignored(context, ("tfds_dir", "split"), "--tfds")
     if sheet and not compare:
         raise click.UsageError("--sheet draws what two files differ on: pass --compare=FILE,FILE")
+    if sheet and not sheet.endswith(".png"):
+        raise click.UsageError(f"`sheet` must end in .png. Received: sheet={sheet!r}")
     for path in (json_file, sheet):
         if path:
             require_place(path)  # before the work
@@ -118,13 +124,15 @@ def command(
     else:
         pictures, names = list_pictures(data_dir, limit), read_names(data_dir)
     folders = sorted({picture.label for picture in pictures})
+    # labels that do not fit are found before the work
+    places_of = [classifier.places(pictures) for classifier, _ in opened]
     results, predictions = [], []
-    for classifier, assumed in opened:
+    for (classifier, assumed), places in zip(opened, places_of, strict=True):
         if not classifier.labels:
             message = "there are no labels: the outputs are taken for the folders in order"
             assumed.append(message)
             note(f"note: {message}; --labels says otherwise")
-        places, start = classifier.places(pictures), time.perf_counter()
+        start = time.perf_counter()
         predictions.append(classifier.predict(pictures, workers, skip_unreadable))
         results.append(
             {
@@ -146,9 +154,14 @@ def command(
         show(_summary(results[-1]))
     found = results[0]
     if compare:
-        found = _compare(opened, predictions, results, folders, sheet, names)
+        found = _compare(predictions, results)
     if json_file:
         write_json(json_file, {**found, "record": record()})
+    if sheet:
+        labels = opened[0][0].labels or folders
+        files = tuple(classifier.file for classifier, _ in opened)
+        count = draw_sheet(sheet, *predictions, labels, files, names)
+        note(f"{count} pictures the two differ on: {sheet}")
 
 
 def _summary(result):
@@ -166,7 +179,7 @@ def _summary(result):
     return text
 
 
-def _compare(opened, predictions, results, folders, sheet, names):
+def _compare(predictions, results):
     one, other = predictions
     if [p.source for p in one.pictures] != [p.source for p in other.pictures]:
         raise Failure("The two files did not classify the same pictures.")
@@ -176,9 +189,4 @@ def _compare(opened, predictions, results, folders, sheet, names):
         f"{found[f'top{TOP}']:.2%} of the best {TOP} shared, "
         f"best scores {found['score_drift']:.3g} apart"
     )
-    if sheet:
-        labels = opened[0][0].labels or folders
-        files = tuple(classifier.file for classifier, _ in opened)
-        count = draw_sheet(sheet, one, other, labels, files, names)
-        note(f"{count} pictures the two differ on: {sheet}")
     return found

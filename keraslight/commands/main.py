@@ -12,12 +12,12 @@ from keraslight.failures import EXIT_CODES
 COMMANDS = {
     "convert": "Convert a Keras model to .tflite files and check that they compute the same.",
     "info": "Show what is in a .tflite or .keras file.",
-    "classify": "Classify pictures with a .tflite file.",
-    "evaluate": "Measure the accuracy of a .tflite file.",
-    "benchmark": "Time .tflite files, on this machine or on Android phones.",
-    "tune": "Find the fastest form of a model by timing.",
-    "report": "Write a page of what the other commands measured.",
-    "sample": "Make a small set of pictures to try the other commands with.",
+    "classify": "Classify PICTURES, files or folders, with a .tflite file or a Keras model.",
+    "evaluate": "Measure the accuracy of image classifiers: .tflite files or Keras models.",
+    "benchmark": "Time .tflite files, on this machine or on Android phones, all interleaved.",
+    "tune": "Find the form of a fused model that is fastest here or on a phone.",
+    "report": "Write a page with tables, plots and a card for each model.",
+    "sample": "Make a small set of pictures in FOLDER, which must be new or empty.",
 }
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterable
 
 import click
 
@@ -125,7 +126,9 @@ json_file = click.option(
 data_dir = click.option(
     "--data_dir", type=FOLDER, help="Folder that holds a sub-folder of pictures for each class."
 )
-limit = click.option("--limit", type=COUNT, help="Take only so many pictures, spread over all.")
+limit = click.option(
+    "--limit", type=COUNT, help="Take at most this many pictures, spread over all."
+)
 labels = click.option(
     "--labels",
     metavar="FILE|imagenet",
@@ -152,6 +155,26 @@ classes = click.option(
 )
 
 
+def refuse_ignored(context: click.Context, names: Iterable[str], needed: str) -> None:
+    """Refuses options that were given and would be ignored.
+
+    Args:
+        context: of the command.
+        names: the names of the options, without dashes.
+        needed: the option without which they have no effect.
+
+    Raises:
+        click.UsageError: if one was given.
+    """
+    default = click.core.ParameterSource.DEFAULT
+    given = [f"--{name}" for name in names if context.get_parameter_source(name) is not default]
+    if given:
+        raise click.UsageError(f"These need {needed}. Received: {', '.join(given)}", context)
+
+
+PREPROCESSING = ("resize", "crop", "mean", "std", "interpolation")
+
+
 def preprocessing(function):
     """Adds the options of `Preprocessing`.
 
@@ -161,8 +184,7 @@ def preprocessing(function):
 
     @functools.wraps(function)
     def call(*args, **kwargs):
-        settings = {name: kwargs.pop(name) for name in ("resize", "crop", "mean", "std")}
-        settings["interpolation"] = kwargs.pop("interpolation")
+        settings = {name: kwargs.pop(name) for name in PREPROCESSING}
         given = {name: value for name, value in settings.items() if value is not None}
         return function(*args, preprocessing=given, **kwargs)
 
@@ -173,7 +195,7 @@ def preprocessing(function):
         click.option(
             "--std",
             type=CommaList(Number(positive=True), lengths=(1, 3)),
-            help="By which they are then divided: one number or three.",
+            help="Divides the result: one number or three.",
         ),
         click.option(
             "--mean",
@@ -183,7 +205,7 @@ def preprocessing(function):
         click.option(
             "--crop",
             type=Crop(),
-            help="224: cut so many pixels square; 0.875: that share, before resizing.",
+            help="224: cut this many pixels square; 0.875: that share, before resizing.",
         ),
         click.option(
             "--resize",

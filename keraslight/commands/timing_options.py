@@ -5,7 +5,7 @@ import functools
 import click
 
 from keraslight.benchmark import PhoneSettings
-from keraslight.commands.options import COUNT, FILE, CommaList
+from keraslight.commands.options import COUNT, FILE, CommaList, refuse_ignored
 
 SECONDS = click.FloatRange(min=0)
 
@@ -70,7 +70,10 @@ NAMES = (
     *("benchmark_sha256", "benchmark_libraries", "app", "cool_down", "timeout"),
 )
 # what is of no use without --android
-PHONE_ONLY = ("serial", "benchmark_url", "benchmark_libraries", "app", "cool_down", "timeout")
+PHONE_ONLY = (
+    *("serial", "benchmark_binary", "benchmark_url", "benchmark_sha256", "benchmark_libraries"),
+    *("app", "cool_down", "timeout"),
+)
 
 
 def refuse_phone_options(context: click.Context, timing: dict, allowed: tuple[str, ...] = ()):
@@ -79,16 +82,9 @@ def refuse_phone_options(context: click.Context, timing: dict, allowed: tuple[st
     Raises:
         click.UsageError: if one was given.
     """
-    if timing["android"]:
-        return
-    given = [
-        f"--{name}"
-        for name in PHONE_ONLY
-        if name not in allowed
-        and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-    ]
-    if given:
-        raise click.UsageError(f"These need --android. Received: {', '.join(given)}", context)
+    if not timing["android"]:
+        names = [name for name in PHONE_ONLY if name not in allowed]
+        refuse_ignored(context, names, "--android")
 
 
 def phone_settings(timing: dict, profile: bool = False) -> PhoneSettings:

@@ -70,7 +70,7 @@ from keraslight.record import record
 def command(
     context, model, input_size, quantization, gain, forms, threads, delegate, timing, output
 ):
-    """Finds the form of a fused model that is fastest here or on a phone.
+    """Find the form of a fused model that is fastest here or on a phone.
 
     Every choice is varied alone, starting from the policy that keraslight has for float or for
     int8; all files are timed in one interleaved run. What is faster by more than --gain is kept,

@@ -150,7 +150,7 @@ def convert_model(
     if quantization == "int8":
         if not isinstance(ready, QuantizedModel):
             ready = keraslight.quantize_model(ready)
-            keraslight.calibrate(ready, calibration, calibration_method)
+            keraslight.calibrate(ready, calibration, calibration_method, verbose=0)
         arguments["input_type"] = input_type
     if quantization == "int16x8":
         arguments["representative_data"] = calibration

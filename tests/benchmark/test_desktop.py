@@ -166,6 +166,9 @@ def test_a_profile_takes_a_tool(command, scripted, float_file, tmp_path, monkeyp
         (["--tflite={file}", "--delegates=gpu"], 1, "must be of ('xnnpack', 'none') here"),
         (["--tflite={file}", "--cpus=big"], 1, "`cpus` must be numbers here"),
         (["--tflite={file}", "--profile"], 1, "--profile needs --benchmark_binary"),
+        (["--tflite={file}", "--benchmark_binary={file}"], 2, "Received: --benchmark_binary"),
+        (["--tflite={file}", "--benchmark_sha256=0"], 2, "Received: --benchmark_sha256"),
+        (["--tflite={file}", "--resize=64"], 2, "These need --on_device_accuracy. Received: --re"),
         (["--tflite={file}", "--on_device_accuracy=5"], 1, "needs --android and --data_dir"),
         (
             ["--tflite={file}", "--app", "--serial=A"],

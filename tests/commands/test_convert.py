@@ -73,6 +73,7 @@ def test_every_quantization_at_once(command, run_folder, picture_folder, tmp_pat
         assert zipfile.ZipFile(path).namelist()[0] == "labels_without_background.txt"
         scores = TFLiteRunner(path).predict(np.zeros((1, SIZE, SIZE, 3), "float32"))
         assert abs(scores.sum() - 1) < 0.01 and scores.min() >= 0
+    assert "note: calibrating int8 with 1" in done.stderr and "step" not in done.stdout
     assert "outside XNNPACK: none" in done.stdout
     assert "the same best class on 100.0%" in done.stdout
 
@@ -128,7 +129,11 @@ def test_a_quantized_model_gets_a_softmax_of_its_own(command, model, tmp_path):
         (("--quantization=int8",), 1, "Calibration needs --calibration_dir=FOLDER"),
         (("--quantization=int7",), 2, "'int7' is not one of 'none'"),
         (("--labels=two.txt",), 1, "2 labels for 3 outputs"),
-        (("--labels=none.txt",), 1, "none.txt"),
+        (
+            ("--labels=none.txt",),
+            1,
+            "or `imagenet`. Received: 'none.txt', which is no file",
+        ),
         (("--std=0",), 2, "A number greater than 0 is needed. Received: '0'"),
         (("--mean=nan",), 2, "A number is needed. Received: 'nan'"),
         (("--crop=0",), 2, "Received: '0'"),
@@ -141,7 +146,8 @@ def test_a_quantized_model_gets_a_softmax_of_its_own(command, model, tmp_path):
         (("--target=fast",), 1, "`target` must be one of"),
         (("--weights=none.h5",), 1, "Checkpoints are loaded into models"),
         (("--output=model.onnx",), 1, "`output` must end in .tflite"),
-        (("--model=vgnet_9mp",), 1, "one of ['falconnet"),
+        (("--model=vgnet_9mp",), 1, "keraslight.list_models() lists them"),
+        (("--json=two.txt/out.json",), 1, "No result can be written to"),
         (("--max_error=-1",), 2, "greater than 0"),
         (("--surprise",), 2, "No such option"),
     ],
@@ -155,6 +161,12 @@ def test_mistakes_are_told_in_a_line(
     assert done.exit_code == exit_code, done.output
     assert message in done.stderr.replace("\n", " ")
     assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_random_weights_are_told_of(command, refused_early):
+    done = command("convert", "--model=igcv3_d_0_5", "--quantization=int8", "--output=a.tflite")
+    assert done.exit_code == 1 and "Calibration needs" in done.stderr
+    assert "note: no --weights: the network has random weights" in done.stderr
 
 
 def test_labels_that_do_not_fit_are_found_before_calibration(

@@ -110,6 +110,20 @@ def test_what_two_files_differ_on_is_drawn_and_written(
     assert Image.open(sheet).size[0] > 100
 
 
+def test_the_result_is_written_before_the_sheet(
+    command, monkeypatch, float_file, picture_folder, tmp_path
+):
+    def fail(*args):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("keraslight.commands.evaluate.draw_sheet", fail)
+    arguments = (f"--data_dir={picture_folder}", "--limit=3", "--workers=1")
+    files = f"--compare={float_file},{float_file}"
+    done = command("evaluate", files, *arguments, "--sheet=a.png", "--json=out.json")
+    assert done.exit_code == 1 and "no space left" in done.stderr
+    assert json.loads((tmp_path / "out.json").read_text())["pictures"] == 3
+
+
 def test_assumptions_are_shown_and_written(command, plain_file, picture_folder, tmp_path):
     out = tmp_path / "out.json"
     done = command(
@@ -189,6 +203,8 @@ def failing(arguments, exit_code, message):
         failing(["--tflite={plain}", "--data_dir={folder}", "--std=0", "--mean=1"], 2, "than 0"),
         failing(["--tflite={plain}", "--data_dir={folder}", "--crop=0"], 2, "A crop is pixels"),
         failing(["--tflite={plain}", "--data_dir={folder}", "--sheet=x.png"], 2, "two files"),
+        failing(["--compare=a,b", "--data_dir={folder}", "--sheet=x.tiff"], 2, "end in .png"),
+        failing(["--tflite={plain}", "--data_dir={folder}", "--split=x"], 2, "These need --tfds"),
         failing(["--tflite={plain}", "--data_dir={folder}", "--json={folder}"], 2, "is a dir"),
         failing(["--tflite={folder}/red/0.jpg", "--data_dir={folder}"], 1, "Not a .tflite file"),
         failing(["--tflite={plain}", "--data_dir={folder}", "--labels={plain}"], 1, "not text"),
@@ -198,7 +214,7 @@ def failing(arguments, exit_code, message):
             "Received: --tflite and --compare",
         ),
         failing(["--tflite={plain}", "--data_dir={folder}", "--weights=x"], 1, "for Keras models"),
-        failing(["--model=none", "--data_dir={folder}"], 1, "or one of"),
+        failing(["--model=none", "--data_dir={folder}"], 1, "list_models() lists them"),
         failing(
             ["--compare={plain},x.tflite", "--data_dir={folder}", "--mean=1", "--std=1"],
             1,

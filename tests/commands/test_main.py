@@ -58,6 +58,12 @@ def test_the_help_of_a_command_shows_every_option_and_examples(command, name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_of_a_command_is_what_its_help_begins_with(name):
+    short = subcommand(name).get_short_help_str(limit=200)
+    assert COMMANDS[name].rstrip(".") == short.rstrip(".")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_examples_use_the_options_there_are(name):
     found = subcommand(name)
     known = {option for parameter in found.params for option in parameter.opts}
