@@ -24,7 +24,7 @@ OFFLINE = "KERASLIGHT_OFFLINE"
 
 ATTEMPTS = 3
 TIMEOUT = 30  # seconds without a byte
-# a download may take so many seconds, and more for what it brings at this rate
+# a download may take this many seconds, and more for what it brings at this rate
 GRACE = 60
 SLOWEST = 10_000  # bytes per second
 CHUNK = 1 << 18

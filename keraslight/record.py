@@ -125,7 +125,7 @@ def commit(package: pathlib.Path = PACKAGE) -> dict:
     known = _git(package, "ls-files", "--error-unmatch", "__init__.py")
     if known is None:
         return {"commit": None, "dirty": None}
-    # programs write what they find to results/, which makes their code no other one
+    # results/ does not count: programs write there
     changed = _git(
         package,
         "status",

@@ -3,7 +3,5 @@
 from keraslight.commands.program import run
 from keraslight.commands.tune import command
 
-__all__ = ["command"]
-
 if __name__ == "__main__":
     run(command)

@@ -31,7 +31,7 @@ def time_here(
     show: Callable[[str], None] = lambda text: None,
     save: Callable[[TimingReport], object] = lambda report: None,
 ) -> TimingReport:
-    """Times every case in every round, so that a drift of the machine strikes all alike.
+    """Times every case in every round, so that a drift of the machine affects all alike.
 
     Args:
         cases: pairs of a `Case` and its file.

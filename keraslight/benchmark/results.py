@@ -34,7 +34,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Round:
-    """One visit to a case: so many inferences in a row. Milliseconds; `None` is not known.
+    """One visit to a case: some inferences in a row. Milliseconds; `None` is not known.
 
     Example:
     >>> visit = keraslight.benchmark.Round.of(np.array([4.0, 1.0, 2.0, 3.0, 10.0]))

@@ -39,8 +39,7 @@ def list_pictures(folder: str | os.PathLike, limit: int | None = None) -> list[P
 
     Args:
         folder: path of the folder.
-        limit: optional int, how many to take at most, evenly spread over all, so that every class
-            stays.
+        limit: optional int, how many to take at most, evenly spread over all.
 
     Returns:
         A list of `Picture`, by class and then by path.

@@ -142,7 +142,7 @@ def archived_pictures(path: str | pathlib.Path) -> Iterator[ArchivedPicture]:
 
 
 class _Bounded:
-    """A file that gives only so many bytes."""
+    """A file that gives at most `most` bytes."""
 
     def __init__(self, file, most, path):
         self.file, self.most, self.left, self.path = file, most, most, path

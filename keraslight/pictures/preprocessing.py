@@ -43,7 +43,7 @@ class Preprocessing:
         channels: 1 or 3, of the model's input.
         resize: int: the shorter side is scaled to it; or `(height, width)`: the picture is
             squashed to it. `None`: the size of the input over 0.875.
-        crop: int: so many pixels square are cut from the centre; or float up to 1: that share of
+        crop: int: this many pixels square are cut from the centre; or float up to 1: that share of
             the picture, before it is resized. `None`: the size of the input.
         interpolation: one of `INTERPOLATIONS`. Pillow's, which smooths when it shrinks.
         mean: floats subtracted from pixels of 0 to 255, one or one for each channel.
@@ -201,7 +201,7 @@ IMAGENET = Preprocessing(
 
 
 def open_picture(source, channels: int = 3):
-    """Returns a picture as a Pillow image of so many channels.
+    """Returns a picture as a Pillow image of one channel or three.
 
     Args:
         source: path of a picture, its encoded bytes, or an array of pixels from 0 to 255 of shape

@@ -26,7 +26,7 @@ SHAPES = ("checks", "circle", "cross", "ring", "square", "star", "stripes", "tri
 DEFAULTS = {"shapes": (60, 20), "digits": (130, 40), "imagenette": (None, None)}
 SIZES = {"shapes": 96, "digits": 32}
 LEAST_SIZE = 16
-FINER = 4  # shapes are drawn so many times as large and shrunk, for smooth edges
+FINER = 4  # shapes are drawn this many times as large and shrunk, for smooth edges
 CONTRAST = 90  # how far the colour of a shape is at least from the background's, of 441
 
 

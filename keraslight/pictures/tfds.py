@@ -20,7 +20,7 @@ def read_split(
 
     Raises:
         ImportError: if TensorFlow Datasets is not installed.
-        ValueError: if the set or the split is unknown, or it is none of labelled pictures.
+        ValueError: if the set or the split is unknown, or it has no labelled pictures.
     """
     try:
         import tensorflow_datasets as tfds

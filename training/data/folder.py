@@ -58,7 +58,7 @@ def load_folder(
 def identity(folder: pathlib.Path, paths: list[str]) -> dict:
     """Returns the number of some files, and a SHA-256 of their names, sizes and contents.
 
-    Of files of more than 256 MB together, only every so many are read.
+    Of files of more than 256 MB together, some are read, evenly spread.
 
     Args:
         folder: the folder the names start from.

@@ -16,7 +16,7 @@ REFERENCE = "tf.data"
 
 
 def in_threads(threads):
-    """Returns a pipeline of grain in so many threads, a batch more than that ahead."""
+    """Returns a pipeline of grain in this many threads, a batch more than that ahead."""
 
     def batches(*arguments):
         options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + 1)
