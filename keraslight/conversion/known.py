@@ -4,13 +4,14 @@ import keraslight
 from keraslight.conversion.keras_model import Source
 from keraslight.pictures.names import imagenet_classes, read_labels
 from keraslight.pictures.preprocessing import shorter_side
+from keraslight.tflite.labels import BACKGROUND, IMAGENET
 from keraslight.weights.inference import preprocessing_of
-
-IMAGENET = "imagenet"
 
 
 def known_labels(source: Source, labels: str | None, weights: str | None) -> tuple | None:
-    """Returns the names of the classes.
+    """Returns the names of the classes, as they are written to a file for people to read.
+
+    Of ImageNet they are words, which `keraslight.tflite.labels.labels_of` takes for WordNet ids.
 
     Args:
         source: the model.
@@ -24,9 +25,11 @@ def known_labels(source: Source, labels: str | None, weights: str | None) -> tup
     if labels and labels != IMAGENET:
         return read_labels(labels)
     names = tuple(name for _, name in imagenet_classes())
-    if labels or (weights == IMAGENET and source.model.output_shape[-1] == len(names)):
-        return names
-    return source.labels
+    outputs = source.model.output_shape[-1]
+    if labels:
+        return (BACKGROUND, *names) if outputs == len(names) + 1 else names
+    published = weights == IMAGENET and outputs == len(names)
+    return source.labels or (names if published else None)
 
 
 def known_preprocessing(source: Source, height: int, width: int) -> dict:

@@ -13,6 +13,9 @@ BACKGROUND = "background"  # the first of the 1001 outputs that TensorFlow's old
 def labels_of(given: Sequence[str] | str | None, outputs: int) -> tuple[str, ...]:
     """Returns the labels of outputs.
 
+    The words for all classes of ImageNet, as `keraslight convert` writes them, are replaced by
+    WordNet ids: two classes have the same word.
+
     Args:
         given: names in the order of the outputs; or `"imagenet"`, for the WordNet ids of 1000
             outputs or 1001; or `None`, for none.
@@ -26,12 +29,16 @@ def labels_of(given: Sequence[str] | str | None, outputs: int) -> tuple[str, ...
             raise ValueError(
                 f"`labels` must be a list of names, or {IMAGENET!r}. Received: labels={given!r}"
             )
-        given = [wordnet_id for wordnet_id, _ in imagenet_classes()]
-        if outputs == len(given) + 1:
-            given = [BACKGROUND, *given]
+        given = _of_imagenet(0, outputs)
     labels = tuple(given or ())
     require_labels(labels, outputs)
-    return labels
+    return _of_imagenet(0, outputs) if labels == _of_imagenet(1, outputs) else labels
+
+
+def _of_imagenet(part, outputs):
+    """Returns the WordNet ids (part 0) or the words (part 1) for 1000 outputs or 1001."""
+    labels = tuple(names[part] for names in imagenet_classes())
+    return (BACKGROUND, *labels) if outputs == len(labels) + 1 else labels
 
 
 def require_labels(labels: Sequence[str], outputs: int) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 import keraslight
 from keraslight.failures import Failure
 from keraslight.pictures.folder import Picture, list_pictures
+from keraslight.pictures.names import imagenet_classes
 from keraslight.tflite import (
     Classifier,
     ModelFile,
@@ -162,6 +163,13 @@ def test_labels_of_imagenet_and_labels_that_are_none():
     for labels, outputs in (("abc", 3), ("imagenet", 10), (["a"], 2)):
         with pytest.raises(ValueError, match="Received"):
             labels_of(labels, outputs)
+
+
+@pytest.mark.parametrize("background", [(), ("background",)])
+def test_the_words_of_imagenet_are_taken_for_its_ids(background):
+    words = (*background, *(name for _, name in imagenet_classes()))
+    assert labels_of(words, len(words)) == labels_of("imagenet", len(words))
+    assert labels_of(words[:10], 10) == words[:10]
 
 
 def test_folders_named_by_wordnet_ids_fit_labels_of_words():
