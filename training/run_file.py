@@ -26,6 +26,7 @@ MAY_CHANGE = {"settings.accumulate", "settings.backend", "settings.devices"}
 MAY_BE_CHANGED = {
     "recipe.learning_rate",
     "recipe.final_learning_rate",
+    "recipe.qat_learning_rate",
     "recipe.clip_norm",
     "settings.mixed_precision",
     "settings.synchronize_norms",
@@ -42,14 +43,22 @@ class RunFile:
         facts: dict with the keys `COMPARED`, of values that `plain` returned.
         step: int, at which step the run goes on; `None` if nothing was computed yet.
         change: bool, whether `MAY_BE_CHANGED` may change.
+        notes: optional dict for JSON, written besides what is compared.
 
     Raises:
         ValueError: if the folder holds another run.
     """
 
-    def __init__(self, folder: pathlib.Path, facts: dict, step: int | None, change: bool = False):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        facts: dict,
+        step: int | None,
+        change: bool = False,
+        notes: dict | None = None,
+    ):
         self.path = folder / FILE
-        self.content = {**facts, "changes": [], "record": None}
+        self.content = {**(notes or {}), **facts, "changes": [], "record": None}
         self.changes = []
         before = read(folder)
         if step is None:
@@ -133,14 +142,24 @@ def plain(value):
 
 
 def network_facts(model: keras.Model) -> dict:
-    """Returns what tells a network from others: hashes of its layers and of its variables."""
-    config = json.dumps(plain(keras.saving.serialize_keras_object(model)), sort_keys=True)
-    variables = json.dumps([[v.path, list(v.shape), v.dtype] for v in model.variables])
+    """Returns what tells a network from others: hashes of its layers and of its variables.
+
+    They are the same in every precision and on every backend.
+    """
+    config = _without_dtypes(plain(keras.saving.serialize_keras_object(model)))
+    config = json.dumps(config, sort_keys=True)
+    variables = json.dumps([[v.path, list(v.shape)] for v in model.variables])
     return {
         "layers": hashlib.sha256(config.encode()).hexdigest(),
         "variables": hashlib.sha256(variables.encode()).hexdigest(),
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
     }
+
+
+def _without_dtypes(config):
+    if isinstance(config, dict):
+        return {key: _without_dtypes(item) for key, item in config.items() if key != "dtype"}
+    return [_without_dtypes(item) for item in config] if isinstance(config, list) else config
 
 
 def _leaves(tree, prefix=""):
