@@ -2,7 +2,7 @@
 
 Some layers can be written at inference in several forms that compute the same function. Which form
 is fastest depends on the machine and on whether the file computes in float32 or in int8. A layer
-declares its forms, a `Policy` chooses among them. `python -m tflite.tune` measures the choices on
+declares its forms, a `Policy` chooses among them. `keraslight tune` measures the choices on
 another machine; `results/forms_by_choice.md` has what was measured here.
 """
 
@@ -133,7 +133,7 @@ def policy_for(target: str | os.PathLike | Policy) -> Policy:
     """Returns the policy for a target.
 
     Args:
-        target: `"float"`, `"int8"`, a `Policy`, or the path of a .json file that `tflite.tune`
+        target: `"float"`, `"int8"`, a `Policy`, or the path of a .json file that `keraslight tune`
             wrote.
 
     Raises:
