@@ -160,10 +160,6 @@ class Recipe:
             std=self.std,
         )
 
-    def to_dict(self) -> dict:
-        """Returns what JSON can hold."""
-        return {**dataclasses.asdict(self), "model": self.model_name}
-
 
 def load_recipe(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
     """Reads a recipe.
@@ -188,7 +184,13 @@ def load_recipe(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Recip
     spec = importlib.util.spec_from_file_location(f"training.recipes.{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return override(module.RECIPE, overrides)
+    recipe = getattr(module, "RECIPE", None)
+    if not isinstance(recipe, Recipe):
+        raise ValueError(
+            f"The file of a recipe must hold a `Recipe` called RECIPE. Received: '{path}' with "
+            f"RECIPE={recipe!r}"
+        )
+    return override(recipe, overrides)
 
 
 def override(recipe: Recipe, overrides) -> Recipe:

@@ -72,6 +72,11 @@ def test_a_recipe_is_read_from_any_file():
     assert load_recipe(TINY).epochs == 2
 
 
+def test_a_file_without_a_recipe_is_refused():
+    with pytest.raises(ValueError, match=r"called RECIPE. Received: .*small_net.py"):
+        load_recipe("small_net")
+
+
 def test_fields_are_overridden_in_their_own_types():
     recipe = load_recipe(
         TINY, ["learning_rate=0.5", "model=vgnetg_1_0mp", "model_args={'se': True}", "ema=None"]
