@@ -9,7 +9,7 @@ from PIL import Image
 from keraslight.pictures.tfds import read_split
 from tests.training.test_data import PLAIN, assert_same, batches_of, evaluated
 from tests.training.tiny_recipe import RECIPE
-from training.data.data import load_source
+from training.data.data import load_source, make_data
 from training.data.source import MemoryImages, decode
 from training.data.tfds import Records, load_tfds
 
@@ -127,6 +127,20 @@ def test_records_are_held_out_for_good(prepared):
     assert streamed.fingerprint()["dataset"] == "shades/1.0.0"
     with pytest.raises(ValueError, match=r"Received: minival=30 of 30 pictures"):
         streamed.hold_out(30)
+
+
+def test_a_run_goes_on_with_the_records_it_held_out_alone(prepared):
+    recipe = dataclasses.replace(RECIPE, minival=0.2)
+    streamed, again, memory = (
+        make_data(
+            *(load_tfds(None, prepared.data_path, kind, cache_gb=c) for kind in ("train", "eval")),
+            recipe,
+            seed=0,
+        ).fingerprint()
+        for c in (0, 0, 4)
+    )
+    assert streamed == again
+    assert streamed["held_out"] != memory["held_out"]
 
 
 def test_what_training_prepares_is_read_in_any_order_and_scored(tmp_path):

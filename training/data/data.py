@@ -1,6 +1,7 @@
 """The pictures of a run."""
 
 import dataclasses
+import hashlib
 
 from training.data.batches import eval_batches, train_batches
 from training.data.folder import load_folder
@@ -35,7 +36,10 @@ def load_source(
 
     split = recipe.train_split if kind == "train" else recipe.eval_split
     if recipe.dataset is None and data_dir is None:
-        raise ValueError("Name a folder of pictures, --data_dir, or a data set of TFDS, --dataset.")
+        raise ValueError(
+            "Name a folder of pictures (--data_dir=...) or a data set of TFDS "
+            "(--set=dataset=...). Received: neither"
+        )
     if recipe.dataset is not None or is_prepared_folder(data_dir):
         return load_tfds(recipe.dataset, data_dir, kind, split, cache_gb, download)
     return load_folder(data_dir, kind, split, cache_gb, verbose)
@@ -105,12 +109,16 @@ class Data:
     def fingerprint(self) -> dict:
         """Returns what tells these pictures from others, fit for JSON.
 
-        The same pictures have the same fingerprint in memory, in files, and in another folder.
+        The same pictures have the same fingerprint in memory, in files, and in another folder. Of
+        a data set of TFDS other ones are held out in memory than in files.
         """
-        return {
+        prints = {
             "train": self.train_source.fingerprint(),
             "eval": self.eval_source.fingerprint(),
         }
+        if self.choose_source is not None:
+            prints["held_out"] = hashlib.sha256(self.choose_source.indices.tobytes()).hexdigest()
+        return prints
 
     def _in_order(self, source):
         batch_size = self.order.batch_size
