@@ -23,6 +23,7 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
     rates = [row["images_per_second"] for row in progress["history"] if "images_per_second" in row]
     made = record(data=data.fingerprint(), seeds=seed)
     chosen = progress["best"] is not None
+    sources = [data.train_source, data.eval_source, data.choose_source]
     return {
         "model": recipe.model_name,
         **evaluate(model, data),
@@ -33,7 +34,7 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
         "eval_images": len(data.eval_source),
         "minival_images": len(data.choose_source) if chosen else 0,
         "train_images": len(data.train_source),
-        "broken_images": len(data.train_source.broken) + len(data.eval_source.broken),
+        "broken_images": sum(len(one.broken) for one in sources if one is not None),
         "classes": data.classes,
         "image_size": recipe.image_size,
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),

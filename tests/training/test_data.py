@@ -220,6 +220,10 @@ def test_broken_pictures_are_skipped_and_counted(tmp_path, ending, caplog):
         _, _, weights = evaluated(held_out, PLAIN, 5)
         assert (weights > 0).sum() == 3 * EVAL - 1
         assert len(held_out.broken) == 1
+    # those that are read weigh as much in a part of the source
+    part = held_out.subset(np.arange(len(held_out)))
+    assert part.weight(5) == held_out.weight(5) == weights.max()
+    assert weights.mean() == pytest.approx(1)
 
 
 def test_a_folder_without_a_picture_that_can_be_read_is_refused(tmp_path):

@@ -46,6 +46,8 @@ class Source:
         self.labels = np.asarray(labels, "int64")
         self.class_names = list(class_names)
         self.broken = {}
+        # as it was loaded: what is found later would weigh the batches of one round differently
+        self.known_broken = 0
 
     def __len__(self):
         return len(self.labels)
@@ -93,10 +95,10 @@ class Source:
     def weight(self, batch_size: int) -> float:
         """Returns the weight of an example in batches of which the last is filled up.
 
-        It makes up for what fills up, so that the mean over the batches, which is how Keras takes
-        the loss, is that over the examples.
+        It makes up for what fills up and for what loading found to be unreadable, so that the mean
+        over the batches, which is how Keras takes the loss, is that over the examples.
         """
-        return self.batches(batch_size) * batch_size / len(self)
+        return self.batches(batch_size) * batch_size / max(1, len(self) - self.known_broken)
 
     def subset(self, indices: np.ndarray) -> "Source":
         """Returns some of the pictures, by their index, in the order given."""
@@ -133,7 +135,8 @@ class Source:
     def fingerprint(self) -> dict:
         """Returns what tells the split from any other: pictures, classes and a SHA-256, for JSON.
 
-        It is that of the whole split, of a part of it too, wherever and however it is kept.
+        It does not depend on where or how the split is kept. That of a part of the split is that of
+        the whole.
         """
         return {"classes": self.class_names, **self.identity()}
 
@@ -153,6 +156,7 @@ class Subset(Source):
         self.identity = whole.identity
         places = {int(index): place for place, index in enumerate(indices)}
         self.broken = {places[i]: name for i, name in whole.broken.items() if i in places}
+        self.known_broken = len(self.broken)
 
     def read(self, index):
         return self.whole.read(self.indices[index])
@@ -176,6 +180,7 @@ class MemoryImages(Source):
         super().__init__(labels, class_names)
         self.names = names
         self.broken = {i: self.name_of(i) for i, image in enumerate(images) if image is None}
+        self.known_broken = len(self.broken)
         if len(self.broken) == len(images):
             raise ValueError(
                 f"None of the {len(images)} pictures can be read, such as '{self.name_of(0)}'."
@@ -201,9 +206,6 @@ class MemoryImages(Source):
 
     def name_of(self, index):
         return self.names[index] if self.names is not None else super().name_of(index)
-
-    def weight(self, batch_size):
-        return self.batches(batch_size) * batch_size / (len(self) - len(self.broken))
 
     def _hash(self):
         digest = hashlib.sha256(self.pixels)
