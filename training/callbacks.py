@@ -1,5 +1,6 @@
 """What happens beside the steps of a training run: checkpoints, logs, timing, the stop at NaN."""
 
+import logging
 import math
 import pathlib
 import time
@@ -7,7 +8,6 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-from absl import logging
 
 from keraslight.files import write_whole
 from training.checkpoint import (
@@ -28,6 +28,8 @@ BAD_BATCH = "not_finite.npz"
 NEAR_INPUT_RATE = 0.8
 # to look at a loss waits for the device
 LOOK_EVERY = 50
+
+_log = logging.getLogger(__name__)
 
 
 def begun(state: State | None, accumulate: int) -> dict:
@@ -152,10 +154,16 @@ class Checkpoints(keras.callbacks.Callback):
 
     def advice(self) -> str:
         """Returns what to do after a loss or weights that are not finite."""
+        stands = "No checkpoint was written yet: give the command again"
+        if self.saved:
+            stands = (
+                f"The checkpoint of step {self.saved} stands. To go on from there, give the "
+                "command again"
+            )
         return (
-            f"The checkpoint of step {self.saved} stands. To go on from there, give the command "
-            "again with --change and a lower learning rate (--set=learning_rate=...), with "
-            "--set=clip_norm=1.0, or without --mixed_precision. A longer warm-up needs a new run."
+            f"{stands} with --change and a lower learning rate (--set=learning_rate=..., in "
+            "training.qat --set=qat_learning_rate=...), with --set=clip_norm=1.0, or without "
+            "--mixed_precision. A longer warm-up needs a new run."
         )
 
     def _write(self, name, write):
@@ -165,7 +173,7 @@ class Checkpoints(keras.callbacks.Callback):
         try:
             write()
         except OSError as error:
-            logging.error("%s could not be written, the last one stands: %s", name, error)
+            _log.error("%s could not be written, the last one stands: %s", name, error)
             return False
         return True
 
@@ -201,7 +209,7 @@ class Throughput(keras.callbacks.Callback):
         rate = logs["images_per_second"] = steps * self.batch_size / seconds
         if rate > NEAR_INPUT_RATE * self.input_rate and not self.told:
             self.told = True
-            logging.warning(
+            _log.warning(
                 "The input is the bottleneck: alone it makes %.0f images per second, training "
                 "takes %.0f. More cores, less augmentation, or --cache_gb help.",
                 self.input_rate,
@@ -251,7 +259,7 @@ class StopAtNaN(keras.callbacks.Callback):
 
     def _stop(self, steps, loss):
         checkpoints = self.checkpoints
-        note = ""
+        note, advice = "", checkpoints.advice
         if checkpoints.writes:
             arrays = [
                 keras.tree.map_structure(keras.ops.convert_to_numpy, data)
@@ -262,9 +270,15 @@ class StopAtNaN(keras.callbacks.Callback):
             note = f"; its batch was written to {self.folder / BAD_BATCH}"
             # it holds the very weights whose loss is not finite
             saved = self.folder / CHECKPOINTS
-            if 0 < checkpoints.saved == steps.start and drop_newest(saved):
-                note += f"; the checkpoint of step {steps.start} gives this loss and was removed"
-                checkpoints.saved = read_state(saved).progress["step"]
-        raise NotFinite(
-            f"The loss is {float(loss)} at step {steps.start}{note}. {checkpoints.advice()}"
-        )
+            if 0 < checkpoints.saved == steps.start:
+                note += f"; the checkpoint of step {steps.start} gives this loss"
+                if drop_newest(saved):
+                    note += " and was removed"
+                    checkpoints.saved = read_state(saved).progress["step"]
+                else:
+                    advice = _begin_again
+        raise NotFinite(f"The loss is {float(loss)} at step {steps.start}{note}. {advice()}")
+
+
+def _begin_again():
+    return "It is the only one: begin again with another --output_dir and a lower learning rate."

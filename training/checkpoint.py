@@ -12,15 +12,16 @@ holds. The newest two are kept: if the newest is damaged, the run goes on from t
 
 import hashlib
 import json
+import logging
 import pathlib
 from typing import NamedTuple
 
 import keras
 import numpy as np
-from absl import logging
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from keraslight.failures import Failure
 from keraslight.files import write_whole
 
 KEPT = 2
@@ -33,8 +34,10 @@ COUNTER = "iteration"
 # the optimizer around the recipe's that keeps gradients of half precision from vanishing
 SCALER = "loss_scale_optimizer/"
 
+_log = logging.getLogger(__name__)
 
-class NotFinite(Exception):
+
+class NotFinite(Failure):
     """The training met a loss or a weight that is not a finite number."""
 
 
@@ -101,10 +104,10 @@ def read_state(folder: pathlib.Path) -> State | None:
             state = _read(path)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             damaged.append(path.name)
-            logging.warning("The checkpoint %s is damaged (%s).", path, error)
+            _log.warning("The checkpoint %s is damaged (%s).", path, error)
             continue
         if damaged:
-            logging.warning("Going on from the one before it, of step %d.", state.progress["step"])
+            _log.warning("Going on from the one before it, of step %d.", state.progress["step"])
         return state
     if damaged:
         raise ValueError(

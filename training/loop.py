@@ -17,7 +17,7 @@ from training.data.data import Data
 from training.distribution import Devices
 from training.optimizer import build_optimizer
 from training.recipe import Recipe
-from training.run_file import RunFile, network_facts, plain
+from training.run_file import MAY_BE_CHANGED, RunFile, network_facts, plain
 
 MEASURED_STEPS = 16
 
@@ -97,13 +97,17 @@ def train(
             model, network = _compiled(build, recipe, data, options)
             if run_file is None:
                 step = progress["step"] if state else None
-                run_file = RunFile(
-                    folder, facts(recipe, data, options, network), step, options.change
-                )
+                now = facts(recipe, data, options, network)
+                run_file = RunFile(folder, now, step, options.change, options.notes)
+                changed = any(change["name"] in MAY_BE_CHANGED for change in run_file.changes)
                 _tell(run_file, progress, recipe.epochs * steps_per_epoch, devices)
             if state:
                 restore(model, state, options.accumulate)
         part = next_part(recipe, steps_per_epoch, progress["step"])
+        if part is not None and changed:
+            # best.keras may be of a training that the run has turned away from
+            progress.update(best=None, best_epoch=None)
+            changed = False
         if part is None:
             # puts the averaged weights in place, if there are any
             model.optimizer.finalize_variable_values(model.trainable_variables)

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import dataclasses
 import json
@@ -353,12 +354,23 @@ EXPLODING = dataclasses.replace(SHORT, learning_rate=1e30, weight_decay=0.0, ema
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(pictures, tmp_path):
-    with pytest.raises(NotFinite, match=r"its batch was written.*--change and a lower"):
+    with pytest.raises(NotFinite, match=r"its batch was written.*the only one: begin again"):
         run(pictures, tmp_path, EXPLODING)
     bad = np.load(tmp_path / callbacks.BAD_BATCH)
     assert bad["images"].shape == (8, 16, 16, 3)
     assert bad["labels"].shape == (8, 3)
     assert bad["steps"].size == 1
+
+
+def test_a_run_that_is_changed_chooses_its_best_model_anew(uninterrupted, pictures, tmp_path):
+    folder = shutil.copytree(uninterrupted[-1], tmp_path / "run")
+    checkpoints_of(folder)[-1].unlink()
+    # of a training that the run has turned away from
+    (folder / BEST).write_bytes(b"")
+    slower = dataclasses.replace(RECIPE, learning_rate=1e-9)
+    _, progress = run(pictures, folder, slower, change=True)
+    assert progress["best_epoch"] == 3
+    keras.models.load_model(folder / BEST)
 
 
 def test_after_an_explosion_the_run_goes_on_from_before_it(pictures, tmp_path, killed):
@@ -390,7 +402,7 @@ def test_weights_that_are_not_finite_are_never_written(pictures, tmp_path, kille
 
 def test_losses_are_looked_at_now_and_then(pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(callbacks, "LOOK_EVERY", 3)
-    with pytest.raises(NotFinite, match="at step"):
+    with pytest.raises(NotFinite, match=r"at step.*No checkpoint was written yet.*and a lower"):
         run(pictures, tmp_path, EXPLODING, save_every=None)
     steps = np.load(tmp_path / callbacks.BAD_BATCH)["steps"]
     assert steps.tolist() in ([1], [2])  # not that of the look
@@ -449,15 +461,30 @@ def test_evaluates_every_few_epochs_and_after_the_last(pictures, tmp_path):
     assert ["minival_accuracy" in row for row in progress["history"]] == [False, True, True]
 
 
+@contextlib.contextmanager
+def dtype_policy(policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_a_run_goes_on_in_single_precision(pictures, tmp_path, killed):
+    with dtype_policy("mixed_float16"):
+        killed(2, pictures, tmp_path, SHORT)
+    _, progress = run(pictures, tmp_path, SHORT, change=True)
+    assert progress["step"] == EPOCH
+    [change] = json.loads((tmp_path / FILE).read_text())["changes"]
+    assert change["name"] == "settings.mixed_precision"
+
+
 @pytest.mark.parametrize(
     "policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.exhaustive), "mixed_float16"]
 )
 def test_trains_in_half_precision(pictures, tmp_path, policy):
-    keras.config.set_dtype_policy(policy)
-    try:
+    with dtype_policy(policy):
         model, progress = run(pictures, tmp_path, SHORT)
-    finally:
-        keras.config.set_dtype_policy("float32")
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
     assert model.compute_dtype == "float32"
     assert np.isfinite(progress["history"][0]["loss"])
