@@ -11,6 +11,8 @@ import keraslight
 from keraslight.commands.program import Command, note, run
 from keraslight.quantization.quantized_model import QuantizedModel
 from training import options, run_file
+from training.callbacks import CHECKPOINTS
+from training.checkpoint import PATTERN
 from training.data.data import Data
 from training.files import save_model
 from training.loop import train
@@ -43,6 +45,8 @@ def recipe_of(folder: pathlib.Path, changes=()) -> Recipe:
     found, name = content["recipe"], content.get("recipe_name")
     # the file of a recipe may hold layers of the model
     base = load_recipe(name) if name else Recipe(model=found["model"])
+    if run_file.plain(base.model) != found["model"]:
+        base = dataclasses.replace(base, model=found["model"])
     names = {field.name for field in dataclasses.fields(Recipe)} - {"model", "model_args"}
     values = {key: _as_tuples(value) for key, value in found.items() if key in names}
     return override(dataclasses.replace(base, **values), changes)
@@ -50,17 +54,30 @@ def recipe_of(folder: pathlib.Path, changes=()) -> Recipe:
 
 def fine_tuning_recipe(recipe: Recipe) -> Recipe:
     """Returns how a fused model is trained on: shortly, with small steps, at its final size."""
-    return dataclasses.replace(
-        recipe,
-        epochs=recipe.qat_epochs,
-        train_sizes=((recipe.qat_epochs, recipe.image_size),),
-        optimizer="adamw",
-        schedule="cosine",
-        learning_rate=recipe.qat_learning_rate,
-        final_learning_rate=0.0,
-        warmup_epochs=0,
-        ema=None,
-    )
+    return dataclasses.replace(recipe, **_fine_tuning(recipe))
+
+
+def _fine_tuning(recipe):
+    return {
+        "epochs": recipe.qat_epochs,
+        "train_sizes": ((recipe.qat_epochs, recipe.image_size),),
+        "optimizer": "adamw",
+        "schedule": "cosine",
+        "learning_rate": recipe.qat_learning_rate,
+        "final_learning_rate": 0.0,
+        "warmup_epochs": 0,
+        "ema": None,
+    }
+
+
+def _refuse_overwritten(recipe, changes):
+    overwritten = _fine_tuning(recipe)
+    for change in changes:
+        if change.partition("=")[0] in overwritten:
+            raise ValueError(
+                "The training after quantization sets this field itself: set qat_epochs or "
+                f"qat_learning_rate instead. Received: --set={change}"
+            )
 
 
 def quantize(model: keras.Model, data: Data) -> keras.Model:
@@ -132,7 +149,9 @@ def command(of_run, control, changes, data_dir, cache_gb, download, verbose, **h
     """
     finished = pathlib.Path(of_run)
     folder = finished / ("qat_control" if control else "qat")
-    recipe = fine_tuning_recipe(recipe_of(finished, changes))
+    recipe = recipe_of(finished, changes)
+    _refuse_overwritten(recipe, changes)
+    recipe = fine_tuning_recipe(recipe)
     with session(folder, verbose, {"control": control}, **how) as (devices, carried_out):
         data = load_data(
             recipe, devices, carried_out, data_dir, cache_gb=cache_gb, download=download
@@ -153,8 +172,10 @@ def command(of_run, control, changes, data_dir, cache_gb, download, verbose, **h
 
 
 def _prepare(finished, folder, data, quantized):
-    """Makes the model that the training starts from, unless it is there already."""
-    if not (folder / START).exists():
+    """Makes the model that the training starts from, unless the training has begun with it."""
+    begun = (folder / run_file.MODEL).exists() or any((folder / CHECKPOINTS).glob(PATTERN))
+    if not begun or not (folder / START).exists():
+        (folder / CALIBRATED).unlink(missing_ok=True)
         model = keraslight.fuse(keras.models.load_model(finished / run_file.MODEL))
         save_model(quantize(model, data) if quantized else model, folder / START)
     if quantized and not (folder / CALIBRATED).exists():

@@ -77,6 +77,23 @@ def test_runs_make_a_table(finished, tmp_path):
     assert int(row["parameters"]) == summary(finished)["parameters"]
 
 
+def test_a_run_knows_its_recipe_by_name(finished):
+    assert json.loads((finished / "run.json").read_text())["recipe_name"] == str(TINY)
+    # from the file of the recipe, which may define layers that model.keras needs
+    assert callable(qat.recipe_of(finished).model)
+
+
+def test_a_loss_that_is_not_finite_is_told_without_a_traceback(pictures, tmp_path):
+    error = error_of(
+        train,
+        *("--set=learning_rate=1e30", "--set=weight_decay=0.0", "--set=ema=None"),
+        recipe=TINY,
+        data_dir=pictures,
+        output_dir=tmp_path,
+    )
+    assert "The loss is nan" in error
+
+
 def test_another_run_is_refused_in_the_same_folder(finished, pictures):
     error = error_of(train, recipe=TINY, data_dir=pictures, output_dir=finished, seed=1)
     assert "another run" in error
@@ -126,8 +143,11 @@ def test_a_folder_belongs_to_one_process_until_that_ends(pictures, tmp_path):
 
 @pytest.mark.parametrize("control", [False, True])
 def test_a_finished_run_is_continued_to_int8(finished, pictures, control):
-    run(qat, *["--control"] * control, run=finished, data_dir=pictures)
     folder = finished / ("qat_control" if control else "qat")
+    folder.mkdir()
+    # of an earlier start that trained nothing
+    (folder / "start.keras").write_bytes(b"")
+    run(qat, *["--control"] * control, run=finished, data_dir=pictures)
     result = summary(folder)
     assert result["start_accuracy"] > 0.6
     assert (folder / "calibrated_int8.tflite").exists() is not control
@@ -152,6 +172,12 @@ def test_a_finished_run_is_continued_to_int8(finished, pictures, control):
 
 def test_only_a_finished_run_is_continued(pictures, tmp_path):
     assert "Only a finished run" in error_of(qat, run=tmp_path, data_dir=pictures)
+
+
+def test_what_quantization_sets_itself_cannot_be_set(finished, pictures):
+    error = error_of(qat, "--set=learning_rate=1e-5", run=finished, data_dir=pictures)
+    assert "set qat_epochs or qat_learning_rate instead" in error
+    assert "Received: --set=learning_rate=1e-5" in error
 
 
 def test_evaluation_counts_every_class(finished, pictures, tmp_path):
