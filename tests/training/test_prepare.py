@@ -188,6 +188,15 @@ def test_a_picture_that_claims_gigabytes_is_refused(tmp_path):
         list(archived_pictures(path))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--source=tfds", "--archive"), ("--data_dir=x", "--archive"), ("--kind=full", "--archive")],
+)
+def test_options_that_would_change_nothing_are_refused(small, tmp_path, options):
+    output = run(*options, small, "--val=all", "--output_dir", tmp_path / "set", code=1)
+    assert "Options that do not go together" in output
+
+
 @pytest.mark.parametrize("damage", [lambda d: d[: len(d) // 2], lambda d: b"no archive"])
 def test_a_damaged_archive_leaves_no_folder(small, tmp_path, damage):
     small.write_bytes(damage(small.read_bytes()))

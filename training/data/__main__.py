@@ -69,6 +69,7 @@ def command(output_dir, source, kind, archive, val, size, data_dir):
 
     The pictures are ImageNet's: for research, not for redistribution.
     """
+    _refuse_ignored(source, archive, data_dir)
     if source == "tfds":
         if val != "all":
             raise ValueError(
@@ -89,6 +90,22 @@ def command(output_dir, source, kind, archive, val, size, data_dir):
         note(f"warning: Imagenette version 2 has {expected_counts(val)} pictures")
     numbers = " and ".join(f"{count} {split}" for split, count in counts.items())
     click.echo(f"{output_dir}: {numbers} pictures")
+
+
+def _refuse_ignored(source, archive, data_dir):
+    """Refuses options that would change nothing."""
+    given = click.get_current_context().get_parameter_source("kind")
+    kind = given is click.core.ParameterSource.COMMANDLINE
+    ignored = {
+        "--archive with --source=tfds": source == "tfds" and archive,
+        "--data_dir with --source=archive": source == "archive" and data_dir,
+        "--kind with --archive, which has one kind": source == "archive" and archive and kind,
+    }
+    together = [names for names, given in ignored.items() if given]
+    if together:
+        raise ValueError(
+            f"Options that do not go together: leave one of them out. Received: {together}"
+        )
 
 
 if __name__ == "__main__":
