@@ -6,11 +6,10 @@ import click
 import keras
 
 import keraslight
-from keraslight.commands.options import COUNT
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
 from keraslight.report import markdown_table
-from training import evaluate
+from training import evaluate, options
 from training.data.data import load_source
 from training.files import to_csv
 from training.recipe import load_recipe
@@ -29,11 +28,9 @@ from training.studies.census.shares import shares
 @click.option(
     "--model", "file", required=True, type=click.Path(exists=True), help="Path of a .keras file."
 )
-@click.option(
-    "--recipe", required=True, help="The recipe that trained it, for how pictures are prepared."
-)
-@click.option("--set", "changes", multiple=True, help="field=value, in place of the recipe's.")
-@click.option("--data_dir", help="Folder of pictures, with val/class/*.jpg, or of TFDS.")
+@options.recipe
+@options.changes
+@options.images
 @click.option("--output_dir", default="results", help="Folder to write to.")
 @click.option(
     "--threshold",
@@ -44,13 +41,14 @@ from training.studies.census.shares import shares
     help="Least cosine similarity of what counts as near.",
 )
 @click.option("--picture_threshold", type=float, default=0.8, help="That of the picture.")
-@click.option("--batch_size", type=COUNT, default=64, help="Images at a time.")
-@click.option("--verbose", type=int, default=1, help="0: silent, 1: progress bars.")
+@options.batch_size
 def command(
     file,
     recipe,
     changes,
     data_dir,
+    cache_gb,
+    download,
     output_dir,
     thresholds,
     picture_threshold,
@@ -66,7 +64,7 @@ def command(
     settings = load_recipe(recipe, list(changes))
     model = keras.models.load_model(file)
     models = {"trained": model, "untrained": counts.untrained(model)}
-    source = load_source(settings, "eval", data_dir, verbose=int(verbose == 1))
+    source = load_source(settings, "eval", data_dir, cache_gb, download, int(verbose == 1))
     folder = pathlib.Path(output_dir)
     made = record(
         seeds={"untrained": 0},

@@ -1,4 +1,4 @@
-"""The batches of a plain recipe by tf.data, as training made them before: what grain is beside."""
+"""The batches of a plain recipe by tf.data, to compare those that training makes by grain with."""
 
 import tensorflow as tf
 

@@ -14,7 +14,8 @@ from training.studies.quantization_cost.steps import measure
     cls=Command,
     examples=[
         "python -m training.studies.quantization_cost",
-        "python -m training.studies.quantization_cost --models=vgnetg_1_0mp --output=cost.csv",
+        "python -m training.studies.quantization_cost --models=vgnetg_1_0mp "
+        "--rewritten=vgnetg_5_0mp_se,repvgg_plus_l2pse --rounds=4",
     ],
 )
 @click.option("--output", default="results/quantization_cost.csv", help="CSV file to write.")
