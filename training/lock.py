@@ -1,4 +1,4 @@
-"""A lock on the folder of a run: two processes that write to one would mix two runs up."""
+"""A lock on the folder of a run, so that only one process at a time writes to it."""
 
 import contextlib
 import os

@@ -6,7 +6,7 @@ import keraslight
 from keraslight.compat import inner_layers
 from training.recipe import Recipe
 
-# whatever their rank
+# names of variables that do not decay, matrices among them too
 NOT_DECAYED = ("bias", "gamma", "beta")
 
 

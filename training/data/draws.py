@@ -2,7 +2,8 @@
 
 A number depends on the seed of the run, on the name of what it decides, and on the position of the
 example since the beginning of the training; on nothing else. So streams are independent of each
-other, a run can be resumed at any step, and threads and workers change nothing.
+other, a run can be resumed at any step, and threads change nothing. Nor do workers, but for mixup
+and cutmix: these mix images of one process, so they depend on the number of workers.
 """
 
 import zlib

@@ -89,7 +89,7 @@ def cutmix(images, labels, alpha: float, draws: Draws):
 
 
 def _partners(count, alpha, draws):
-    """Returns whom each is mixed with, and its own share in the mixture."""
+    """Returns the index of the picture each is mixed with, and the share that each keeps."""
     partner = draws.generator("partner").permutation(count)
     share = draws.generator("mix share").beta(alpha, alpha, count)
     return partner, share.astype("float32")

@@ -1,6 +1,7 @@
 """The order in which training sees the examples: a function of the seed and the step alone.
 
-So a run can be taken up at any step, on any number of workers, and sees what it would have seen.
+So a run can be resumed at any step, on any number of workers, and sees the examples that it would
+have seen. mixup and cutmix mix images of one process, so they depend on the number of workers.
 """
 
 import numpy as np

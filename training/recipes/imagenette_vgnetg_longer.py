@@ -8,7 +8,7 @@ Two processes of one thread each share the batches:
                     "task": {"type": "worker", "index": '$index'}}' \
         python -m training.train --recipe=imagenette_vgnetg_longer --data_dir=imagenette160 \
             --output_dir=runs/imagenette_vgnetg_longer --strategy=multi_worker \
-            --nosynchronize_norms --verbose=2 &
+            --no-synchronize_norms --verbose=2 &
     done
     wait
 
