@@ -44,9 +44,9 @@ def fused(layer, x):
         ({"filters": 8, "groups": 4, "se_ratio": 0.25}, keras.layers.Conv2D, 6),
     ],
 )
-def test_the_documentations_mobileone_block(page, arguments, kind, branches, tmp_path):
+def test_the_documentations_block_of_branches(page, arguments, kind, branches, tmp_path):
     x = images(2, 9, 8, 8)
-    layer = page["MobileOneBlock"](**arguments)
+    layer = page["RepeatedConv"](**arguments)
     model, conv = fused(layer, x)
     assert type(conv) is kind
     assert len(layer.paths) == branches
