@@ -37,6 +37,17 @@ class ReparamLayer(keras.layers.Layer):
         for form in cls.forms:
             declare(form)
 
+    def part(self, make, name: str, *args, **kwargs) -> keras.layers.Layer:
+        """Makes a layer that this one consists of, with its dtype policy and a name after it.
+
+        Args:
+            make: class of the layer, or function that makes it.
+            name: str, appended to the name of this layer.
+            *args: positional arguments of `make`.
+            **kwargs: further arguments of `make`.
+        """
+        return make(*args, dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
+
     def inline(self, inputs):
         """Writes out what this layer calls in training, on symbolic inputs.
 

@@ -110,19 +110,16 @@ class LCNetV2Block(ReparamLayer):
         self.bottleneck = bottleneck
         self.residual = residual
         self.activation = act = keras.activations.get(activation)
-        self.depthwise = self._part(
+        self.depthwise = self.part(
             MultiSizeDepthwise, "depthwise", self.kernel_sizes, strides, activation=act
         )
         widths = [filters] if bottleneck is None else [bottleneck, filters]
         self.pointwise = [
-            self._part(ConvNormAct, f"pointwise{index}", width, activation=act)
+            self.part(ConvNormAct, f"pointwise{index}", width, activation=act)
             for index, width in enumerate(widths)
         ]
         self.attention = None
-        self.add = self._part(keras.layers.Add, "add")
-
-    def _part(self, make, name, *args, **kwargs):
-        return make(*args, dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
+        self.add = self.part(keras.layers.Add, "add")
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -135,7 +132,7 @@ class LCNetV2Block(ReparamLayer):
         shape = self.depthwise.compute_output_shape(input_shape)
         if self.se_ratio is not None:
             filters = squeezed_channels(channels, self.se_ratio)
-            self.attention = self._part(SqueezeExcite, "attention", filters)
+            self.attention = self.part(SqueezeExcite, "attention", filters)
             self.attention.build(shape)
         for layer in self.pointwise:
             layer.build(shape)

@@ -233,10 +233,6 @@ class LinearBranches(ReparamLayer):
         x = call_with_weights(path.conv, path.prepare(inputs), *self.fused_weights())
         return self.finish(x)
 
-    def part(self, make, name: str, **kwargs):
-        """Calls a layer's class, or a function that makes a layer, with a name after this block."""
-        return make(dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
-
     def path_of(self, branch: Branch) -> Path:
         """Returns the layers of a branch."""
         pads = self._pads(branch.size)

@@ -228,7 +228,8 @@ class MetaBasicBlock(ReparamLayer):
         shape = (*grid, self.working)
         for step, layers in steps.items():
             if layers and step in row.activations:
-                layers = [*layers, self._part(keras.layers.Activation, f"{step}_act")]
+                activation = self.part(keras.layers.Activation, f"{step}_act", self.activation)
+                layers = [*layers, activation]
             for layer in layers:
                 layer.build(shape)
                 shape = layer.compute_output_shape(shape)
@@ -237,28 +238,23 @@ class MetaBasicBlock(ReparamLayer):
         self.concat = keras.layers.Concatenate(dtype=dtype, name=f"{self.name}_concat")
         self.shuffle = ChannelShuffle(2, dtype=dtype, name=f"{self.name}_shuffle")
 
-    def _part(self, layer, name, **kwargs):
-        if layer is keras.layers.Activation:
-            kwargs["activation"] = self.activation
-        return layer(dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
-
     def _spatial(self, operation, step):
         if operation is None:
             return []
         if operation == "spatial" and self.spatial == "repso":
-            return [self._part(RepSO, step)]
+            return [self.part(RepSO, step)]
         if operation == "partial":
-            return [self._part(PartialConv2D, step)]
+            return [self.part(PartialConv2D, step)]
         return [
-            self._part(depthwise_conv2d, step),
-            self._part(batch_normalization, f"{step}_norm"),
+            self.part(depthwise_conv2d, step),
+            self.part(batch_normalization, f"{step}_norm"),
         ]
 
     def _channel(self, filters, step, norm=True):
         if self.channel == "refco":
-            return [self._part(RefCO, step, filters=filters)]
-        conv = self._part(conv2d, step, filters=filters)
-        return [conv, self._part(batch_normalization, f"{step}_norm")] if norm else [conv]
+            return [self.part(RefCO, step, filters=filters)]
+        conv = self.part(conv2d, step, filters=filters)
+        return [conv, self.part(batch_normalization, f"{step}_norm")] if norm else [conv]
 
     def call(self, inputs, training=None):
         row = LAYOUTS[self.layout]

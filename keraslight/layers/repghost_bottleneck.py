@@ -99,31 +99,28 @@ class RepGhostBottleneck(ReparamLayer):
         self.strides = strides
         self.se_ratio = checked_se_ratio(se_ratio)
         self.activation = keras.activations.get(activation)
-        self.expand = self._part(ConvNormAct, "expand", hidden, activation=self.activation)
-        self.mixer1 = self._part(RepGhostMixer, "mixer1", self.activation)
+        self.expand = self.part(ConvNormAct, "expand", hidden, activation=self.activation)
+        self.mixer1 = self.part(RepGhostMixer, "mixer1", self.activation)
         self.downsample = self.attention = None
         if strides > 1:
-            self.downsample = self._part(ConvNormAct, "downsample", None, kernel_size, strides)
+            self.downsample = self.part(ConvNormAct, "downsample", None, kernel_size, strides)
         if se_ratio is not None:
-            self.attention = self._part(
+            self.attention = self.part(
                 SqueezeExcite,
                 "attention",
                 make_divisible(hidden * se_ratio, SE_DIVISOR),
                 gate_activation="hard_sigmoid",
             )
-        self.project = self._part(ConvNormAct, "project", filters)
-        self.mixer2 = self._part(RepGhostMixer, "mixer2")
+        self.project = self.part(ConvNormAct, "project", filters)
+        self.mixer2 = self.part(RepGhostMixer, "mixer2")
         self.shortcut = []
-        self.add = self._part(keras.layers.Add, "add")
-
-    def _part(self, make, name, *args, **kwargs):
-        return make(*args, dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
+        self.add = self.part(keras.layers.Add, "add")
 
     def build(self, input_shape):
         if self.strides > 1 or input_shape[-1] != self.filters:
             self.shortcut = [
-                self._part(ConvNormAct, "shortcut_depthwise", None, self.kernel_size, self.strides),
-                self._part(ConvNormAct, "shortcut_pointwise", self.filters),
+                self.part(ConvNormAct, "shortcut_depthwise", None, self.kernel_size, self.strides),
+                self.part(ConvNormAct, "shortcut_pointwise", self.filters),
             ]
         for path in (self.layers_in_order(), self.shortcut):
             shape = input_shape

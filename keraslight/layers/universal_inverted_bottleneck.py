@@ -69,7 +69,7 @@ class UniversalInvertedBottleneck(ReparamLayer):
         self.strides = strides
         self.activation = keras.activations.get(activation)
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
-        self.add = keras.layers.Add(dtype=self.dtype_policy, name=f"{self.name}_add")
+        self.add = self.part(keras.layers.Add, "add")
         self.start_conv = self.middle_conv = None
 
     def build(self, input_shape):
@@ -78,18 +78,19 @@ class UniversalInvertedBottleneck(ReparamLayer):
         act = self.activation
         before, after = (1, self.strides) if self.middle else (self.strides, 1)
         if self.start:
-            self.start_conv = self._part("start", None, self.start, before)
-        self.expand = self._part("expand", expanded, activation=act)
+            self.start_conv = self.part(ConvNormAct, "start", None, self.start, before)
+        self.expand = self.part(ConvNormAct, "expand", expanded, activation=act)
         if self.middle:
-            self.middle_conv = self._part("middle", None, self.middle, after, activation=act)
-        self.project = self._part("project", self.filters, gamma_initializer=self.gamma_initializer)
+            self.middle_conv = self.part(
+                ConvNormAct, "middle", None, self.middle, after, activation=act
+            )
+        self.project = self.part(
+            ConvNormAct, "project", self.filters, gamma_initializer=self.gamma_initializer
+        )
         self.residual = self.strides == 1 and channels == self.filters
         for layer in self.convolutions():
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
-
-    def _part(self, name, *args, **kwargs):
-        return ConvNormAct(*args, dtype=self.dtype_policy, name=f"{self.name}_{name}", **kwargs)
 
     def convolutions(self) -> list[ConvNormAct]:
         """Returns the convolutions in order."""
