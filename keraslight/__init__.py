@@ -25,9 +25,11 @@ def __getattr__(name):
     if importlib.util.find_spec(f"{__name__}.{name}"):
         return importlib.import_module(f"{__name__}.{name}")
     try:
-        return getattr(importlib.import_module("keraslight.api"), name)
+        value = getattr(importlib.import_module("keraslight.api"), name)
     except AttributeError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    globals()[name] = value  # the next access does not come here
+    return value
 
 
 def __dir__():

@@ -3,4 +3,4 @@
 from keraslight.commands.main import main
 
 if __name__ == "__main__":
-    main(prog_name="python -m keraslight")
+    main()

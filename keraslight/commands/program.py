@@ -15,7 +15,6 @@ import contextlib
 import errno
 import importlib
 import os
-import shlex
 import sys
 
 import click
@@ -102,7 +101,7 @@ def _remember_debug(ctx, param, value):
 def run(command: click.Command) -> None:
     """Runs a command of its own, as `python -m tflite.convert` does, and ends the process."""
     quiet()
-    command.main(prog_name=shlex.join(_program()))
+    command.main()  # click finds the name of the program itself
 
 
 def quiet() -> None:
@@ -122,13 +121,6 @@ def load_keras() -> None:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _program():
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    if spec is None:
-        return [os.path.basename(sys.argv[0])]
-    return ["python", "-m", spec.name.removesuffix(".__main__")]
 
 
 def note(message: str) -> None:
