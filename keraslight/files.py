@@ -94,7 +94,7 @@ def write_json(path: str | os.PathLike, values: dict) -> None:
     """Writes values as a JSON file, completely or not at all, and makes the folder if need be."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
+    write_whole(path, (json.dumps(values, indent=2) + "\n").encode())
 
 
 def _flush_to_disk(path: pathlib.Path) -> None:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from keraslight import machine
-from keraslight.files import write_whole
+from keraslight.files import write_json, write_whole
 
 PACKAGE = pathlib.Path(__file__).parent
 # the distributions that may hold a package, the usual one first
@@ -75,12 +75,11 @@ def write_result(path: str | os.PathLike, content: dict | bytes, record: dict) -
         record: what `record` returned.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, bytes):
-        write_whole(_record_path(path), _as_json({"record": record}))
+        write_json(_record_path(path), {"record": record})
+        write_whole(path, content)
     else:
-        content = _as_json({"record": record, **content})
-    write_whole(path, content)
+        write_json(path, {"record": record, **content})
 
 
 def read_record(path: str | os.PathLike) -> dict | None:
@@ -94,10 +93,6 @@ def read_record(path: str | os.PathLike) -> dict | None:
 
 def _record_path(path):
     return path.with_suffix(".record.json")
-
-
-def _as_json(values):
-    return (json.dumps(values, indent=2) + "\n").encode()
 
 
 def command_line() -> str:

@@ -1,6 +1,5 @@
 """The program `python -m training.evaluate`: how a Keras model does on every class."""
 
-import json
 import pathlib
 
 import click
@@ -10,7 +9,7 @@ import numpy as np
 import keraslight  # noqa: F401  the layers that the file may hold
 from keraslight.commands.options import FILE
 from keraslight.commands.program import Command, run
-from keraslight.files import atomic_file, write_whole
+from keraslight.files import atomic_file, write_json, write_whole
 from keraslight.record import record
 from training import options
 from training.data.batches import eval_batches
@@ -84,7 +83,7 @@ def command(file, recipe, changes, output_dir, data_dir, cache_gb, download, ver
         "broken_images": len(source.broken),
         "record": record(data=source.fingerprint()),
     }
-    write_whole(folder / "summary.json", json.dumps(summary, indent=2).encode())
+    write_json(folder / "summary.json", summary)
     write_whole(folder / "per_class.csv", to_csv(scores.as_dicts()))
     with atomic_file(folder / "confusion.png") as path:
         scores.plot().figure.savefig(path)

@@ -17,7 +17,7 @@ import pathlib
 import keras
 import numpy as np
 
-from keraslight.files import write_whole
+from keraslight.files import write_json
 from keraslight.record import record
 
 FILE = "run.json"
@@ -89,7 +89,7 @@ class RunFile:
             self.content["record"] = record()
         elif not self.changes:
             return
-        write_whole(self.path, json.dumps(self.content, indent=2).encode())
+        write_json(self.path, self.content)
 
 
 def read(folder: pathlib.Path) -> dict | None:

@@ -2,13 +2,12 @@
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterator
 
 import keras
 
-from keraslight.files import write_whole
+from keraslight.files import write_json, write_whole
 from training.data.data import Data, load_source, make_data
 from training.distribution import Devices, connect, require_shared_folder
 from training.files import save_model
@@ -108,5 +107,5 @@ def write_results(
     save_model(model, folder / MODEL)
     write_whole(folder / LABELS, "".join(f"{name}\n" for name in data.class_names).encode())
     summary = {**summarize(model, recipe, data, progress, seed), **more}
-    write_whole(folder / SUMMARY, json.dumps(summary, indent=2).encode())
+    write_json(folder / SUMMARY, summary)
     return summary

@@ -1,13 +1,12 @@
 """The program `python -m training.data`."""
 
-import json
 import pathlib
 
 import click
 
 from keraslight.commands.program import Command, note, run
 from keraslight.commands.progress import progress_bar
-from keraslight.files import write_whole
+from keraslight.files import write_json
 from keraslight.pictures.imagenette import ARCHIVES, archived_pictures, fetch_archive
 from keraslight.record import record
 from training.data.prepare import VAL, chosen, expected_counts, tfds_pictures, write_set
@@ -84,8 +83,7 @@ def command(output_dir, source, kind, archive, val, size, data_dir):
         pictures = archived_pictures(path)
     counts = write_set(chosen(pictures, val), output_dir, size or None)
     facts |= {"val": val, "size": size, "pictures": counts}
-    text = json.dumps({"record": record(data=facts)}, indent=2)
-    write_whole(pathlib.Path(output_dir) / "record.json", f"{text}\n".encode())
+    write_json(pathlib.Path(output_dir) / "record.json", {"record": record(data=facts)})
     if counts != expected_counts(val):
         note(f"warning: Imagenette version 2 has {expected_counts(val)} pictures")
     numbers = " and ".join(f"{count} {split}" for split, count in counts.items())
