@@ -64,7 +64,7 @@ def models_page() -> str:
         "# Models\n\nAll of `keraslight.list_models()`. Parameters and multiply-adds (MACs) are "
         "those of the network as it is trained and after `fuse`, with 1000 classes and the input "
         "size of the network's default. The accuracy is top-1 on the 50,000 validation images of "
-        "ImageNet, published by whom the table names. A network without an accuracy has no "
+        "ImageNet; the table names the source. A network without an accuracy has no "
         "published weights.\n\n"
         "The licence is that of the weights. Where none is stated, ask the authors before you use "
         f"them for more than research. See [licences](../licences.md).\n\n{models_table()}\n"

@@ -1,7 +1,7 @@
 """The record of a result: what made it, of which code, with which packages, where and when.
 
 A result in JSON holds it under the key `"record"`. Beside any other file lies `<stem>.record.json`,
-which is that of all files of the stem. This module imports neither Keras nor TensorFlow.
+which holds for all files of that stem. This module imports neither Keras nor TensorFlow.
 """
 
 import datetime

@@ -61,7 +61,7 @@ def randomize(model):
 
 @contextlib.contextmanager
 def shallow_vgnets(most=2):
-    """Lets VGNets have so many blocks in a stage at most: every structure, in less time."""
+    """Limits the blocks in a stage of VGNets: every structure, in less time."""
     variants = {
         name: (channels, tuple(min(depth, most) for depth in depths))
         for name, (channels, depths) in vgnet.VARIANTS.items()

@@ -68,7 +68,7 @@ class RunFile:
             step = 0
         if before is None:
             raise ValueError(
-                f"The folder holds a checkpoint but no {FILE}, which says what it is of; give "
+                f"The folder holds a checkpoint but no {FILE}, which describes the run; give "
                 f"another --output_dir. Received: output_dir='{folder}'"
             )
         differences = compared(before, facts)

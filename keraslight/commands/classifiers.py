@@ -32,7 +32,7 @@ weights = click.option(
 def open_classifier(
     name: str, labels: str | None, preprocessing: dict, weights: str | None, size: tuple | None
 ) -> tuple:
-    """Returns a classifier and what was assumed of it, of which the user is told.
+    """Opens a classifier, tells the user what was assumed about it, and returns both.
 
     Args:
         name: path of a .tflite file, or of a Keras model as `KerasClassifier` takes it.

@@ -69,7 +69,7 @@ NAMES = (
     *("rounds", "runs", "cpus", "android", "serial", "benchmark_binary", "benchmark_url"),
     *("benchmark_sha256", "benchmark_libraries", "app", "cool_down", "timeout"),
 )
-# what is of no use without --android
+# options that need --android
 PHONE_ONLY = (
     *("serial", "benchmark_binary", "benchmark_url", "benchmark_sha256", "benchmark_libraries"),
     *("app", "cool_down", "timeout"),

@@ -10,7 +10,7 @@ def read_split(
 ) -> list[Picture]:
     """Reads a split of a set with features `image` and `label`, downloading it if need be.
 
-    The pictures stay as they are encoded until they are classified.
+    The pictures are decoded only when they are classified.
 
     Args:
         name: str, the data set, as `"imagenette/160px-v2"`.
@@ -54,7 +54,7 @@ def has_random_access(builder) -> bool:
 
 
 def random_access(builder, split: str, image: str):
-    """Returns the records of a split by their index, pictures as they are encoded.
+    """Returns the records of a split by their index, with encoded pictures.
 
     Args:
         builder: a `tfds.core.DatasetBuilder` whose files have random access.
@@ -65,7 +65,7 @@ def random_access(builder, split: str, image: str):
 
 
 def read_records(builder, split: str, image: str) -> Iterator[dict]:
-    """Returns the records of a split in order, pictures as they are encoded.
+    """Returns the records of a split in order, with encoded pictures.
 
     Args:
         builder: a `tfds.core.DatasetBuilder` that is prepared, in whatever format.

@@ -5,7 +5,7 @@ from tflite.studies.shared.peaks import ARITHMETIC, SHAPES, Peaks
 
 @pytest.fixture
 def fixed_peaks(monkeypatch):
-    """Lets a study find that every kernel does so many multiply-adds a second."""
+    """Lets a study measure this many multiply-adds a second for every kernel."""
 
     def fix(study, macs):
         peaks = Peaks({name: dict.fromkeys(SHAPES, macs) for name in ARITHMETIC}, 1e15)

@@ -15,7 +15,7 @@ from training.data.rand_augment import OPERATIONS, RandAugment
 from training.data.source import MemoryImages
 
 EXAMPLES = 400
-# 4 standard deviations of the correlation of so many independent decisions
+# 4 standard deviations of the correlation of this many independent decisions
 LIMIT = 4 / EXAMPLES**0.5
 SIDE = 128
 
@@ -96,7 +96,7 @@ def test_the_operation_says_nothing_of_its_strength():
 
 
 def mixed(seed=0, first=0, count=EXAMPLES, **changes):
-    """Returns images and the matrix of whom each consists of, of pictures of ones."""
+    """Returns mixed images, and a matrix of the share of each source in each image."""
     recipe = dataclasses.replace(RECIPE, **{"mixup": 0.0, **changes})
     images = np.ones((count, 16, 16, 1), "float32")
     return augment_batch(images, np.eye(count, dtype="float32"), recipe, Draws(seed, first, count))

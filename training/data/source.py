@@ -135,8 +135,8 @@ class Source:
     def fingerprint(self) -> dict:
         """Returns what tells the split from any other: pictures, classes and a SHA-256, for JSON.
 
-        It does not depend on where or how the split is kept. That of a part of the split is that of
-        the whole.
+        It does not depend on where or how the split is kept. A part of a split has the fingerprint
+        of the whole split.
         """
         return {"classes": self.class_names, **self.identity()}
 
