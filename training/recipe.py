@@ -1,4 +1,8 @@
-"""What a training run computes, in one object; a recipe is a short Python file that holds one."""
+"""What a training run computes, in one object; a recipe is a short Python file that holds one.
+
+The file may hold a table `VARIANTS` too, of recipes that differ from its `RECIPE` in what a study
+compares. The variant `w50` of `imagenette_mobilenetv2.py` is called `imagenette_mobilenetv2_w50`.
+"""
 
 import ast
 import dataclasses
@@ -165,8 +169,8 @@ def load_recipe(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Recip
     """Reads a recipe.
 
     Args:
-        name: name of a file in `training/recipes`, without its ending, or the path of a file
-            anywhere, which holds a `Recipe` called `RECIPE`.
+        name: one of `list_recipes()`, or the path of a file anywhere, which holds a `Recipe` called
+            `RECIPE`.
         overrides: list of `"field=value"`, in place of what the file says.
 
     Returns:
@@ -175,22 +179,51 @@ def load_recipe(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Recip
     Raises:
         ValueError: if there is no such recipe or field, or a value is not of the field's type.
     """
-    path = pathlib.Path(name) if name.endswith(".py") else RECIPES / f"{name}.py"
-    if not path.is_file():
-        known = sorted(f.stem for f in RECIPES.glob("*.py") if "\nRECIPE = " in f.read_text())
-        raise ValueError(
-            f"`recipe` must be the path of a .py file or one of {known}. Received: recipe={name!r}"
-        )
-    spec = importlib.util.spec_from_file_location(f"training.recipes.{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    recipe = getattr(module, "RECIPE", None)
+    if name.endswith(".py") and pathlib.Path(name).is_file():
+        return override(_recipe_of(pathlib.Path(name)), overrides)
+    if (path := RECIPES / f"{name}.py").is_file():
+        return override(_recipe_of(path), overrides)
+    for path in RECIPES.glob("*.py"):
+        variant = name.removeprefix(f"{path.stem}_")
+        if variant != name and variant in (found := _variants_of(path)):
+            return override(found[variant], overrides)
+    raise ValueError(
+        f"`recipe` must be the path of a .py file or one of {list_recipes()}. "
+        f"Received: recipe={name!r}"
+    )
+
+
+def list_recipes() -> list[str]:
+    """Returns the names of all recipes in `training/recipes`, variants too, sorted."""
+    names = []
+    for path in RECIPES.glob("*.py"):
+        if "\nRECIPE = " in path.read_text():
+            variants = (f"{path.stem}_{variant}" for variant in _variants_of(path))
+            names += [path.stem, *variants]
+    return sorted(names)
+
+
+def _recipe_of(path):
+    recipe = getattr(_module(path), "RECIPE", None)
     if not isinstance(recipe, Recipe):
         raise ValueError(
             f"The file of a recipe must hold a `Recipe` called RECIPE. Received: '{path}' with "
             f"RECIPE={recipe!r}"
         )
-    return override(recipe, overrides)
+    return recipe
+
+
+def _variants_of(path):
+    if "\nVARIANTS = " not in path.read_text():
+        return {}
+    return _module(path).VARIANTS
+
+
+def _module(path):
+    spec = importlib.util.spec_from_file_location(f"training.recipes.{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def override(recipe: Recipe, overrides) -> Recipe:

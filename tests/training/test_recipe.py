@@ -1,16 +1,20 @@
 import dataclasses
 import functools
 import pathlib
+import re
 
 import keras
 import pytest
 
+from tests.exhaustive import exhaustive_but
 from tests.training.tiny_recipe import RECIPE
 from training.optimizer import decayed_variables
-from training.recipe import RECIPES, Recipe, load_recipe
+from training.recipe import RECIPES, Recipe, list_recipes, load_recipe
 
 TINY = str(pathlib.Path(__file__).parent / "tiny_recipe.py")
-NAMES = sorted(path.stem for path in RECIPES.glob("*.py") if "RECIPE = " in path.read_text())
+NAMES = [name for name in list_recipes() if (RECIPES / f"{name}.py").is_file()]
+VARIANTS = sorted({*list_recipes()} - {*NAMES})
+BUILT = exhaustive_but([*NAMES, "imagenette_mobilenetv2_w50"], [*NAMES, *VARIANTS])
 
 
 def test_every_recipe_says_its_command():
@@ -19,7 +23,24 @@ def test_every_recipe_says_its_command():
         assert f"--recipe={name}" in (RECIPES / f"{name}.py").read_text(), name
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_every_variant_is_named_in_the_file_of_its_recipe():
+    for variant in VARIANTS:
+        files = [RECIPES / f"{name}.py" for name in NAMES if variant.startswith(f"{name}_")]
+        assert any(re.search(rf"\b{variant}\b", file.read_text()) for file in files), variant
+
+
+def test_a_variant_differs_from_its_recipe_in_its_network_alone():
+    for name in VARIANTS:
+        variant = load_recipe(name)
+        file = next(n for n in sorted(NAMES, key=len, reverse=True) if name.startswith(f"{n}_"))
+        same = {"model": "", "model_args": {}}
+        recipe = load_recipe(file)
+        assert dataclasses.replace(variant, **same) == dataclasses.replace(recipe, **same), name
+        assert (variant.model_name, variant.model_args) != (recipe.model_name, recipe.model_args)
+    assert load_recipe(VARIANTS[0], ["epochs=2"]).epochs == 2
+
+
+@pytest.mark.parametrize("name", BUILT)
 def test_every_recipe_builds_its_network(name):
     recipe = load_recipe(name)
     model = built(name, classes=7)
@@ -31,7 +52,7 @@ def test_every_recipe_builds_its_network(name):
 IDENTITY = "identity_norm/gamma"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BUILT)
 def test_in_every_recipe_kernels_decay_and_nothing_else(name):
     model = built(name, classes=7)
     decayed = {v.path for v in decayed_variables(model)}
