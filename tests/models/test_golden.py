@@ -8,7 +8,14 @@ from tests.exhaustive import exhaustive_but
 from tests.models import golden_cases
 
 # more cases of structures that others have too
-FURTHER = ["timm_mobileone_s4", "timm_mobilenetv4_conv_large"]
+FURTHER = [
+    "timm_mobileone_s4",
+    "timm_mobilenetv4_conv_medium",
+    "timm_mobilenetv4_conv_large",
+    "repvgg_d2se",
+    "igcv3_d_1.0",
+    "vgnet_release__vgnetg_2_0mp",
+]
 NAMES = golden_cases.names()
 
 

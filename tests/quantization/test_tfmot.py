@@ -10,9 +10,12 @@ import keras
 import pytest
 
 import keraslight
+from tests.exhaustive import exhaustive_but
 from tests.quantization.small_models import BLOCKS
 
 ROOT = pathlib.Path(__file__).parents[2]
+SOME = "vgnetg repvgg"
+ALL = " ".join(BLOCKS)
 WITHOUT_TFMOT = importlib.util.find_spec("tensorflow_model_optimization") is None
 
 
@@ -22,9 +25,10 @@ def small_model():
 
 
 @pytest.mark.skipif(WITHOUT_TFMOT, reason="needs pip install keraslight[tfmot]")
-def test_every_family_there_and_back(tmp_path):
+@pytest.mark.parametrize("families", exhaustive_but([SOME], [SOME, ALL]))
+def test_every_family_there_and_back(families, tmp_path):
     result = subprocess.run(
-        [sys.executable, "-m", "tests.quantization.tfmot_families", tmp_path],
+        [sys.executable, "-m", "tests.quantization.tfmot_families", tmp_path, *families.split()],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -32,7 +36,7 @@ def test_every_family_there_and_back(tmp_path):
         timeout=300,
     )
     assert result.returncode == 0, result.stderr[-5000:]
-    for family in BLOCKS:
+    for family in families.split():
         assert f"carried {family}" in result.stdout
 
 

@@ -14,7 +14,7 @@ import keraslight
 from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import kernels, operations, tensor_types
 from tests.helpers import images, outputs
-from tests.quantization.small_models import BLOCKS, CLASSES, SHAPE, build
+from tests.quantization.small_models import CLASSES, SHAPE, build
 
 
 def takes_the_way(model, folder):
@@ -84,14 +84,14 @@ def refused(message, function, *args, **kwargs):
         raise AssertionError(f"not refused: {message}")
 
 
-def main(folder):
+def main(folder, *families):
     average_follows_the_data()
     is_refused()
-    for family in BLOCKS:
+    for family in families:
         keras.utils.set_random_seed(0)
         takes_the_way(keraslight.fuse(build(family)), pathlib.Path(folder))
         print(f"carried {family}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
