@@ -7,6 +7,8 @@ import keras
 from keraslight.compat import inner_layers
 from keraslight.graph.graph import trace
 from keraslight.graph.reparam_layer import ReparamLayer
+from keraslight.quantization.linear_op import LinearOp
+from keraslight.quantization.ops import op_of
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.writer import Writer
 
@@ -27,8 +29,8 @@ def quantize_model(
     and `keraslight.export_tflite` writes it.
 
     Args:
-        model: a functional model of built-in layers without BatchNormalization, as
-            `keraslight.fuse` returns. It is not changed.
+        model: a functional model of built-in layers, as `keraslight.fuse` returns. It is not
+            changed.
         ranges: what training does to the ranges of activations. `"frozen"` keeps those of the
             calibration, `"average"` updates them by a moving average, `"learned"` trains them.
         keep_float: names of the layers to keep in float32, such as one that loses too much
@@ -40,8 +42,8 @@ def quantize_model(
         A `keraslight.quantization.QuantizedModel`.
 
     Raises:
-        ValueError: if the model holds layers of keraslight or BatchNormalizations, also in a nested
-            model, because they must be fused first; if it holds a layer that has no int8 form, or a
+        ValueError: if the model holds layers of keraslight or BatchNormalizations after linear
+            layers, also in a nested model, because they must be fused first; if it holds a layer that has no int8 form, or a
             custom layer whose configuration does not describe it. The message names the layer.
 
     Example:
@@ -54,10 +56,13 @@ def quantize_model(
         Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
         Inference, CVPR 2018 (https://arxiv.org/abs/1712.05877).
     """
-    _refuse_unfused(model)
+    if isinstance(model, QuantizedModel):
+        raise ValueError(f"The model is already quantized. Received: model={model!r}")
+    _refuse_blocks(model)
     if unknown not in UNKNOWN:
         raise ValueError(f"`unknown` must be one of {UNKNOWN}. Received: unknown={unknown!r}")
     graph = trace(model)
+    _refuse_unfused(graph, model)
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), graph.inputs
     )
@@ -83,13 +88,23 @@ def quantize_model(
     return quantized
 
 
-def _refuse_unfused(model):
-    if isinstance(model, QuantizedModel):
-        raise ValueError(f"The model is already quantized. Received: model={model!r}")
+def _refuse_blocks(model):
     layers = inner_layers(model) if isinstance(model, keras.Model) else []
     for layer in layers:
-        if isinstance(layer, ReparamLayer | keras.layers.BatchNormalization):
-            raise ValueError(
-                "Fuse the model first: keraslight.quantize_model(keraslight.fuse(model)). "
-                f"Received: model={model!r} with the layer {layer.name}"
-            )
+        if isinstance(layer, ReparamLayer):
+            _refuse(model, layer)
+
+
+def _refuse_unfused(graph, model):
+    """Refuses a BatchNormalization that `fuse` would fold into the linear layer before it."""
+    for call in graph.calls:
+        norm = graph.sole_user(call.outputs) if isinstance(op_of(call), LinearOp) else None
+        if norm is not None and type(norm.operation) is keras.layers.BatchNormalization:
+            _refuse(model, norm.operation)
+
+
+def _refuse(model, layer):
+    raise ValueError(
+        "Fuse the model first: keraslight.quantize_model(keraslight.fuse(model)). "
+        f"Received: model={model!r} with the layer {layer.name}"
+    )
