@@ -21,10 +21,10 @@ import keras
 import numpy as np
 
 from keraslight.graph.copies import copy_of
-from keraslight.graph.graph import tensors_in, trace
+from keraslight.graph.graph import tensors_in
 from keraslight.quantization.batches import inputs_of
 from keraslight.quantization.channel_scales import ChannelScales
-from keraslight.quantization.quantize import refuse_unfused
+from keraslight.quantization.quantize import fused_graph
 
 ROUNDS = 20
 # the numbers no longer change, as the factor by which they do
@@ -72,8 +72,7 @@ def equalize(model: keras.Model, batches: Iterable | None = None) -> keras.Model
         Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019, section
         4.1 (https://arxiv.org/abs/1906.04721).
     """
-    refuse_unfused(model, "equalize")
-    graph = trace(model)
+    graph = fused_graph(model, "equalize")
     scales = ChannelScales(graph)
     ranges = None
     if batches is not None:

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 import keras
 
 from keraslight.compat import inner_layers
-from keraslight.graph.graph import trace
+from keraslight.graph.graph import Graph, trace
 from keraslight.graph.reparam_layer import ReparamLayer
+from keraslight.quantization.linear_op import LinearOp
+from keraslight.quantization.ops import op_of
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.writer import Writer
 
@@ -27,8 +29,8 @@ def quantize_model(
     and `keraslight.export_tflite` writes it.
 
     Args:
-        model: a functional model of built-in layers without BatchNormalization, as
-            `keraslight.fuse` returns. It is not changed.
+        model: a functional model of built-in layers, as `keraslight.fuse` returns. It is not
+            changed.
         ranges: what training does to the ranges of activations. `"frozen"` keeps those of the
             calibration, `"average"` updates them by a moving average, `"learned"` trains them.
         keep_float: names of the layers to keep in float32, such as one that loses too much
@@ -40,9 +42,10 @@ def quantize_model(
         A `keraslight.quantization.QuantizedModel`.
 
     Raises:
-        ValueError: if the model holds layers of keraslight or BatchNormalizations, also in a nested
-            model, because they must be fused first; if it holds a layer that has no int8 form, or a
-            custom layer whose configuration does not describe it. The message names the layer.
+        ValueError: if the model holds layers of keraslight or BatchNormalizations after linear
+            layers, also in a nested model, because they must be fused first; if it holds a layer
+            that has no int8 form, or a custom layer whose configuration does not describe it. The
+            message names the layer.
 
     Example:
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
@@ -54,10 +57,9 @@ def quantize_model(
         Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
         Inference, CVPR 2018 (https://arxiv.org/abs/1712.05877).
     """
-    refuse_unfused(model)
     if unknown not in UNKNOWN:
         raise ValueError(f"`unknown` must be one of {UNKNOWN}. Received: unknown={unknown!r}")
-    graph = trace(model)
+    graph = fused_graph(model)
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), graph.inputs
     )
@@ -83,14 +85,33 @@ def quantize_model(
     return quantized
 
 
-def refuse_unfused(model: keras.Model, function: str = "quantize_model") -> None:
-    """Raises a `ValueError` that says how to call a function if a model was not fused before."""
+def fused_graph(model: keras.Model, function: str = "quantize_model") -> Graph:
+    """Returns the graph of a fused model.
+
+    Args:
+        model: the model.
+        function: the function of keraslight that needs it, for the message.
+
+    Raises:
+        ValueError: if the model is quantized already, or holds what `fuse` would have replaced:
+            blocks of keraslight, and a BatchNormalization after a linear layer.
+    """
     if isinstance(model, QuantizedModel):
         raise ValueError(f"The model is already quantized. Received: model={model!r}")
     layers = inner_layers(model) if isinstance(model, keras.Model) else []
-    for layer in layers:
-        if isinstance(layer, ReparamLayer | keras.layers.BatchNormalization):
-            raise ValueError(
-                f"Fuse the model first: keraslight.{function}(keraslight.fuse(model)). "
-                f"Received: model={model!r} with the layer {layer.name}"
-            )
+    blocks = [layer for layer in layers if isinstance(layer, ReparamLayer)]
+    graph = None if blocks else trace(model)
+    unfused = blocks or list(_norms_after_linear_layers(graph))
+    if unfused:
+        raise ValueError(
+            f"Fuse the model first: keraslight.{function}(keraslight.fuse(model)). "
+            f"Received: model={model!r} with the layer {unfused[0].name}"
+        )
+    return graph
+
+
+def _norms_after_linear_layers(graph):
+    for call in graph.calls:
+        norm = graph.sole_user(call.outputs) if isinstance(op_of(call), LinearOp) else None
+        if norm is not None and type(norm.operation) is keras.layers.BatchNormalization:
+            yield norm.operation

@@ -156,8 +156,9 @@ def quantization_report(
 
 def _float_weights(float_model, graph):
     """Returns the float kernel and bias of every linear layer of the quantized model, by layer."""
-    by_name = {}
+    by_name, names = {}, set()
     for call in trace(float_model).calls:
+        names.add(call.name)
         op = op_of(call)
         if op is not None:
             by_name.update(op.float_weights(call.operation))
@@ -166,6 +167,8 @@ def _float_weights(float_model, graph):
         layer = call.operation
         if isinstance(layer, QuantizedLinear):
             kernel, bias = by_name.get(call.name, (None, None))
+            if kernel is None and (call.name in names or not layer.trainable):
+                continue  # made from something else than a kernel, such as a normalization
             if kernel is None or kernel.shape != layer.kernel.shape:
                 raise ValueError(
                     "The quantized model was not made from the float model, which has no layer "

@@ -29,16 +29,18 @@ class Value:
         range: tensor with the range it was rounded to, or `None` if it was not rounded.
         quantizer: the layer that rounded it, or `None`.
         is_float: whether a layer that is kept in float32 computed it.
+        affine: the `keraslight.quantization.ops.affine.Affine` that computed it, or `None`.
     """
 
     tensor: object
     range: object = None
     quantizer: FakeQuantize | None = None
     is_float: bool = False
+    affine: object = None
 
     def with_tensor(self, tensor) -> "Value":
         """Returns the value with another tensor of the same range."""
-        return replace(self, tensor=tensor)
+        return replace(self, tensor=tensor, affine=None)
 
 
 class Writer:

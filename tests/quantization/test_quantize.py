@@ -124,7 +124,8 @@ def test_refuses_a_quantized_model(calibrated):
 
 
 def test_refuses_what_is_not_fused_inside_a_nested_model():
-    inner = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.BatchNormalization(name="norm")])
+    norm = keras.layers.BatchNormalization(name="norm")
+    inner = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), norm])
     model = keras.Sequential([keras.Input((8, 8, 3)), inner])
     with pytest.raises(ValueError, match=r"Fuse the model first.*norm"):
         keraslight.quantize_model(model)

@@ -3,8 +3,8 @@
 import keras
 
 from keraslight.compat import operation_class
-from keraslight.quantization.chain_op import ChainOp
 from keraslight.quantization.integers import Pointwise, Sums, as_int8
+from keraslight.quantization.ops.chain import ChainOp
 
 __all__ = ["MultiplyOp"]
 
@@ -15,6 +15,9 @@ class MultiplyOp(ChainOp):
     classes = (keras.layers.Multiply, operation_class("Multiply"))
     scales = "multiply"
     layer = keras.layers.Multiply
+
+    def affine(self, constant, comes_first):
+        return constant, 0.0
 
     def pair(self, first, second):
         first, second = as_int8(first), as_int8(second)

@@ -1,23 +1,23 @@
-"""Rescaling in int8: a product and a sum, each rounded."""
+"""Rescaling in int8."""
 
 import keras
 import numpy as np
 
-from keraslight.quantization.op import Op
+from keraslight.quantization.ops.affine import AffineOp, per_channel
 
 __all__ = ["RescalingOp"]
 
 
-class RescalingOp(Op):
+class RescalingOp(AffineOp):
     """Rescaling, with numbers for the whole tensor or for each channel."""
 
     classes = (keras.layers.Rescaling,)
 
-    def rewrite(self, writer, call, x, **kwargs):
-        layer = call.operation
-        scale, offset = (np.asarray(v, "float32") for v in (layer.scale, layer.offset))
-        if (scale != 1).any():
-            x = writer.new_range(x.tensor * scale, f"{call.name}_scale", clips=False)
-        if offset.any():
-            x = writer.new_range(x.tensor + offset, f"{call.name}_offset", clips=False)
-        return x
+    def refusal(self, call):
+        if any(values is None for values in self.scale_shift(call)):
+            return "Rescaling has one with numbers for the whole tensor or for each channel"
+        return None
+
+    def scale_shift(self, call):
+        layer, shape = call.operation, call.inputs[0].shape
+        return tuple(per_channel(np.asarray(x), shape) for x in (layer.scale, layer.offset))

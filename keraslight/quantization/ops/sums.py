@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import keras
 
 from keraslight.compat import operation_class
-from keraslight.quantization.chain_op import ChainOp
 from keraslight.quantization.integers import Grid, Int8, as_int8
+from keraslight.quantization.ops.chain import ChainOp
 from keraslight.quantization.rounding import add_in_fixed_point
 
 __all__ = ["AddOp", "SubtractOp"]
@@ -49,6 +49,9 @@ class AddOp(ChainOp):
     scales = "tie"
     layer = keras.layers.Add
 
+    def affine(self, constant, comes_first):
+        return 1.0, constant
+
     def pair(self, first, second):
         return Addition(as_int8(first), as_int8(second))
 
@@ -59,6 +62,9 @@ class SubtractOp(ChainOp):
     classes = (keras.layers.Subtract, operation_class("Subtract"))
     scales = "tie"
     layer = keras.layers.Subtract
+
+    def affine(self, constant, comes_first):
+        return (-1.0, constant) if comes_first else (1.0, -constant)
 
     def pair(self, first, second):
         return Addition(as_int8(first), as_int8(second), sign=-1)

@@ -1,10 +1,17 @@
 """The base class of operations between two or more tensors."""
 
+import keras
+import numpy as np
+
 from keraslight.quantization.op import Op
+from keraslight.quantization.ops.affine import per_channel, write_affine
 
 
 class ChainOp(Op):
     """An operation between two tensors that is repeated for more: `(a + b) + c`.
+
+    A constant for the whole tensor or for each channel becomes an affine function, see
+    `keraslight.quantization.ops.affine`. Any other constant becomes an int8 tensor.
 
     Attributes:
         layer: the Keras layer that computes it for two tensors.
@@ -14,8 +21,15 @@ class ChainOp(Op):
     elementwise = True
     fuses_activation = True
 
+    def affine(self, constant: np.ndarray, comes_first: bool) -> tuple | None:
+        """Returns the operation with a constant as a scale and a shift, or `None` if it is none."""
+        return None
+
     def rewrite(self, writer, call, *args):
         terms = _terms(args)
+        constants = [not isinstance(leaf, keras.KerasTensor) for leaf in _terms(call.args)]
+        if len(terms) == 2 and any(constants):
+            return self._with_constant(writer, call, list(terms), constants.index(True))
         if len(terms) == 2:
             return super().rewrite(writer, call, *args)
         x, *others, last = terms
@@ -24,6 +38,15 @@ class ChainOp(Op):
             tensor = self.layer(name=name)([x.tensor, term.tensor])
             x = writer.new_range(tensor, name, clips=False)
         return writer.output(call, self.layer(name=call.name)([x.tensor, last.tensor]))
+
+    def _with_constant(self, writer, call, terms, place):
+        x = terms[1 - place]
+        constant = per_channel(terms[place], x.tensor.shape)
+        affine = None if constant is None else self.affine(constant, comes_first=place == 0)
+        if affine is not None:
+            return write_affine(writer, call, x, *affine)
+        terms[place] = keras.ops.convert_to_numpy(terms[place]).astype("float32")
+        return super().rewrite(writer, call, *terms)
 
     def integer(self, call, *args):
         return self.pair(*_terms(args))
