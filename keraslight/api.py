@@ -7,6 +7,7 @@ from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
 from keraslight.graph.policy import Policy
 from keraslight.quantization.calibrate import calibrate
+from keraslight.quantization.equalize import equalize
 from keraslight.quantization.exact import exact_model
 from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
@@ -22,6 +23,7 @@ __all__ = [
     "Policy",
     "calibrate",
     "decode_predictions",
+    "equalize",
     "exact_model",
     "export_tflite",
     "fuse",

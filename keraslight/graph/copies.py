@@ -66,3 +66,22 @@ def call_with_weights(layer: keras.layers.Layer, inputs, *weights):
     outputs = layer(inputs)
     layer.set_weights(weights)
     return outputs
+
+
+def copy_of(operation: keras.Operation) -> keras.Operation:
+    """Returns a copy of a layer or an operation, not built.
+
+    Args:
+        operation: the layer or the operation of `keras.ops`.
+
+    Example:
+    >>> from keraslight.graph.copies import copy_of
+    >>> copy_of(keras.layers.Dense(2, activation=keras.activations.silu)).units
+    2
+    """
+    copy = type(operation).from_config(operation.get_config())
+    function = getattr(operation, "activation", None)
+    if function is not None and not isinstance(function, keras.layers.Layer):
+        # the configuration has its name only, which a function of Keras may have, too
+        copy.activation = function
+    return copy

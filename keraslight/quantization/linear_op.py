@@ -2,6 +2,7 @@
 
 import keras
 
+from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear_integers import linear_sums
 from keraslight.quantization.op import NamedCall, Op, refusal_of_data_format
 
@@ -34,6 +35,13 @@ class LinearOp(Op):
 
     def float_weights(self, layer):
         return {layer.name: (layer.kernel, layer.bias if layer.use_bias else None)}
+
+    def channel_kernels(self, layer: keras.Layer) -> list[ChannelKernel]:
+        """Returns the kernels of a layer, in the order in which it applies and stores them.
+
+        Without them `keraslight.equalize` leaves the channels before and after the layer alone.
+        """
+        return []
 
     def integer(self, call, inputs):
         x, _ = inputs

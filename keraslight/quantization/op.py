@@ -43,6 +43,10 @@ class Op:
             before it rounds. Without that, the output is rounded before a ReLU that follows.
         elementwise: bool, whether an output value depends only on input values at its position.
             Bias correction looks at the means after such operations.
+        scales: how the scale of a channel passes through, for `keraslight.equalize`. `"keep"`: an
+            output channel has the scale of the same input channel. `"select"`: every output value
+            has the scale of the input value that it is. `"tie"`: inputs and output have one scale.
+            `"multiply"`: the scales are multiplied. `None`: the operation holds for one scale only.
     """
 
     classes: tuple[type, ...] = ()
@@ -50,6 +54,7 @@ class Op:
     selecting = False
     elementwise = False
     fuses_activation = False
+    scales: str | None = None
 
     def matches(self, call: Call) -> bool:
         """Tells whether a call is of this kind."""
@@ -110,6 +115,7 @@ class SelectingOp(Op):
     """An operation whose output values are some of its input values: there is nothing to round."""
 
     selecting = True
+    scales = "select"
 
     def ties(self, call):
         return call.inputs[:1]

@@ -54,7 +54,7 @@ def quantize_model(
         Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
         Inference, CVPR 2018 (https://arxiv.org/abs/1712.05877).
     """
-    _refuse_unfused(model)
+    refuse_unfused(model)
     if unknown not in UNKNOWN:
         raise ValueError(f"`unknown` must be one of {UNKNOWN}. Received: unknown={unknown!r}")
     graph = trace(model)
@@ -83,13 +83,14 @@ def quantize_model(
     return quantized
 
 
-def _refuse_unfused(model):
+def refuse_unfused(model: keras.Model, function: str = "quantize_model") -> None:
+    """Raises a `ValueError` that says how to call a function if a model was not fused before."""
     if isinstance(model, QuantizedModel):
         raise ValueError(f"The model is already quantized. Received: model={model!r}")
     layers = inner_layers(model) if isinstance(model, keras.Model) else []
     for layer in layers:
         if isinstance(layer, ReparamLayer | keras.layers.BatchNormalization):
             raise ValueError(
-                "Fuse the model first: keraslight.quantize_model(keraslight.fuse(model)). "
+                f"Fuse the model first: keraslight.{function}(keraslight.fuse(model)). "
                 f"Received: model={model!r} with the layer {layer.name}"
             )

@@ -33,6 +33,8 @@ class Histogram:
         if len(values) > self.MAX_SAMPLE:
             # every channel and position is as likely; a stride would meet some channels only
             sample = values[self._random.integers(len(values), size=self.MAX_SAMPLE)]
+        # the edges of the bins of nearly equal values cannot be told apart in single precision
+        sample = sample.astype("float64")
         counts, _ = np.histogram(sample, BINS, (self.minimum, self.maximum))
         self.counts += counts * (len(values) / len(sample))
 

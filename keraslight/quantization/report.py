@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keraslight.graph.graph import trace
-from keraslight.quantization.calibrate import inputs_of
+from keraslight.quantization.batches import inputs_of
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.float_run import Pair, PairedRun
 from keraslight.quantization.linear import QuantizedLinear

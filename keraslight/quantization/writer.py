@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keraslight.compat import is_of_keras
-from keraslight.graph.copies import call_with_weights
+from keraslight.graph.copies import call_with_weights, copy_of
 from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.activation_op import ActivationOp
 from keraslight.quantization.fake_quantize import FakeQuantize
@@ -106,7 +106,7 @@ class Writer:
         )
         operation = call.operation
         if id(operation) not in self._layers:
-            self._layers[id(operation)] = _copy_of(operation)
+            self._layers[id(operation)] = copy_of(operation)
         copy = self._layers[id(operation)]
         outputs = copy(*args, **kwargs)
         if isinstance(operation, L.Layer):
@@ -220,15 +220,6 @@ class Writer:
             if any(id(tensor) in made for tensor in op.ties(call)):
                 covers[self._tied.root(call.outputs)] = (0.0, 1.0)
         return covers
-
-
-def _copy_of(operation):
-    copy = type(operation).from_config(operation.get_config())
-    function = getattr(operation, "activation", None)
-    if function is not None and not isinstance(function, L.Layer):
-        # the configuration has its name only, which a function of Keras may have, too
-        copy.activation = function
-    return copy
 
 
 def _check_copy(call, copy):

@@ -119,3 +119,12 @@ def test_models_of_any_size_are_calibrated_at_any_size():
     quantized = keraslight.quantize_model(keras.Model(start, L.Conv2D(4, 1)(start)))
     batches = [images(2, 4, 4, 3), images(2, 6, 5, 3)]
     assert keraslight.calibrate(quantized, batches, verbose=0) is quantized
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nearly_equal_values_have_a_range(method):
+    values = np.float32(100) + np.arange(3, dtype="float32") * np.spacing(np.float32(100))
+    histogram = Histogram()
+    histogram.observe(values)
+    histogram.count(values)
+    assert METHODS[method](histogram)[1] == pytest.approx(100, rel=1e-4)

@@ -13,6 +13,7 @@ class ConcatenateOp(Op):
     """Concatenation along any axis."""
 
     classes = (keras.layers.Concatenate, operation_class("Concatenate"))
+    scales = "select"
 
     def ties(self, call):
         return call.inputs

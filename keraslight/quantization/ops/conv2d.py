@@ -3,6 +3,7 @@
 import keras
 
 from keraslight.layers.grouped_pointwise_conv2d import multiply_in_groups
+from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.linear_op import LinearOp
 
@@ -27,3 +28,6 @@ class Conv2DOp(LinearOp):
     """Conv2D, grouped or not."""
 
     classes = (keras.layers.Conv2D, QuantizedConv2D)
+
+    def channel_kernels(self, layer):
+        return [ChannelKernel.of(layer.kernel, QuantizedConv2D.per_channel, layer.groups)]

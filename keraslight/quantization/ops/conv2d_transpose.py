@@ -2,6 +2,7 @@
 
 import keras
 
+from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.linear_op import LinearOp
 
@@ -39,3 +40,6 @@ class Conv2DTransposeOp(LinearOp):
     """Conv2DTranspose, which upsamples by its strides."""
 
     classes = (keras.layers.Conv2DTranspose, QuantizedConv2DTranspose)
+
+    def channel_kernels(self, layer):
+        return [ChannelKernel.of_transposed(layer.kernel, QuantizedConv2DTranspose.per_channel)]

@@ -2,6 +2,7 @@
 
 import keras
 
+from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.linear_op import LinearOp
 
@@ -25,3 +26,6 @@ class DenseOp(LinearOp):
     """Dense, on vectors or on the channels of images."""
 
     classes = (keras.layers.Dense, QuantizedDense)
+
+    def channel_kernels(self, layer):
+        return [ChannelKernel.of(layer.kernel, QuantizedDense.per_channel)]

@@ -2,6 +2,7 @@
 
 import keras
 
+from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.linear_op import LinearOp
 
@@ -34,3 +35,6 @@ class DepthwiseConv2DOp(LinearOp):
     """DepthwiseConv2D with any depth multiplier."""
 
     classes = (keras.layers.DepthwiseConv2D, QuantizedDepthwiseConv2D)
+
+    def channel_kernels(self, layer):
+        return [ChannelKernel.of_depthwise(layer.kernel, QuantizedDepthwiseConv2D.per_channel)]

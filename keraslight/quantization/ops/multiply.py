@@ -13,6 +13,7 @@ class MultiplyOp(ChainOp):
     """The product of two or more tensors, or of a tensor and a constant."""
 
     classes = (keras.layers.Multiply, operation_class("Multiply"))
+    scales = "multiply"
     layer = keras.layers.Multiply
 
     def pair(self, first, second):

@@ -17,6 +17,7 @@ class AveragePooling2DOp(Op):
     """AveragePooling2D: the output has the range of the input."""
 
     classes = (L.AveragePooling2D,)
+    scales = "keep"
 
     def refusal(self, call):
         return refusal_of_data_format(call.operation)
@@ -43,6 +44,7 @@ class GlobalAveragePooling2DOp(Op):
     """GlobalAveragePooling2D: the output has a range of its own."""
 
     classes = (L.GlobalAveragePooling2D,)
+    scales = "keep"
 
     def refusal(self, call):
         return refusal_of_data_format(call.operation)

@@ -28,6 +28,7 @@ class ReluOp(_ReluOp):
     """ReLU."""
 
     classes = (operation_class("Relu"),)
+    scales = "keep"
     function = keras.activations.relu
 
 

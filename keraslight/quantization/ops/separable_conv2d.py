@@ -2,6 +2,7 @@
 
 import keras
 
+from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear_op import LinearOp
 from keraslight.quantization.ops.conv2d import QuantizedConv2D
 from keraslight.quantization.ops.depthwise_conv2d import QuantizedDepthwiseConv2D
@@ -29,6 +30,13 @@ class SeparableConv2DOp(LinearOp):
             f"{layer.name}_depthwise": (layer.depthwise_kernel, None),
             layer.name: (layer.pointwise_kernel, bias),
         }
+
+    def channel_kernels(self, layer):
+        depthwise, pointwise = QuantizedDepthwiseConv2D, QuantizedConv2D
+        return [
+            ChannelKernel.of_depthwise(layer.depthwise_kernel, depthwise.per_channel),
+            ChannelKernel.of(layer.pointwise_kernel, pointwise.per_channel),
+        ]
 
 
 def _configs(layer):

@@ -46,6 +46,7 @@ class AddOp(ChainOp):
     """The sum of two or more tensors, or of a tensor and a constant."""
 
     classes = (keras.layers.Add, operation_class("Add"))
+    scales = "tie"
     layer = keras.layers.Add
 
     def pair(self, first, second):
@@ -56,6 +57,7 @@ class SubtractOp(ChainOp):
     """The difference of two tensors, or of a tensor and a constant."""
 
     classes = (keras.layers.Subtract, operation_class("Subtract"))
+    scales = "tie"
     layer = keras.layers.Subtract
 
     def pair(self, first, second):
