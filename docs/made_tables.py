@@ -105,6 +105,72 @@ def imagenette() -> str:
     return markdown_table(rows, formats)
 
 
+def claims() -> str:
+    """The papers' claims and what our trainings say of them."""
+    rows = [
+        {
+            "network": row["paper"],
+            "claim": row["claim"],
+            "published": row["published"],
+            "ours": f"`{row['network']}`",
+            "peer": f"`{row['peer']}`" if row["peer"] else "",
+            "expected": ", ".join(filter(None, (row["expected"], row["why"]))),
+            "seeds": "+".join(filter(None, (row["network_seeds"], row["peer_seeds"]))),
+            "difference (%)": _percent(row["difference"]),
+            "in spreads": _number(row["spreads"]),
+            "verdict": row["verdict"],
+        }
+        for row in read_csv("claims_verdicts.csv")
+    ]
+    return markdown_table(rows, {"difference (%)": "+.1f", "in spreads": "+.1f"}, missing="")
+
+
+def claims_runs() -> str:
+    """The recipes that decide the claims: accuracy over seeds, and cost."""
+    rows = [
+        {
+            "recipe": f"`{row['recipe']}`",
+            "seeds": len(row["seeds"].split()) or "not trained yet",
+            "top-1 (%)": _percent(row["accuracy"]),
+            "least": _percent(row["least"]),
+            "greatest": _percent(row["greatest"]),
+            "parameters (M)": _millions(row["parameters"]),
+            "fused (M)": _millions(row["fused_parameters"]),
+            "multiply-adds (M)": _millions(row["macs"]),
+            "fused multiply-adds (M)": _millions(row["fused_macs"]),
+        }
+        for row in read_csv("claims_runs.csv")
+    ]
+    formats = dict.fromkeys(("top-1 (%)", "least", "greatest"), ".1f")
+    formats |= dict.fromkeys(("parameters (M)", "fused (M)"), ".2f")
+    formats |= dict.fromkeys(("multiply-adds (M)", "fused multiply-adds (M)"), ".1f")
+    return markdown_table(rows, formats, missing="")
+
+
+def claims_int8() -> str:
+    """What int8 keeps of the accuracy of the same networks."""
+    columns = {
+        "float": "float",
+        "calibrated": "calibrated",
+        "qat": "QAT",
+        "control": "control, float",
+        "control_int8": "control, calibrated",
+    }
+    rows = [
+        {
+            "recipe": f"`{row['recipe']}`",
+            **{title: _percent(row[name]) for name, title in columns.items()},
+            "calibrated >= 0.99 float": row["calibrated_keeps"],
+            "QAT >= 0.99 float": row["qat_keeps"],
+            "QAT >= control - 1 spread": row["qat_against_control"],
+        }
+        for row in read_csv("claims_int8.csv")
+    ]
+    if not rows:
+        return "No network was quantized yet."
+    return markdown_table(rows, dict.fromkeys(columns.values(), ".1f"), missing="")
+
+
 def latency() -> str:
     """The latency of our networks and of those in common use, on one thread, in one run."""
     rows = []
@@ -314,3 +380,11 @@ def _millions(text):
 
 def _number(text):
     return float(text) if text else None
+
+
+def _number(text):
+    return float(text) if text else None
+
+
+def _percent(text):
+    return 100 * float(text) if text else None

@@ -8,6 +8,7 @@ import click
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
 from training.files import to_csv
+from training.studies.imagenette.runs import require_same_data
 
 COLUMNS = (
     *("run", "model", "accuracy", "top5", "weights", "minival_accuracy", "parameters", "macs"),
@@ -45,14 +46,9 @@ def command(runs, output):
     the fused networks cost is counted by python -m docs.tables --measure.
     """
     summaries = [summary(pathlib.Path(folder)) for folder in runs]
-    data = [found.get("record", {}).get("data") for found in summaries]
-    if any(other != data[0] for other in data):
-        raise ValueError(
-            "The runs are of different pictures, so that their accuracies cannot be compared. "
-            f"Received: {dict(zip(runs, data, strict=True))}"
-        )
+    data = require_same_data(dict(zip(runs, summaries, strict=True)))
     rows = sorted(map(row, summaries), key=lambda found: -found["accuracy"])
-    made = record(data=data[0], seeds=sorted({found["seed"] for found in rows}))
+    made = record(data=data, seeds=sorted({found["seed"] for found in rows}))
     write_result(output, to_csv(rows), made)
     for found in rows:
         click.echo(f"{found['accuracy']:.2%}  {found['run']}")
