@@ -23,6 +23,7 @@ class PlainSelectingOp(SelectingOp):
         L.Reshape,
         L.ZeroPadding2D,
         operation_class("ConvertToTensor"),
+        operation_class("ExpandDims"),
         operation_class("GetItem"),
         operation_class("Repeat"),
         operation_class("Reshape"),
