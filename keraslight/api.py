@@ -13,6 +13,7 @@ from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
 from keraslight.quantization.tfmot import to_tfmot
 from keraslight.reparam.fuse import fuse
+from keraslight.tflite_import.load import load_tflite
 from keraslight.visualize.replace import replace_kernels
 from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
 from keraslight.weights.info import model_info
@@ -30,6 +31,7 @@ __all__ = [
     "kernels",
     "layers",
     "load_checkpoint",
+    "load_tflite",
     "model_info",
     "preprocess_image",
     "preprocess_input",

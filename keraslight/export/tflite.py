@@ -17,6 +17,8 @@ from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.reparam.fuse import fuse
 from keraslight.tflite.flatbuffer import with_signature
 from keraslight.tflite.metadata import image_metadata, write_metadata
+from keraslight.tflite_import.file_model import FileModel
+from keraslight.tflite_import.write import written
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
 INPUT_TYPES = (None, "int8", "uint8")
@@ -45,7 +47,9 @@ def export_tflite(
     Args:
         model: a functional Keras model, such as `keraslight.fuse` returns; or, for int8, a
             calibrated model of `keraslight.quantize_model`. A model that still holds layers of
-            keraslight, at any depth, is fused first, in the form that suits the quantization.
+            keraslight, at any depth, is fused first, in the form that suits the quantization. A
+            quantized model of `keraslight.load_tflite` is written with the operators, the types and
+            the metadata of the file that it came from.
         path: path of the file. It must end in .tflite. The file appears complete or not at all.
         quantization: `None` writes the model as it is: float32, or int8 for a quantized model.
             `"float16"` stores the weights of a float model in 16 bits. `"dynamic"` stores them in 8
@@ -107,21 +111,12 @@ def export_tflite(
     data = (
         None if representative_data is None else representative_batches(representative_data, shapes)
     )
-    is_quantized = isinstance(model, QuantizedModel)
-    if graph.written_out:
-        target = "float" if quantization in (None, "float16") else "int8"
-        graph = trace(fuse(model, target=target))
-    check_weights(_variables(graph), quantization)
-    content = convert(
-        concrete_function(graph, shapes, model.float_layers if is_quantized else ()),
-        "int8" if is_quantized else quantization,
-        input_type or "int8",
-        single_examples(data) if quantization == "int16x8" else None,
-    )
-    content = with_signature(content, [x.name for x in sources], _output_names(model))
-    check_file(content, model)
+    kind = "int8" if isinstance(model, QuantizedModel) else quantization
+    if isinstance(model, FileModel):
+        content = written(model)
+    else:
+        content = _converted(model, graph, shapes, kind, input_type, data)
     if check:
-        kind = "int8" if is_quantized else quantization
         check_outputs(content, model, graph.inputs, kind, data and data[0])
     if about is not None:
         content = write_metadata(content, about, channels=shapes[0][-1])
@@ -129,12 +124,31 @@ def export_tflite(
     return path
 
 
+def _converted(model, graph, shapes, quantization, input_type, data) -> bytes:
+    """Returns the file that TensorFlow's converter makes of a model, checked."""
+    if graph.written_out:
+        target = "float" if quantization in (None, "float16") else "int8"
+        graph = trace(fuse(model, target=target))
+    check_weights(_variables(graph), quantization)
+    float_layers = model.float_layers if isinstance(model, QuantizedModel) else ()
+    content = convert(
+        concrete_function(graph, shapes, float_layers),
+        quantization,
+        input_type or "int8",
+        single_examples(data) if quantization == "int16x8" else None,
+    )
+    names = [x.name for x in keras.tree.flatten(graph.inputs)]
+    content = with_signature(content, names, _output_names(model))
+    check_file(content, model)
+    return content
+
+
 def _variables(graph):
     return [v for call in graph.calls for v in getattr(call.operation, "variables", ())]
 
 
 def _refuse_unfit(model, path, quantization, representative_data, input_type):
-    if keras.config.backend() != "tensorflow":
+    if keras.config.backend() != "tensorflow" and not isinstance(model, FileModel):
         raise RuntimeError(
             "Export needs TensorFlow: save the model as .keras and export it in a process with "
             f"KERAS_BACKEND=tensorflow. Received: backend={keras.config.backend()!r}"
@@ -163,6 +177,11 @@ def _refuse_unfit(model, path, quantization, representative_data, input_type):
         raise ValueError(
             f"`input_type` must be one of {INPUT_TYPES}, and the model quantized. "
             f"Received: input_type={input_type!r}, model={model!r}"
+        )
+    if isinstance(model, FileModel) and input_type not in (None, model.input_type):
+        raise ValueError(
+            "A model that was read from a file keeps the type of its input. "
+            f"Received: input_type={input_type!r}, and a file with {model.input_type}"
         )
     if isinstance(model, QuantizedModel):
         model.require_calibration()
