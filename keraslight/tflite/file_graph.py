@@ -9,6 +9,7 @@ import numpy as np
 
 from keraslight.bounds import MAX_BYTES
 from keraslight.text import printable
+from keraslight.tflite.archive import files_of
 from keraslight.tflite.schema import tflite_schema
 from keraslight.tflite.verified import ITEM_BYTES, DamagedFile, verified
 
@@ -84,6 +85,7 @@ class FileGraph:
 
     Args:
         model: a `ModelT` of the schema, of `keraslight.tflite.verified.verified`.
+        files: optional dict with the files that the file carries, by name.
 
     Attributes:
         tensors: list of `FileTensor`.
@@ -91,8 +93,9 @@ class FileGraph:
         inputs, outputs: lists of `FileTensor`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, files: dict[str, bytes] | None = None):
         self.model = model
+        self.files = files or {}
         graph = model.subgraphs[0]
         kinds, types = _names("BuiltinOperator"), _names("TensorType")
         self.tensors = [
@@ -118,7 +121,8 @@ class FileGraph:
         Raises:
             ValueError: if there is no such file, or it is damaged.
         """
-        return cls(verified(read_content(path)))
+        content = read_content(path)
+        return cls(verified(content), files_of(content))
 
     def writer(self, tensor: FileTensor) -> FileOperator | None:
         """Returns the operator that computes a tensor, `None` for inputs and constants."""

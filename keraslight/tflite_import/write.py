@@ -8,6 +8,7 @@ import numpy as np
 
 from keraslight.quantization.integers import Grid
 from keraslight.tflite import flatbuffer
+from keraslight.tflite.archive import files_of, with_files
 from keraslight.tflite.file_graph import FileGraph
 from keraslight.tflite_import.file_model import FileModel
 from keraslight.tflite_import.readers import READERS
@@ -30,7 +31,7 @@ def template_of(graph: FileGraph, linear) -> bytes:
                 kept.setdefault(id(buffer), (buffer, buffer.data))
                 buffer.data = None
     try:
-        return flatbuffer.write(model)
+        return with_files(flatbuffer.write(model), graph.files)
     finally:
         for buffer, data in kept.values():
             buffer.data = data
@@ -65,7 +66,7 @@ def written(model: FileModel) -> bytes:
             if bias.scale is not None:
                 step = np.broadcast_to(np.float32(input_scale) * scale, bias.scale.shape)
                 _set_grid(tensors[bias.index], step, np.zeros(len(step)))
-    return flatbuffer.write(file)
+    return with_files(flatbuffer.write(file), files_of(model.template))
 
 
 def _set_grid(tensor, scale, zero_point):

@@ -17,7 +17,7 @@ def assert_equals_the_runtime(model, path):
     assert isinstance(model, QuantizedModel)
     found = outputs(keraslight.exact_model(model), x if len(x) > 1 else x[0])
     for place, (one, other) in enumerate(zip(found, expected, strict=True)):
-        assert len(np.unique(other)) > 8
+        assert len(np.unique(other)) > 4
         np.testing.assert_array_equal(one, other, err_msg=f"output {place}")
 
 

@@ -53,6 +53,23 @@ class StoredLinear(IntegerLayer):
             name=name, shape=shape, initializer=initializer, trainable=False, dtype="float32"
         )
 
+    def _own(self):
+        """Returns what the Keras layer does not save, by its place behind what it saves."""
+        rest = [self.bias_rest] if self.use_bias else []
+        return enumerate([self.kernel_scale, *rest], 1 + bool(self.use_bias))
+
+    def save_own_variables(self, store):
+        """Saves the scales and the rest of the bias too."""
+        super().save_own_variables(store)
+        for place, variable in self._own():
+            if str(place) not in store.keys():  # noqa: SIM118 - an HDF5 entry has no `in`
+                store[str(place)] = _numpy(variable)
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        for place, variable in self._own():
+            variable.assign(store[str(place)])
+
     def call(self, inputs, training=None):
         scale = self.scale()
         kernel = self.steps(scale) * scale
