@@ -26,3 +26,11 @@ def with_files(content: bytes, files: dict[str, bytes]) -> bytes:
         for name, data in files.items():
             zip_file.writestr(zipfile.ZipInfo(name), data)  # without a date
     return archive.getvalue()
+
+
+def without_files(content: bytes) -> bytes:
+    """Returns a .tflite file without the archive behind it."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return content[: min(member.header_offset for member in archive.infolist())]

@@ -160,6 +160,11 @@ def read_content(path: str | os.PathLike) -> bytes:
     return path.read_bytes()
 
 
+def text_of(name: bytes | str | None) -> str:
+    """Returns a name in an object of the schema as text."""
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name or ""
+
+
 def _tensor(number, tensor, kind, data):
     shape = () if tensor.shape is None else tuple(int(side) for side in tensor.shape)
     values = None
@@ -174,8 +179,7 @@ def _tensor(number, tensor, kind, data):
         zeros = [0] if found.zeroPoint is None else found.zeroPoint
         zero_point = np.broadcast_to(np.asarray(zeros, "int64"), scale.shape)
     axis = 0 if found is None else int(found.quantizedDimension)
-    name = tensor.name.decode("utf-8", "replace") if tensor.name else ""
-    return FileTensor(number, name, kind, shape, scale, zero_point, axis, values)
+    return FileTensor(number, text_of(tensor.name), kind, shape, scale, zero_point, axis, values)
 
 
 def _kind(model, op, kinds):
@@ -184,7 +188,7 @@ def _kind(model, op, kinds):
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     kind = kinds.get(number, f"operator {number}")
     if kind == "CUSTOM" and code.customCode:
-        kind = f"CUSTOM {code.customCode.decode('utf-8', 'replace')}"
+        kind = f"CUSTOM {text_of(code.customCode)}"
     return kind, int(code.version)
 
 

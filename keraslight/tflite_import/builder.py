@@ -9,6 +9,7 @@ from keraslight.compat import producer
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.text import printable
 from keraslight.tflite.file_graph import FileGraph, FileOperator, FileTensor
+from keraslight.tflite_import.builder_weights import real_of
 from keraslight.tflite_import.grids import ends_of
 from keraslight.tflite_import.layers.conversions import Dequantize, Quantize, StoredConstant
 from keraslight.tflite_import.reader import NeedsBatch, Reader, Refused
@@ -75,6 +76,11 @@ class Builder:
     def value(self, tensor: FileTensor):
         """Returns a tensor of the file: symbolic, or an array for a constant."""
         return self._values.get(tensor.index, tensor.values)
+
+    def shapes(self) -> dict[int, tuple]:
+        """Returns the shapes of all tensors that the model computes, by index."""
+        found = self._values.items()
+        return {i: self.shape(x) for i, x in found if isinstance(x, keras.KerasTensor)}
 
     def name(self, op: FileOperator, suffix: str = "") -> str:
         """Returns a name for a layer of an operator."""
@@ -196,7 +202,7 @@ class Builder:
         floats = [
             Dequantize(name=self.name(op, f"input_{number}"))(x)
             if isinstance(x, keras.KerasTensor) and tensor.is_quantized
-            else dequantized(tensor)
+            else real_of(tensor, x)
             if tensor is not None and tensor.is_quantized
             else x
             for number, (tensor, x) in enumerate(zip(op.inputs, inputs, strict=True))
@@ -257,15 +263,6 @@ class _Roots:
             one, two = self.of(tensors[0]), self.of(tensor)
             if one != two and tensor.grid == tensors[0].grid:
                 self._parents[one] = two
-
-
-def dequantized(tensor: FileTensor) -> np.ndarray:
-    """Returns the real values of a constant."""
-    shape = [1] * tensor.values.ndim
-    if len(tensor.scale) > 1:
-        shape[tensor.axis] = len(tensor.scale)
-    zero_point = tensor.zero_point.reshape(shape).astype("float32")
-    return (tensor.values.astype("float32") - zero_point) * tensor.scale.reshape(shape)
 
 
 def _folded(reader, op, inputs):

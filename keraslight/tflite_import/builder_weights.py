@@ -11,7 +11,14 @@ def real_values(build, tensor: FileTensor) -> np.ndarray | None:
     values = build.value(tensor)
     if not isinstance(values, np.ndarray):
         return None
-    if tensor.scale is None or tensor.values is None:
+    if tensor.values is None:  # computed from constants
+        return values.astype("float32")
+    return real_of(tensor, values)
+
+
+def real_of(tensor: FileTensor, values: np.ndarray) -> np.ndarray:
+    """Returns the real values of the codes of a tensor."""
+    if tensor.scale is None:
         return values.astype("float32")
     shape = [1] * values.ndim
     if len(tensor.scale) > 1:

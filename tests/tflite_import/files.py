@@ -1,5 +1,7 @@
 """Makes .tflite files as others have them: by TensorFlow's converter, with drawn weights."""
 
+import pathlib
+
 import keras
 import numpy as np
 
@@ -10,6 +12,8 @@ from keraslight.graph.graph import trace
 L = keras.layers
 ops = keras.ops
 SHAPE = (8, 8, 6)
+# files of `small_network` and `uint8_file`, which `python -m tests.tflite_import.files` makes anew
+DATA = pathlib.Path(__file__).parent / "data"
 
 
 def drawn(model, seed=0):
@@ -193,3 +197,9 @@ def run(path, count=4, seed=0):
 def _real(values, details):
     scale, zero_point = details["quantization"]
     return (values.astype("float32") - zero_point) * np.float32(scale) if scale else values
+
+
+if __name__ == "__main__":
+    converted(small_network(), DATA / "int8.tflite")
+    converted(small_network(), DATA / "float.tflite", quantized=False)
+    uint8_file(DATA / "uint8.tflite")

@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslight.tflite_import.builder_weights import real_values
+from keraslight.tflite_import.builder_weights import real_of
 from keraslight.tflite_import.layers.conversions import Dequantize, Quantize
 from keraslight.tflite_import.reader import Reader
 
@@ -27,10 +27,7 @@ class DequantizeReader(Reader):
         return Dequantize(name=build.name(op))(x)
 
     def fold(self, op, values):
-        (tensor,) = op.inputs
-        if tensor.scale is None:
-            return values.astype("float32")
-        return real_values(_Constants(values), tensor)
+        return real_of(op.inputs[0], values)
 
 
 class CastReader(Reader):
@@ -44,12 +41,3 @@ class CastReader(Reader):
 
     def fold(self, op, values):
         return values.astype(op.outputs[0].type.lower())
-
-
-class _Constants:
-    def __init__(self, values):
-        self.values = values
-
-    def value(self, tensor):
-        """Returns the values."""
-        return self.values

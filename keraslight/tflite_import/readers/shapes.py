@@ -65,6 +65,12 @@ class ReshapeReader(Reader):
     def read(self, build, op, x, shape=None):
         if op.kind == "RESHAPE" and isinstance(shape, np.ndarray):
             return reshaped(build, op, x, tuple(int(side) for side in shape.ravel()))
+        dims = getattr(op.options, "squeezeDims", None)
+        if op.kind == "SQUEEZE" and dims is not None and len(dims):
+            before = build.shape(x)
+            dropped = {int(axis) % len(before) for axis in dims}
+            kept = (side for axis, side in enumerate(before) if axis not in dropped)
+            return reshaped(build, op, x, tuple(kept))
         target = tuple(1 if side is None else side for side in op.outputs[0].shape)
         return reshaped(build, op, x, target)
 
