@@ -51,6 +51,14 @@ class FileTensor:
         return float(self.scale[0]), int(self.zero_point[0]) - self.offset
 
     @property
+    def range(self) -> tuple[float, float] | None:
+        """The lowest and the highest real value of a tensor with one step."""
+        if self.grid is None:
+            return None
+        scale, zero_point = self.grid
+        return scale * (-128 - zero_point), scale * (127 - zero_point)
+
+    @property
     def offset(self) -> int:
         """What lies between its codes and those of int8."""
         return 128 if self.type == "UINT8" else 0
