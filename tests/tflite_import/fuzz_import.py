@@ -47,11 +47,12 @@ def with_other_numbers(rng, data):
         number = int(rng.integers(-2, len(graph.tensors) + 2))
         match kind:
             case 0:
-                _set(rng, op.inputs, number)
+                _set(rng, op, "inputs", number, "int32")
             case 1:
-                _set(rng, op.outputs, number)
+                _set(rng, op, "outputs", number, "int32")
             case 2:
-                _set(rng, tensor.shape, EXTREMES[int(rng.integers(len(EXTREMES)))] % 2**31)
+                side = EXTREMES[int(rng.integers(len(EXTREMES)))] % 2**31
+                _set(rng, tensor, "shape", side, "int32")
             case 3:
                 codes = model.operatorCodes
                 code = codes[int(rng.integers(len(codes)))]
@@ -60,7 +61,7 @@ def with_other_numbers(rng, data):
             case 4:
                 if tensor.quantization is not None:
                     scale = float(rng.choice([0, -1, np.nan, np.inf, 1e-40, 1e30, 1.0]))
-                    _set(rng, tensor.quantization.scale, scale)
+                    _set(rng, tensor.quantization, "scale", scale, "float32")
             case _:
                 options = vars(op.builtinOptions or tflite_schema().AddOptionsT())
                 name = list(options)[int(rng.integers(len(options)))]
@@ -69,9 +70,12 @@ def with_other_numbers(rng, data):
     return flatbuffer.write(model)
 
 
-def _set(rng, numbers, number):
+def _set(rng, owner, name, number, dtype):
+    numbers = getattr(owner, name)
     if numbers is not None and len(numbers):
+        numbers = np.array(numbers, dtype)
         numbers[int(rng.integers(len(numbers)))] = number
+        setattr(owner, name, numbers)
 
 
 def damaged_file(rng, data):

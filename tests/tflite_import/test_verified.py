@@ -32,11 +32,12 @@ def _twice(model, graph):
 
 
 def _no_tensor(model, graph):
-    graph.operators[0].inputs[0] = 1000
+    graph.operators[0].inputs = np.array([1000, 1, 2], "int32")
 
 
 def _other_size(model, graph):
-    graph.tensors[graph.operators[0].inputs[1]].shape[0] += 1
+    tensor = graph.tensors[graph.operators[0].inputs[1]]
+    tensor.shape = tensor.shape + 1
 
 
 def _no_scale(model, graph):
