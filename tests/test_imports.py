@@ -59,9 +59,11 @@ ARROWS = {
         "tflite",
     },
     "result_page": {"report", "text"},
+    "browser_page": {"download", "files", "pictures", "record", "tflite"},
     "commands": {
         "api",
         "benchmark",
+        "browser_page",
         "conversion",
         "export",
         "failures",
