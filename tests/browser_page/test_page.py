@@ -62,7 +62,7 @@ def test_the_page_holds_the_file_and_what_it_needs(int8_file, made_package, tmp_
     assert "'unsafe" not in html
     assets = [path for path in page.parent.iterdir() if path.suffix in (".js", ".css", ".html")]
     for path in assets:
-        assert "http" not in path.read_text() or path.name == "model.js"
+        assert "://" not in path.read_text() or path.name == "model.js"
     # a page is replaced by a new one
     write_page(tmp_path / "page", int8_file, ["b", "g", "r"], runtime=made_package)
     assert content_of(page)["names"] == ["b", "g", "r"]
