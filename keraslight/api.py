@@ -5,6 +5,7 @@ from keraslight.discover import public_names
 from keraslight.download import DownloadError
 from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
+from keraslight.graph.deploy import register_deploy
 from keraslight.graph.policy import Policy
 from keraslight.quantization.calibrate import calibrate
 from keraslight.quantization.equalize import equalize
@@ -35,6 +36,7 @@ __all__ = [
     "preprocess_input",
     "quantization_report",
     "quantize_model",
+    "register_deploy",
     "replace_kernels",
     "to_tfmot",
     "visualize",
