@@ -6,7 +6,7 @@ from keraslight.download import DownloadError
 from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
 from keraslight.graph.deploy import register_deploy
-from keraslight.graph.policy import Policy
+from keraslight.graph.policy import Policy, list_targets
 from keraslight.quantization.calibrate import calibrate
 from keraslight.quantization.equalize import equalize
 from keraslight.quantization.exact import exact_model
@@ -30,6 +30,7 @@ __all__ = [
     "fuse",
     "kernels",
     "layers",
+    "list_targets",
     "load_checkpoint",
     "model_info",
     "preprocess_image",
