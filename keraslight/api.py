@@ -1,6 +1,10 @@
 """Everything that `keraslight` offers. Importing it registers every layer with Keras."""
 
 from keraslight import kernels, layers, models, visualize
+from keraslight.detection.detector import Detector
+from keraslight.detection.export import export_detector
+from keraslight.detection.losses import BoxLoss, FocalLoss, HardNegativeLoss
+from keraslight.detection.ssdlite import SSDLite
 from keraslight.discover import public_names
 from keraslight.download import DownloadError
 from keraslight.export.pixels import with_pixel_input
@@ -20,12 +24,18 @@ from keraslight.weights.info import model_info
 from keraslight.weights.load import load_checkpoint
 
 __all__ = [
+    "BoxLoss",
+    "Detector",
     "DownloadError",
+    "FocalLoss",
+    "HardNegativeLoss",
     "Policy",
+    "SSDLite",
     "calibrate",
     "decode_predictions",
     "equalize",
     "exact_model",
+    "export_detector",
     "export_tflite",
     "fuse",
     "kernels",

@@ -22,7 +22,8 @@ ARROWS = {
     "download": {"text"},
     "report": {"canvas"},
     "pictures": {"download", "files"},
-    "tflite": {"bounds", "failures", "pictures", "text"},
+    "boxes": {"pictures"},
+    "tflite": {"bounds", "boxes", "failures", "pictures", "text"},
     "graph": {"compat", "machine"},
     "kernels": {"graph"},
     "layers": {"discover", "graph"},
@@ -32,7 +33,9 @@ ARROWS = {
     "models": {"compat", "discover", "graph", "layers", "reparam", "report"},
     "weights": {"bounds", "discover", "download", "files", "layers", "models", "pictures", "text"},
     "visualize": {"canvas", "compat", "graph", "layers", "report"},
+    "detection": {"boxes", "export", "files", "layers", "models", "tflite"},
     "api": {
+        "detection",
         "discover",
         "download",
         "export",
@@ -63,6 +66,7 @@ ARROWS = {
     "commands": {
         "api",
         "benchmark",
+        "boxes",
         "browser_page",
         "conversion",
         "export",

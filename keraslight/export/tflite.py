@@ -209,7 +209,12 @@ def _static_shape(source, input_shape):
 
 
 def _output_names(model) -> list[str]:
-    """Returns a name for each output: that of the layer that computes it."""
+    """Returns a name for each output: its key in a dict, or that of the layer that computes it."""
+    outputs = getattr(model, "output", None)
+    if isinstance(outputs, dict) and all(
+        isinstance(x, keras.KerasTensor) for x in outputs.values()
+    ):
+        return sorted(outputs)  # as Keras flattens a dict
     names = getattr(model, "output_names", None) or [model.layers[-1].name]  # of a Sequential
     if isinstance(model, QuantizedModel):
         rounding = {layer.name for layer in model.layers if isinstance(layer, FakeQuantize)}
