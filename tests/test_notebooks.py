@@ -41,6 +41,10 @@ CHECKS = {
         page = pathlib.Path("report/report.html").read_text()
         assert "float32" in page and "int8" in page
     """,
+    "6_detection": """
+        assert scores["mAP50"] > 0.5
+        assert file.decoded and file.labels == tuple(CLASSES)
+    """,
 }
 
 

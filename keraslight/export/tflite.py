@@ -11,6 +11,7 @@ from keraslight.export.check_outputs import check_outputs
 from keraslight.export.concrete_function import concrete_function
 from keraslight.export.convert import convert, representative_batches, single_examples
 from keraslight.export.integer_weights import with_integer_weights
+from keraslight.export.lookups import with_lookups
 from keraslight.files import write_whole
 from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
@@ -118,11 +119,15 @@ def export_tflite(
         graph = trace(fuse(model, target=target))
     check_weights(_variables(graph), kind)
     content = convert(
-        concrete_function(graph, shapes, model.float_layers if is_quantized else ()),
+        concrete_function(
+            graph, shapes, model.float_layers if is_quantized else (), marks_lookups=is_quantized
+        ),
         kind,
         input_type or "int8",
         single_examples(data) if kind == "int16x8" else None,
     )
+    if is_quantized:
+        content = with_lookups(content, graph)
     if format.weight_bits:
         content = with_integer_weights(content, format.weight_bits)
     content = with_signature(content, [x.name for x in sources], _output_names(model))
@@ -204,7 +209,12 @@ def _static_shape(source, input_shape):
 
 
 def _output_names(model) -> list[str]:
-    """Returns a name for each output: that of the layer that computes it."""
+    """Returns a name for each output: its key in a dict, or that of the layer that computes it."""
+    outputs = getattr(model, "output", None)
+    if isinstance(outputs, dict) and all(
+        isinstance(x, keras.KerasTensor) for x in outputs.values()
+    ):
+        return sorted(outputs)  # as Keras flattens a dict
     names = getattr(model, "output_names", None) or [model.layers[-1].name]  # of a Sequential
     if isinstance(model, QuantizedModel):
         rounding = {layer.name for layer in model.layers if isinstance(layer, FakeQuantize)}

@@ -168,6 +168,12 @@ class ModelFile:
         return kind
 
     @property
+    def custom_operations(self) -> list[str]:
+        """The names of the operations that are not builtin, in the order of the file's table."""
+        names = (code.customCode for code in self._model.operatorCodes)
+        return [name.decode("utf-8", "replace") for name in names if isinstance(name, bytes)]
+
+    @property
     def metadata(self):
         """The file's `keraslight.tflite.metadata.ImageMetadata`, `None` if it has none."""
         return read_metadata(self.content)
