@@ -48,28 +48,6 @@ def models() -> str:
     return markdown_table(rows, formats, missing="")
 
 
-def summary() -> str:
-    """Networks of ours beside those in common use: what each is good for, and what not."""
-    names = (
-        *("MobileNetV2 0.75", "VGNetG-1.0MP", "VGNetG-1.0MP SE", "MobileNetV2 1.0"),
-        *("VGNetG-2.0MP", "RepVGG-A0", "MobileNetV3-Large"),
-    )
-    rows = []
-    for name in names:
-        kinds = _suite()[name]
-        rows.append(
-            {
-                "network": name,
-                "top-1 on ImageNet, published (%)": kinds["float"]["top1"],
-                "int8 file (MB)": kinds["int8"]["size_bytes"] / 1e6,
-                "float (ms)": kinds["float"]["threads"]["1"]["median_ms"],
-                "int8 (ms)": kinds["int8"]["threads"]["1"]["median_ms"],
-            }
-        )
-    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "int8 file (MB)": ".1f"}
-    return markdown_table(rows, formats | {"top-1 on ImageNet, published (%)": ".1f"})
-
-
 def licences() -> str:
     """The licences of the published weights."""
     found = {}
@@ -169,63 +147,6 @@ def claims_int8() -> str:
     if not rows:
         return "No network was quantized yet."
     return markdown_table(rows, dict.fromkeys(columns.values(), ".1f"), missing="")
-
-
-def latency() -> str:
-    """The latency of our networks and of those in common use, on one thread, in one run."""
-    rows = []
-    for name, kinds in _suite().items():
-        float_, int8 = (kinds[kind]["threads"]["1"] for kind in ("float", "int8"))
-        rows.append(
-            {
-                "network": name,
-                "top-1, published (%)": kinds["float"]["top1"],
-                "float (ms)": float_["median_ms"],
-                "int8 (ms)": int8["median_ms"],
-                "float ratio": float_["ratio"],
-                "int8 ratio": int8["ratio"],
-            }
-        )
-    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "top-1, published (%)": ".1f"}
-    return markdown_table(rows, formats, missing="")
-
-
-def latency_detail() -> str:
-    """The same with the spread, the sizes of the files, and who published the accuracies."""
-    rows = []
-    for name, kinds in _suite().items():
-        row = {"network": name, "multiply-adds (M)": kinds["float"]["macs"] / 1e6}
-        for kind, entry in kinds.items():
-            figures = entry["threads"]["1"]
-            row[f"{kind} (ms)"] = figures["median_ms"]
-            row[f"{kind} p90 (ms)"] = figures["p90_ms"]
-            row[f"{kind} file (MB)"] = entry["size_bytes"] / 1e6
-        row["top-1 (%)"] = kinds["float"]["top1"]
-        rows.append({**row, "top-1 from": kinds["float"]["source"]})
-    formats = dict.fromkeys(rows[0], ".2f")
-    formats |= {"network": "", "top-1 from": "", "multiply-adds (M)": ".0f", "top-1 (%)": ".1f"}
-    return markdown_table(rows, formats, missing="")
-
-
-def forms() -> str:
-    """The latency of fused networks beside others, from one run."""
-    rows = [
-        {
-            "file": figure["file"],
-            "beside": figure["reference"],
-            "threads": figure["threads"],
-            "ratio": figure["ratio"],
-            "latency (ms)": figure["median_ms"],
-        }
-        for figure in read_json("forms_amd_epyc.json")["figures"]
-    ]
-    return markdown_table(rows, {"ratio": ".3f", "latency (ms)": ".2f"})
-
-
-def forms_by_choice() -> str:
-    """What each choice of a form costs, beside the default."""
-    rows = read_csv("forms_by_choice.csv")
-    return markdown_table([{key: value or None for key, value in row.items()} for row in rows])
 
 
 def int8() -> str:
@@ -365,13 +286,6 @@ def refco() -> str:
         for row in read_csv("refco_training.csv")
     ]
     return markdown_table(rows, {"step (ms)": ".1f", "peak memory (MB)": ".0f"})
-
-
-def _suite():
-    found = {}
-    for entry in read_json("latency_amd_epyc.json")["suite"]:
-        found.setdefault(entry["name"], {})[entry["kind"]] = entry
-    return found
 
 
 def _millions(text):

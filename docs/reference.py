@@ -51,6 +51,19 @@ GROUPS = (
         ("graph", "reparam", "quantization", "export", "tflite_import"),
     ),
     Group(
+        "detection",
+        "Detection",
+        "SSDLite on any backbone, its losses and its files.",
+        ("detection",),
+    ),
+    Group(
+        "boxes",
+        "Boxes",
+        "Anchors, matching, suppression, COCO files and average precision. "
+        "Importing these does not import Keras.",
+        ("boxes",),
+    ),
+    Group(
         "weights",
         "Weights",
         "Published weights, checkpoints, and what a network takes.",
@@ -97,6 +110,7 @@ MODULES = (
     "keraslight.visualize",
     "keraslight.tflite",
     "keraslight.pictures",
+    "keraslight.boxes",
     "keraslight.benchmark",
 )
 # modules without such a list, of which all names are public that they define

@@ -179,6 +179,31 @@ class Sums:
 
 
 @dataclass(frozen=True, eq=False)
+class FixedPointSums:
+    """Integer sums of a kernel that LiteRT runs without XNNPACK.
+
+    Attributes:
+        sums: int32 or float32 tensor of integers.
+        scale: float32 for the whole tensor.
+        smooth: float32 tensor: the sums, as exact as float32 is, with a gradient.
+    """
+
+    sums: object
+    scale: object
+    smooth: object
+
+    def real(self):
+        """Returns the real values, not rounded."""
+        return self.smooth * self.scale
+
+    def rounded(self, grid: Grid) -> Int8:
+        """Multiplies by an integer and shifts to the right."""
+        ratio = in_double_precision(self.scale) / in_double_precision(grid.scale)
+        exact = rounding.multiply_in_fixed_point(self.sums, ratio)
+        return grid.holding(straight_through(exact, self.smooth * ops.cast(ratio, "float32")))
+
+
+@dataclass(frozen=True, eq=False)
 class Clamped:
     """A value that a fused activation clips before it is rounded."""
 

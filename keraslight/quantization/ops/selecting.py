@@ -24,6 +24,7 @@ class PlainSelectingOp(SelectingOp):
         L.ZeroPadding2D,
         operation_class("ConvertToTensor"),
         operation_class("GetItem"),
+        operation_class("Repeat"),
         operation_class("Reshape"),
         operation_class("Split"),
         operation_class("Squeeze"),
