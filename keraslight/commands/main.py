@@ -17,6 +17,7 @@ COMMANDS = {
     "benchmark": "Time .tflite files, on this machine or on Android phones, all interleaved.",
     "tune": "Find the form of a fused model that is fastest here or on a phone.",
     "report": "Write a page with tables, plots and a card for each model.",
+    "page": "Write a folder with a page that runs MODEL, a .tflite file, in any browser.",
     "sample": "Make a small set of pictures in FOLDER, which must be new or empty.",
 }
 
