@@ -8,9 +8,9 @@ import numpy as np
 from keraslight.export.lookups import marked
 from keraslight.graph.graph import Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
-from keraslight.quantization.lookup_op import is_written_by_export
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.rules import constant_calls, is_selecting
+from keraslight.quantization.written_op import is_written_by_export
 
 # A leaky ReLU with this slope separates a layer that is kept in float32 from the rounding after it,
 # so that the converter does not quantize the layer. If the converter quantizes the layer all the

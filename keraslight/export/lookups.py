@@ -11,8 +11,8 @@ import numpy as np
 
 from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.integers import LOWEST
-from keraslight.quantization.lookup_op import grid_of
 from keraslight.quantization.ops import op_of
+from keraslight.quantization.written_op import grid_of
 from keraslight.tflite import flatbuffer
 from keraslight.tflite.schema import tflite_schema
 
@@ -81,7 +81,12 @@ class _Writer:
         op, grids = op_of(call), [_grid(tensor) for tensor in (source, output)]
         builtin = op.builtin(call, *grids)
         if builtin is not None:
-            return [self._operator(builtin[0], mark.inputs, mark.outputs, **builtin[1])]
+            operands = [
+                self._constant(codes, f"{call.name}_{number}", self._symmetric(scale))
+                for number, (codes, scale) in enumerate(builtin.constants)
+            ]
+            inputs = [*mark.inputs, *operands]
+            return [self._operator(builtin.name, inputs, mark.outputs, **builtin.options)]
         table = self._constant(op.table(call, *grids), f"{call.name}_table", output.quantization)
         index, offset = (self._tensor(f"{call.name}_{x}", source.shape) for x in ("code", "index"))
         if self._offset is None:  # all tables share it
@@ -102,6 +107,12 @@ class _Writer:
         if quantization is not None:
             tensor.type, tensor.quantization = self.schema.TensorType.INT8, quantization
         return number
+
+    def _symmetric(self, scale):
+        quantization = self.schema.QuantizationParametersT()
+        quantization.scale = np.asarray([scale], "float32")
+        quantization.zeroPoint = np.zeros(1, "int64")
+        return quantization
 
     def _tensor(self, name, shape, buffer=0) -> int:
         tensor = self.schema.TensorT()

@@ -310,4 +310,10 @@ def as_int8(value):
         return value
     value = ops.convert_to_tensor(value, "float32")
     low, high = ops.minimum(ops.min(value), 0.0), ops.maximum(ops.max(value), 0.0)
-    return Real(value).rounded(Grid.of_variables(low, high, learned=False, training=False))
+    grid = Grid.of_variables(low, high, learned=False, training=False)
+    # the converter rounds halves of codes away from zero, in double precision
+    scale = (in_double_precision(high) - in_double_precision(low)) / (HIGHEST - LOWEST)
+    scale = ops.where(high - low >= SMALLEST_RANGE, scale, in_double_precision(grid.scale))
+    codes = in_double_precision(value) / scale + in_double_precision(grid.zero_point)
+    codes = ops.sign(codes) * ops.floor(ops.abs(codes) + 0.5)
+    return grid.holding(ops.cast(codes, "float32") - grid.zero_point)

@@ -8,10 +8,9 @@ import numpy as np
 
 from keraslight.graph.copies import copy_of
 from keraslight.graph.graph import Call
-from keraslight.quantization.activation_op import ActivationOp
-from keraslight.quantization.integers import LOWEST, Grid, Int8, Pointwise
-from keraslight.quantization.op import Op
+from keraslight.quantization.integers import Grid, Int8, Pointwise
 from keraslight.quantization.rounding import in_double_precision
+from keraslight.quantization.written_op import WrittenOp
 
 L = keras.layers
 ops = keras.ops
@@ -43,20 +42,17 @@ class FunctionOfCodes:
         return grid.holding(ops.cast(steps, "float32"))
 
 
-class LookupOp(ActivationOp):
+class LookupOp(WrittenOp):
     """A function of one number: a table with an entry for each of the 256 codes.
 
     The table of the file and that of the simulation are computed by the same lines, so they are
     equal whatever the function is.
 
     Attributes:
-        converted: bool, whether the converter of TFLite writes the function in int8. Otherwise
-            `keraslight.export.lookups` writes what `builtin` says.
         functions: functions of `keras.activations` that `L.Activation` may hold. They are compared
             by identity.
     """
 
-    converted = False
     functions: tuple[Callable, ...] = ()
 
     def matches(self, call):
@@ -96,21 +92,7 @@ class LookupOp(ActivationOp):
         """
         return FunctionOfCodes(values)
 
-    def builtin(self, call: Call, source: Grid, grid: Grid) -> tuple[str, dict] | None:
-        """Returns the int8 operation of TFLite that computes the function, `None` for a table.
-
-        Args:
-            call: the call.
-            source: the grid of the input.
-            grid: the grid of the output.
-
-        Returns:
-            The name of the operation in the schema and its options.
-        """
-        return None
-
-    def table(self, call: Call, source: Grid, grid: Grid) -> np.ndarray:
-        """Returns the int8 code of the output for each of the 256 codes of the input."""
+    def table(self, call, source, grid):
         codes = self.integer(call, Int8(ops.zeros(()), source)).rounded(grid).codes
         return ops.convert_to_numpy(codes.steps + grid.zero_point).astype("int8")
 
@@ -131,15 +113,3 @@ class LookupOp(ActivationOp):
         )
         smooth = ops.cast(values, "float32")
         return Pointwise(x, self.codes(call, source.codes, values), smooth)
-
-
-def is_written_by_export(op: Op | None) -> bool:
-    """Tells whether `keraslight.export.lookups` writes the operation of a call."""
-    return isinstance(op, LookupOp) and not op.converted
-
-
-def grid_of(scale: float, zero_point: int) -> Grid:
-    """Returns the grid with a scale and a zero point, such as those of a tensor of a file."""
-    scale, zero_point = np.float32(scale), np.float32(zero_point)
-    ends = LOWEST - zero_point, LOWEST + 255 - zero_point
-    return Grid(tuple(end * scale for end in ends), scale, zero_point, *ends)

@@ -5,6 +5,7 @@ import numpy as np
 
 from keraslight.compat import operation_classes
 from keraslight.quantization.lookup_op import LookupOp
+from keraslight.quantization.written_op import Builtin
 
 __all__ = ["EluOp"]
 
@@ -17,4 +18,4 @@ class EluOp(LookupOp):
 
     def builtin(self, call, source, grid):
         value = float(self.function(call)(np.float32([-1]))[0])
-        return ("ELU", {}) if np.isclose(value, np.expm1(-1)) else None
+        return Builtin("ELU") if np.isclose(value, np.expm1(-1)) else None

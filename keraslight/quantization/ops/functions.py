@@ -84,12 +84,12 @@ class ReluVariantOp(LookupOp):
 
 
 class PositiveFunctionOp(LookupOp):
-    """Logarithms, roots and reciprocals, of positive numbers: a table.
+    """Logarithms and roots, of positive numbers: a table.
 
     The table takes half a step in place of zero and of negative numbers.
     """
 
-    classes = operation_classes("Log", "Log10", "Log1p", "Log2", "Reciprocal", "Rsqrt", "Sqrt")
+    classes = operation_classes("Log", "Log10", "Log1p", "Log2", "Rsqrt", "Sqrt")
 
     def values(self, call, x):
         return super().values(call, keras.ops.maximum(x, (x[1] - x[0]) / 2))

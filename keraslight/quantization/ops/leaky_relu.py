@@ -8,6 +8,7 @@ import numpy as np
 from keraslight.compat import operation_classes
 from keraslight.quantization.integers import Grid, Int8
 from keraslight.quantization.lookup_op import FunctionOfCodes, LookupOp
+from keraslight.quantization.written_op import Builtin
 
 __all__ = ["AbsoluteOp", "LeakyReluOp"]
 
@@ -69,7 +70,7 @@ class LeakyReluOp(LookupOp):
         slope = self.slope(call)
         if not are_of_xnnpack(*factors_of(slope, source, grid)):
             return None
-        return "LEAKY_RELU", {"alpha": slope}
+        return Builtin("LEAKY_RELU", {"alpha": slope})
 
 
 class AbsoluteOp(LeakyReluOp):

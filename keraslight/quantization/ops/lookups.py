@@ -5,6 +5,7 @@ import keras
 from keraslight.compat import operation_class, operation_classes
 from keraslight.quantization.activation_op import UNIT_RANGE
 from keraslight.quantization.lookup_op import LookupOp
+from keraslight.quantization.written_op import Builtin
 
 __all__ = ["ExponentialOp", "GeluOp", "SigmoidOp", "TanhOp"]
 
@@ -37,7 +38,7 @@ class ExponentialOp(LookupOp):
     functions = (keras.activations.exponential,)
 
     def builtin(self, call, source, grid):
-        return "EXP", {}
+        return Builtin("EXP")
 
 
 class GeluOp(LookupOp):
@@ -47,4 +48,5 @@ class GeluOp(LookupOp):
     functions = (keras.activations.gelu,)
 
     def builtin(self, call, source, grid):
-        return "GELU", {"approximate": bool(getattr(call.operation, "approximate", False))}
+        approximate = bool(getattr(call.operation, "approximate", False))
+        return Builtin("GELU", {"approximate": approximate})

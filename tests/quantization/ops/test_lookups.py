@@ -35,10 +35,15 @@ CASES = {
     "rsqrt": (ops.rsqrt, TABLE),
     "sqrt": (lambda x: ops.sqrt(ops.abs(x)), ["LEAKY_RELU", *TABLE]),
     "sine": (ops.sin, TABLE),
+    "cube": (lambda x: x**3, TABLE),
+    "reciprocal": (lambda x: 0.5 / x, TABLE),
+    "maximum": (lambda x: ops.maximum(x, -0.3), TABLE),
+    "prelu": (L.PReLU(keras.initializers.Constant(0.3)), ["PRELU"]),
     **{function.__name__: (L.Activation(function), TABLE) for function in (A.mish, A.softplus)},
 }
 OTHERS = [A.celu, A.selu, A.softsign, A.hard_tanh, A.log_sigmoid, ops.cos, ops.floor, ops.erf]
-OTHERS += [ops.sign, ops.expm1, ops.log1p, ops.arctan, ops.reciprocal]
+OTHERS += [ops.sign, ops.expm1, ops.log1p, ops.arctan]
+OTHERS += [ops.reciprocal, lambda x: x**-0.5, lambda x: 1.5**x, lambda x: ops.minimum(0.4, x)]
 
 
 def exact_file(functions, path):
@@ -85,7 +90,11 @@ def test_error_is_that_of_rounding(tmp_path):
 
 
 def test_training():
-    assert_trains(model_of(lambda x: L.Dense(5)(L.LeakyReLU()(L.Activation("mish")(x)))))
+    def layers(x):
+        x = L.PReLU("glorot_uniform", shared_axes=[1, 2])(L.Activation("mish")(x))
+        return L.Dense(5)(L.LeakyReLU()(x))
+
+    assert_trains(model_of(layers))
 
 
 def test_a_saved_model_computes_the_same(tmp_path):
