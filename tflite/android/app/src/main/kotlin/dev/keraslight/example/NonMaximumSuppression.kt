@@ -1,17 +1,7 @@
 package dev.keraslight.example
 
-/** A box that a detector found. Sides are shares of the picture. */
-data class Detection(
-  val label: Int,
-  val score: Float,
-  val top: Float,
-  val left: Float,
-  val bottom: Float,
-  val right: Float,
-) {
-  val area: Float
-    get() = maxOf(0f, bottom - top) * maxOf(0f, right - left)
-}
+private fun area(box: Detection) =
+  maxOf(0f, box.bottom - box.top) * maxOf(0f, box.right - box.left)
 
 /** Returns the area of the intersection of two boxes over that of their union. */
 fun intersectionOverUnion(a: Detection, b: Detection): Float {
@@ -19,11 +9,13 @@ fun intersectionOverUnion(a: Detection, b: Detection): Float {
   val width = minOf(a.right, b.right) - maxOf(a.left, b.left)
   if (height <= 0 || width <= 0) return 0f
   val shared = height * width
-  return shared / (a.area + b.area - shared)
+  return shared / (area(a) + area(b) - shared)
 }
 
 /**
  * Returns the best boxes, the best first, without those that overlap a better one of their class.
+ *
+ * For files of detectors that end with boxes and scores, without `TFLite_Detection_PostProcess`.
  *
  * @param overlap boxes of a class that have more in common than this are one object
  * @param least boxes with a lower score are left out
