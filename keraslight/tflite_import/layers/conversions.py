@@ -1,0 +1,82 @@
+"""Where a file changes between floats and codes, and its constants."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keraslight.quantization.integer_layer import IntegerLayer
+from keraslight.quantization.integers import LOWEST, Grid, Int8, Real
+from keraslight.quantization.rounding import straight_through
+
+ops = keras.ops
+
+
+@dataclass(frozen=True, eq=False)
+class Converted:
+    """Floats that the runtime rounds, other than those that a person gives as input codes."""
+
+    values: object
+
+    def real(self):
+        """Returns the values."""
+        return self.values
+
+    def rounded(self, grid: Grid) -> Int8:
+        """Multiplies by the reciprocal of the scale and rounds halves to even, as XNNPACK does."""
+        smooth = self.values * (np.float32(1) / grid.scale)
+        return grid.holding(straight_through(ops.round(smooth), smooth))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class Quantize(IntegerLayer, keras.layers.Identity):
+    """Floats on their way to codes; a `FakeQuantize` follows."""
+
+    def integers(self, x):
+        return Converted(x.real()) if isinstance(x, Real) else x
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class Dequantize(IntegerLayer, keras.layers.Identity):
+    """Codes that become floats."""
+
+    def integers(self, x):
+        return Real(x.real())
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredConstant(IntegerLayer, keras.layers.Layer):
+    """A quantized constant of a file; called with any tensor of the model.
+
+    Args:
+        shape: the shape of the constant.
+        scale: float, its scale.
+        zero_point: int, its zero point as of int8.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(self, shape: tuple, scale: float, zero_point: int, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.shape, self.scale, self.zero_point = tuple(shape), scale, zero_point
+
+    def build(self, input_shape):
+        self.values = self.add_weight(
+            name="steps", shape=self.shape, initializer="zeros", trainable=False
+        )
+
+    def call(self, inputs):
+        return ops.convert_to_tensor(self.values) * self.scale
+
+    def integers(self, _):
+        scale, zero = np.float32(self.scale), np.float32(self.zero_point)
+        lower = LOWEST - zero
+        ends = (np.float32(lower * scale), np.float32((lower + 255) * scale))
+        grid = Grid(ends, scale, zero, lower, lower + np.float32(255))
+        return Int8(ops.convert_to_tensor(self.values), grid)
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(self.shape, dtype="float32")
+
+    def get_config(self):
+        config = {"shape": self.shape, "scale": self.scale, "zero_point": self.zero_point}
+        return {**super().get_config(), **config}
