@@ -4,7 +4,6 @@ import pathlib
 import tempfile
 
 import click
-import keras
 
 import keraslight
 from keraslight.boxes import read_coco
@@ -16,7 +15,7 @@ from keraslight.tflite import TFLiteDetector
 from training.data.data import load_source, make_data
 from training.detection.compose import compose_set
 from training.qat import calibration_batches, recipe_of
-from training.run_file import MODEL
+from training.studies.detection.forms import model_of
 
 PICTURES = 24
 SEED = 7  # other compositions than those of the training and the table
@@ -34,15 +33,15 @@ SEED = 7  # other compositions than those of the training and the table
 @click.option("--data_dir", required=True, help="Folder of the pictures, which calibrate.")
 @click.option("--output", default="results/detections.png", help="PNG file to write.")
 def command(of_run, data_dir, output):
-    """Draws what the int8 file of a finished RUN finds on new compositions.
+    """Draws what the int8 file of a RUN finds on new compositions.
 
     Their photos are drawn shapes of keraslight sample, so the picture can be given away.
     """
     folder = pathlib.Path(of_run)
-    recipe = recipe_of(folder)
+    recipe = recipe_of(folder, finished=False)
     sources = [load_source(recipe, kind, data_dir, verbose=0) for kind in ("train", "eval")]
     data = make_data(*sources, recipe, seed=0)
-    fused = keraslight.fuse(keras.models.load_model(folder / MODEL))
+    fused = keraslight.fuse(model_of(folder, data)[0])
     quantized = keraslight.calibrate(keraslight.quantize_model(fused), calibration_batches(data))
     with tempfile.TemporaryDirectory() as temporary:
         files = pathlib.Path(temporary)
