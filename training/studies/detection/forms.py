@@ -15,6 +15,7 @@ from training.checkpoint import read_state
 from training.data.data import Data
 from training.qat import calibration_batches
 from training.run_file import MODEL
+from training.studies.detection.picture import picture_of
 
 LARGEST_DIFFERENCE_PICTURES = 8
 
@@ -45,8 +46,10 @@ def model_of(folder: pathlib.Path, data: Data) -> tuple[keras.Model, float]:
     return model, state.progress["step"] / data.order.steps_per_epoch
 
 
-def rows_of(name: str, model: keras.Model, data: Data, trained_on: pathlib.Path) -> list[dict]:
-    """Returns a row for each form of a detector.
+def rows_of(
+    name: str, model: keras.Model, data: Data, trained_on: pathlib.Path
+) -> tuple[list[dict], bytes]:
+    """Returns a row for each form of a detector, and a picture of what the int8 file finds.
 
     Args:
         name: str, what to call it.
@@ -81,6 +84,7 @@ def rows_of(name: str, model: keras.Model, data: Data, trained_on: pathlib.Path)
             rows.append({"form": form, **file_row(path, data)})
             if form == "int8 file":
                 rows[-1]["steps_from_exact_model"] = steps_apart(path, quantized, data)
+                picture = picture_of(path, recipe.image_size)
     if trained_on.is_file():
         rows.append({"form": "int8 file, trained on", **file_row(trained_on, data)})
     cost = {
@@ -88,11 +92,10 @@ def rows_of(name: str, model: keras.Model, data: Data, trained_on: pathlib.Path)
         "macs": keraslight.count_macs(fused),
         "image_size": recipe.image_size,
     }
-    base = rows[0]
-    return [
-        {"detector": name, **row, "kept": row["mAP"] / base["mAP"] if base["mAP"] else None, **cost}
-        for row in rows
-    ]
+    trained = rows[0]["mAP"]
+    for row in rows:
+        row |= {"detector": name, "kept": row["mAP"] / trained if trained else None, **cost}
+    return rows, picture
 
 
 def file_row(path: pathlib.Path, data: Data) -> dict:
