@@ -12,7 +12,7 @@ from keraslight.tflite.file_graph import FileGraph, FileOperator, FileTensor
 from keraslight.tflite_import.builder_weights import real_of
 from keraslight.tflite_import.grids import ends_of
 from keraslight.tflite_import.layers.conversions import Dequantize, Quantize, StoredConstant
-from keraslight.tflite_import.reader import NeedsBatch, Reader, Refused
+from keraslight.tflite_import.reader import Codes, NeedsBatch, Reader, Refused
 from keraslight.tflite_import.readers import READERS
 
 # constants of more values are not computed when a file is read
@@ -161,7 +161,7 @@ class Builder:
 
     def _read_with(self, reader: Reader, op):
         inputs = [None if tensor is None else self.value(tensor) for tensor in op.inputs]
-        if all(not isinstance(x, keras.KerasTensor) for x in inputs):
+        if not any(isinstance(x, keras.KerasTensor | Codes) for x in inputs):
             folded = _folded(reader, op, inputs)
             if folded is None:
                 raise Refused("it computes with constants only")
@@ -172,13 +172,13 @@ class Builder:
             self._in_float(reader, op, inputs)
             return
         outputs = reader.read(self, op, *inputs)
-        if isinstance(outputs, np.ndarray):  # known without running, as a shape is
+        if isinstance(outputs, np.ndarray | Codes):  # known without running, as a shape is
             self._store(op, outputs)
             return
         outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
         source = next((t for t in op.inputs if t is not None and t.is_quantized), None)
         for number, (tensor, x) in enumerate(zip(op.outputs, outputs, strict=True)):
-            if reader.selecting and tensor.is_quantized:
+            if reader.selecting and tensor.is_quantized and not _is_table(op):
                 self._keep(op, source, tensor, x)
             else:
                 name = self.name(op, f"range_{number}" if number else "range")
@@ -244,11 +244,12 @@ class _Roots:
         self._parents: dict[int, int] = {}
         for op in graph.operators:
             reader = READERS.get(op.kind)
-            if op.kind in TIES or (reader is not None and reader.selecting):
+            if op.kind in TIES or (reader is not None and reader.selecting and not _is_table(op)):
                 self._join([*op.inputs, *op.outputs])
-        self.fixed = {
-            self.of(tensor) for op in graph.operators if op.kind in FIXED for tensor in op.outputs
-        }
+        fixed = [tensor for op in graph.operators if op.kind in FIXED for tensor in op.outputs]
+        fixed += [tensor for op in graph.operators if op.kind == "CAST" for tensor in op.inputs]
+        fixed += [op.outputs[0] for op in graph.operators if _is_table(op)]
+        self.fixed = {self.of(tensor) for tensor in fixed}
 
     def of(self, tensor: FileTensor) -> int:
         """Returns the same int for all tensors that share a range."""
@@ -263,6 +264,11 @@ class _Roots:
             one, two = self.of(tensors[0]), self.of(tensor)
             if one != two and tensor.grid == tensors[0].grid:
                 self._parents[one] = two
+
+
+def _is_table(op):
+    """Tells whether an operator looks up entries of a constant."""
+    return op.kind == "GATHER" and op.inputs[0] is not None and op.inputs[0].values is not None
 
 
 def _folded(reader, op, inputs):

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from keraslight.quantization.integer_layer import IntegerLayer
-from keraslight.quantization.integers import LOWEST, Grid, Int8, Real
+from keraslight.quantization.integers import Grid, Int8, Real
+from keraslight.quantization.lookup_op import grid_of
 from keraslight.quantization.rounding import straight_through
 
 ops = keras.ops
@@ -68,10 +69,7 @@ class StoredConstant(IntegerLayer, keras.layers.Layer):
         return ops.convert_to_tensor(self.values) * self.scale
 
     def integers(self, _):
-        scale, zero = np.float32(self.scale), np.float32(self.zero_point)
-        lower = LOWEST - zero
-        ends = (np.float32(lower * scale), np.float32((lower + 255) * scale))
-        grid = Grid(ends, scale, zero, lower, lower + np.float32(255))
+        grid = grid_of(self.scale, self.zero_point)
         return Int8(ops.convert_to_tensor(self.values), grid)
 
     def compute_output_spec(self, inputs):

@@ -13,8 +13,6 @@ ops = keras.ops
 FUNCTIONS = {
     "ABS": ops.abs,
     "COS": ops.cos,
-    "ELU": keras.activations.elu,
-    "EXP": ops.exp,
     "FLOOR": ops.floor,
     "LOG": ops.log,
     "LOG_SOFTMAX": ops.log_softmax,
@@ -83,7 +81,6 @@ class BatchMatMulReader(Reader):
     """BATCH_MATMUL."""
 
     kinds = ("BATCH_MATMUL",)
-    has_integers = False
 
     def read(self, build, op, x, y):
         x, y = operands(build, op)

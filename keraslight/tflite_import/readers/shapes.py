@@ -5,9 +5,9 @@ import math
 import keras
 import numpy as np
 
-from keraslight.tflite_import.layers.functions import StoredResizing
+from keraslight.tflite_import.layers.functions import StoredResizing, StoredTable
 from keraslight.tflite_import.layers.selecting import Take
-from keraslight.tflite_import.reader import NeedsBatch, Reader, Refused, activated
+from keraslight.tflite_import.reader import Codes, NeedsBatch, Reader, Refused, activated
 
 __all__ = [
     "BroadcastReader",
@@ -324,12 +324,14 @@ class BroadcastReader(Reader):
 
 
 class GatherReader(Reader):
-    """GATHER with constant indices."""
+    """GATHER with constant indices, or from a table with an entry for each code."""
 
     kinds = ("GATHER",)
     selecting = True
 
     def read(self, build, op, x, indices):
+        if isinstance(indices, Codes):
+            return _table(build, op, x, indices)
         if getattr(op.options, "batchDims", 0) or not isinstance(indices, np.ndarray):
             raise Refused("its indices are not constant")
         axis = op.options.axis % len(x.shape)
@@ -339,6 +341,20 @@ class GatherReader(Reader):
 
     def fold(self, op, x, indices):
         return np.take(x, indices, op.options.axis)
+
+
+def _table(build, op, table, codes):
+    """Looks codes up in a table, as `keraslight.export_tflite` writes functions."""
+    tensor = op.inputs[0]
+    limits = np.iinfo(codes.tensor.type.lower())
+    places = np.arange(limits.min, limits.max + 1) + codes.added
+    if not isinstance(table, np.ndarray) or table.ndim != 1 or tensor.grid is None:
+        raise Refused("its table is not constant")
+    if places[0] < 0 or places[-1] >= len(table) or codes.tensor.grid is None:
+        raise Refused("its table does not have an entry for each code")
+    scale, zero_point = tensor.grid
+    steps = table[places].astype("int64") - tensor.offset - zero_point
+    return StoredTable(steps.tolist(), scale, name=build.name(op))(codes.source)
 
 
 class PixelShuffleReader(Reader):
