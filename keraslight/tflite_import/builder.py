@@ -20,7 +20,7 @@ MOST_FOLDED = 2**22
 # operators whose output has the same range for any data
 FIXED = ("LOGISTIC", "TANH", "SOFTMAX")
 # operators that read and write tensors of one range, besides those of `Reader.selecting`
-TIES = ("CONCATENATION", "AVERAGE_POOL_2D", "MAXIMUM", "MINIMUM")
+TIES = ("CONCATENATION", "AVERAGE_POOL_2D", "MAXIMUM", "MINIMUM", "REDUCE_MAX", "REDUCE_MIN")
 
 
 class Builder:
@@ -101,27 +101,27 @@ class Builder:
         """Returns the shape of a tensor, with the batch of the file where it is open."""
         return tuple(1 if side is None else side for side in x.shape)
 
-    def operand(self, op: FileOperator, tensor: FileTensor, like):
+    def operand(self, op: FileOperator, tensor: FileTensor, like, batched: bool = False):
         """Returns an operand that may be a constant, which is then made a tensor if it is int8.
 
         Args:
             op: the operator.
             tensor: the operand.
             like: a symbolic tensor to attach a constant to.
+            batched: bool, whether a constant is made a tensor in any case, repeated for the batch.
         """
         x = self.value(tensor)
         if isinstance(x, keras.KerasTensor):
             return x
         if x is None:
             raise Refused("an operand is missing")
-        if not tensor.is_quantized:
-            return x.astype("float32")
-        if tensor.grid is None:
+        if tensor.is_quantized and tensor.grid is None:
             raise Refused("an operand has a scale for each channel")
-        scale, zero_point = tensor.grid
-        layer = StoredConstant(
-            x.shape, scale, zero_point, name=self.name(op, f"constant_{tensor.index}")
-        )
+        if not (tensor.is_quantized or batched):
+            return x.astype("float32")
+        scale, zero_point = tensor.grid or (1.0, 0)
+        name = self.name(op, f"constant_{tensor.index}")
+        layer = StoredConstant(x.shape, scale, zero_point, batched=batched, name=name)
         constant = layer(like)
         layer.values.assign(x.astype("float32") - tensor.offset - zero_point)
         return constant

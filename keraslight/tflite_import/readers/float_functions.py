@@ -1,12 +1,11 @@
 """Operators that are read in float32 only."""
 
 import keras
-import numpy as np
 
-from keraslight.tflite_import.reader import NeedsBatch, Reader, Refused, activated
+from keraslight.tflite_import.reader import Reader, activated
 from keraslight.tflite_import.readers.arithmetic import operands
 
-__all__ = ["BatchMatMulReader", "FunctionReader", "PairFunctionReader", "ReductionReader"]
+__all__ = ["BatchMatMulReader", "FunctionReader", "PairFunctionReader"]
 
 ops = keras.ops
 
@@ -29,12 +28,6 @@ PAIR_FUNCTIONS = {
     "POW": ops.power,
     "SQUARED_DIFFERENCE": lambda x, y: ops.square(ops.subtract(x, y)),
 }
-REDUCTIONS = {
-    "SUM": ops.sum,
-    "REDUCE_MAX": ops.max,
-    "REDUCE_MIN": ops.min,
-    "REDUCE_PROD": ops.prod,
-}
 
 
 class FunctionReader(Reader):
@@ -55,26 +48,6 @@ class PairFunctionReader(Reader):
 
     def read(self, build, op, *inputs):
         return build.call(op, PAIR_FUNCTIONS[op.kind], *operands(build, op))
-
-
-class ReductionReader(Reader):
-    """SUM, REDUCE_MAX and the like over constant axes."""
-
-    kinds = tuple(REDUCTIONS)
-    has_integers = False
-
-    def read(self, build, op, x, axes):
-        if not isinstance(axes, np.ndarray):
-            raise Refused("its axes are not constant")
-        axes = tuple(int(axis) % len(x.shape) for axis in axes.ravel())
-        if 0 in axes and build.batch is None:
-            raise NeedsBatch("it reduces the batch")
-        function, keepdims = REDUCTIONS[op.kind], bool(op.options.keepDims)
-        return build.call(op, function, x, axis=axes, keepdims=keepdims)
-
-    def fold(self, op, x, axes):
-        axes = tuple(int(axis) for axis in axes.ravel())
-        return np.asarray(REDUCTIONS[op.kind](x, axis=axes, keepdims=op.options.keepDims))
 
 
 class BatchMatMulReader(Reader):

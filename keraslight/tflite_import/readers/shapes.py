@@ -134,7 +134,8 @@ class ConcatenationReader(Reader):
         if len({tensor.grid for tensor in (*tensors, op.outputs[0])}) > 1:
             raise Refused("its tensors have several scales")
         like = next(x for x in inputs if isinstance(x, keras.KerasTensor))
-        xs = [build.operand(op, tensor, like) for tensor in tensors]
+        batched = build.batch is None
+        xs = [build.operand(op, tensor, like, batched) for tensor in tensors]
         rank = len(like.shape)
         axis = op.options.axis % rank
         if axis == 0 and build.batch is None:
