@@ -83,6 +83,30 @@ def imagenette() -> str:
     return markdown_table(rows, formats)
 
 
+def detection_cost() -> str:
+    """What SSDLite costs on backbones of ours, beside published ones."""
+    rows = [
+        {
+            "detector": f"`{row['detector']}`" if row["form"] else row["detector"],
+            "parameters, fused (M)": float(row["fused_parameters"] or row["parameters"]) / 1e6,
+            "multiply-adds (M)": float(row["macs"]) / 1e6,
+            "mAP on COCO, published (%)": _percent_of(row["mAP"]),
+            "source": row["source"],
+        }
+        for row in read_csv("detection_cost.csv")
+    ]
+    formats = {
+        "parameters, fused (M)": ".2f",
+        "multiply-adds (M)": ".0f",
+        "mAP on COCO, published (%)": ".1f",
+    }
+    return markdown_table(rows, formats, missing="")
+
+
+def _percent_of(value):
+    return 100 * float(value) if value else None
+
+
 def claims() -> str:
     """The papers' claims and what our trainings say of them."""
     rows = [

@@ -13,7 +13,7 @@ COMMANDS = {
     "convert": "Convert a Keras model to .tflite files and check that they compute the same.",
     "info": "Show what is in a .tflite or .keras file.",
     "classify": "Classify PICTURES, files or folders, with a .tflite file or a Keras model.",
-    "evaluate": "Measure the accuracy of image classifiers: .tflite files or Keras models.",
+    "evaluate": "Measure the accuracy of classifiers and detectors: .tflite files or Keras models.",
     "benchmark": "Time .tflite files, on this machine or on Android phones, all interleaved.",
     "tune": "Find the form of a fused model that is fastest here or on a phone.",
     "report": "Write a page with tables, plots and a card for each model.",

@@ -1,6 +1,7 @@
 """The graph of a .tflite file in plain words: tensors, operators, and their numbers."""
 
 import functools
+import math
 import os
 import pathlib
 from dataclasses import dataclass
@@ -178,6 +179,8 @@ def _tensor(number, tensor, kind, data):
     values = None
     if data is not None and len(data) and kind in ITEM_BYTES and tensor.sparsity is None:
         values = np.frombuffer(np.asarray(data, "uint8").tobytes(), kind.lower()).reshape(shape)
+    elif data is not None and len(data) and kind == "INT4":
+        values = _unpacked(np.asarray(data, "uint8"), shape)
     if tensor.shapeSignature is not None and len(tensor.shapeSignature):
         shape = tuple(None if side < 0 else int(side) for side in tensor.shapeSignature)
     found = tensor.quantization
@@ -188,6 +191,12 @@ def _tensor(number, tensor, kind, data):
         zero_point = np.broadcast_to(np.asarray(zeros, "int64"), scale.shape)
     axis = 0 if found is None else int(found.quantizedDimension)
     return FileTensor(number, text_of(tensor.name), kind, shape, scale, zero_point, axis, values)
+
+
+def _unpacked(data, shape):
+    """Returns int4 values, of which a byte holds two, the first in its lower half."""
+    pairs = np.stack([data << 4, data & 0xF0], axis=1).astype("uint8").view("int8") >> 4
+    return pairs.ravel()[: math.prod(shape)].reshape(shape)
 
 
 def _kind(model, op, kinds):

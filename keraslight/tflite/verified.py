@@ -258,7 +258,10 @@ def _check_tensor(tensor, kind, data, where):
     if size > LARGEST_TENSOR:
         raise DamagedFile(f"{where} is too large. Received: shape {shape} of {kind}")
     stored = 0 if data is None else len(data)
-    if stored and kind in ITEM_BYTES and tensor.sparsity is None and stored != size:
+    if kind == "INT4":  # two in a byte
+        size = (size + 1) // 2
+    known = kind in ITEM_BYTES or kind == "INT4"
+    if stored and known and tensor.sparsity is None and stored != size:
         raise DamagedFile(
             f"{where} does not have the size of its shape. Received: {stored} bytes for the shape "
             f"{shape} of {kind}"

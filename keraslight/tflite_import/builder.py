@@ -12,7 +12,7 @@ from keraslight.tflite.file_graph import FileGraph, FileOperator, FileTensor
 from keraslight.tflite_import.builder_weights import real_of
 from keraslight.tflite_import.grids import ends_of
 from keraslight.tflite_import.layers.conversions import Dequantize, Quantize, StoredConstant
-from keraslight.tflite_import.reader import NeedsBatch, Reader, Refused
+from keraslight.tflite_import.reader import Codes, NeedsBatch, Reader, Refused
 from keraslight.tflite_import.readers import READERS
 
 # constants of more values are not computed when a file is read
@@ -20,7 +20,7 @@ MOST_FOLDED = 2**22
 # operators whose output has the same range for any data
 FIXED = ("LOGISTIC", "TANH", "SOFTMAX")
 # operators that read and write tensors of one range, besides those of `Reader.selecting`
-TIES = ("CONCATENATION", "AVERAGE_POOL_2D", "MAXIMUM", "MINIMUM")
+TIES = ("CONCATENATION", "AVERAGE_POOL_2D", "MAXIMUM", "MINIMUM", "REDUCE_MAX", "REDUCE_MIN")
 
 
 class Builder:
@@ -101,27 +101,27 @@ class Builder:
         """Returns the shape of a tensor, with the batch of the file where it is open."""
         return tuple(1 if side is None else side for side in x.shape)
 
-    def operand(self, op: FileOperator, tensor: FileTensor, like):
+    def operand(self, op: FileOperator, tensor: FileTensor, like, batched: bool = False):
         """Returns an operand that may be a constant, which is then made a tensor if it is int8.
 
         Args:
             op: the operator.
             tensor: the operand.
             like: a symbolic tensor to attach a constant to.
+            batched: bool, whether a constant is made a tensor in any case, repeated for the batch.
         """
         x = self.value(tensor)
         if isinstance(x, keras.KerasTensor):
             return x
         if x is None:
             raise Refused("an operand is missing")
-        if not tensor.is_quantized:
-            return x.astype("float32")
-        if tensor.grid is None:
+        if tensor.is_quantized and tensor.grid is None:
             raise Refused("an operand has a scale for each channel")
-        scale, zero_point = tensor.grid
-        layer = StoredConstant(
-            x.shape, scale, zero_point, name=self.name(op, f"constant_{tensor.index}")
-        )
+        if not (tensor.is_quantized or batched):
+            return x.astype("float32")
+        scale, zero_point = tensor.grid or (1.0, 0)
+        name = self.name(op, f"constant_{tensor.index}")
+        layer = StoredConstant(x.shape, scale, zero_point, batched=batched, name=name)
         constant = layer(like)
         layer.values.assign(x.astype("float32") - tensor.offset - zero_point)
         return constant
@@ -161,7 +161,7 @@ class Builder:
 
     def _read_with(self, reader: Reader, op):
         inputs = [None if tensor is None else self.value(tensor) for tensor in op.inputs]
-        if all(not isinstance(x, keras.KerasTensor) for x in inputs):
+        if not any(isinstance(x, keras.KerasTensor | Codes) for x in inputs):
             folded = _folded(reader, op, inputs)
             if folded is None:
                 raise Refused("it computes with constants only")
@@ -172,13 +172,13 @@ class Builder:
             self._in_float(reader, op, inputs)
             return
         outputs = reader.read(self, op, *inputs)
-        if isinstance(outputs, np.ndarray):  # known without running, as a shape is
+        if isinstance(outputs, np.ndarray | Codes):  # known without running, as a shape is
             self._store(op, outputs)
             return
         outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
         source = next((t for t in op.inputs if t is not None and t.is_quantized), None)
         for number, (tensor, x) in enumerate(zip(op.outputs, outputs, strict=True)):
-            if reader.selecting and tensor.is_quantized:
+            if reader.selecting and tensor.is_quantized and not _is_table(op):
                 self._keep(op, source, tensor, x)
             else:
                 name = self.name(op, f"range_{number}" if number else "range")
@@ -244,11 +244,12 @@ class _Roots:
         self._parents: dict[int, int] = {}
         for op in graph.operators:
             reader = READERS.get(op.kind)
-            if op.kind in TIES or (reader is not None and reader.selecting):
+            if op.kind in TIES or (reader is not None and reader.selecting and not _is_table(op)):
                 self._join([*op.inputs, *op.outputs])
-        self.fixed = {
-            self.of(tensor) for op in graph.operators if op.kind in FIXED for tensor in op.outputs
-        }
+        fixed = [tensor for op in graph.operators if op.kind in FIXED for tensor in op.outputs]
+        fixed += [tensor for op in graph.operators if op.kind == "CAST" for tensor in op.inputs]
+        fixed += [op.outputs[0] for op in graph.operators if _is_table(op)]
+        self.fixed = {self.of(tensor) for tensor in fixed}
 
     def of(self, tensor: FileTensor) -> int:
         """Returns the same int for all tensors that share a range."""
@@ -263,6 +264,11 @@ class _Roots:
             one, two = self.of(tensors[0]), self.of(tensor)
             if one != two and tensor.grid == tensors[0].grid:
                 self._parents[one] = two
+
+
+def _is_table(op):
+    """Tells whether an operator looks up entries of a constant."""
+    return op.kind == "GATHER" and op.inputs[0] is not None and op.inputs[0].values is not None
 
 
 def _folded(reader, op, inputs):

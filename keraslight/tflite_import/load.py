@@ -16,6 +16,7 @@ from keraslight.tflite.verified import verified
 from keraslight.tflite_import import surgery
 from keraslight.tflite_import.builder import Builder
 from keraslight.tflite_import.dequantize import dequantize as dequantized
+from keraslight.tflite_import.dequantize import has_wide_codes
 from keraslight.tflite_import.file_model import FileModel
 from keraslight.tflite_import.layers.conversions import Dequantize, Quantize
 from keraslight.tflite_import.reader import NeedsBatch
@@ -103,6 +104,11 @@ def load_tflite(
         graph = surgery.with_input_shape(graph, input_shape)
     if dequantize:
         dequantized(graph)
+    elif has_wide_codes(graph):
+        raise ValueError(
+            "The file computes with int16 activations, whose integers are not known. "
+            f"dequantize=True reads it as a float model. Received: '{path}'"
+        )
     model = model_of(graph, ranges, unknown, resized=input_shape is not None)
     if about is not None and isinstance(model, FileModel) and (changed or pixels is not None):
         mean, std = (about.mean, about.std) if pixels is None else ((0.0,), (1.0,))

@@ -1,17 +1,33 @@
 """The base class of everything that is known about one kind of operator in a .tflite file."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from keraslight.tflite.file_graph import FileOperator
+from keraslight.tflite.file_graph import FileOperator, FileTensor
 
 if TYPE_CHECKING:
     from keraslight.tflite_import.builder import Builder
 
 # the fused activations by their number in the file: the name of the Keras function
 ACTIVATIONS = {0: "linear", 1: "relu", 2: "hard_tanh", 3: "relu6", 4: "tanh"}
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The codes of a quantized tensor as plain ints, on their way to a table.
+
+    Attributes:
+        source: symbolic tensor.
+        tensor: the `FileTensor`.
+        added: int, what was added to the codes.
+    """
+
+    source: object
+    tensor: FileTensor
+    added: int = 0
 
 
 class NeedsBatch(Exception):

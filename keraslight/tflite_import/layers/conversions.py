@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from keraslight.quantization.integer_layer import IntegerLayer
-from keraslight.quantization.integers import LOWEST, Grid, Int8, Real
+from keraslight.quantization.integers import Grid, Int8, Real
+from keraslight.quantization.lookup_op import grid_of
 from keraslight.quantization.rounding import straight_through
 
 ops = keras.ops
@@ -52,12 +53,14 @@ class StoredConstant(IntegerLayer, keras.layers.Layer):
         shape: the shape of the constant.
         scale: float, its scale.
         zero_point: int, its zero point as of int8.
+        batched: bool, whether it is repeated for every image of the batch.
         **kwargs: the arguments of every Keras layer.
     """
 
-    def __init__(self, shape: tuple, scale: float, zero_point: int, **kwargs):
+    def __init__(self, shape: tuple, scale: float, zero_point: int, batched=False, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.shape, self.scale, self.zero_point = tuple(shape), scale, zero_point
+        self.batched = batched
 
     def build(self, input_shape):
         self.values = self.add_weight(
@@ -65,18 +68,27 @@ class StoredConstant(IntegerLayer, keras.layers.Layer):
         )
 
     def call(self, inputs):
-        return ops.convert_to_tensor(self.values) * self.scale
+        return self._repeated(inputs) * self.scale
 
-    def integers(self, _):
-        scale, zero = np.float32(self.scale), np.float32(self.zero_point)
-        lower = LOWEST - zero
-        ends = (np.float32(lower * scale), np.float32((lower + 255) * scale))
-        grid = Grid(ends, scale, zero, lower, lower + np.float32(255))
-        return Int8(ops.convert_to_tensor(self.values), grid)
+    def integers(self, x):
+        values = x.real() if isinstance(x, Real) else x.steps
+        return Int8(self._repeated(values), grid_of(self.scale, self.zero_point))
+
+    def _repeated(self, inputs):
+        values = ops.convert_to_tensor(self.values)
+        if not self.batched:
+            return values
+        return ops.broadcast_to(values, (ops.shape(inputs)[0], *self.shape[1:]))
 
     def compute_output_spec(self, inputs):
-        return keras.KerasTensor(self.shape, dtype="float32")
+        shape = (inputs.shape[0], *self.shape[1:]) if self.batched else self.shape
+        return keras.KerasTensor(shape, dtype="float32")
 
     def get_config(self):
-        config = {"shape": self.shape, "scale": self.scale, "zero_point": self.zero_point}
-        return {**super().get_config(), **config}
+        return {
+            **super().get_config(),
+            "shape": self.shape,
+            "scale": self.scale,
+            "zero_point": self.zero_point,
+            "batched": self.batched,
+        }

@@ -72,26 +72,6 @@ def _hard_swish(steps, scale, grid):
 
 
 @keras.saving.register_keras_serializable("keraslight")
-class StoredLeakyReLU(IntegerLayer, L.LeakyReLU):
-    """LeakyReLU with 8 fractional bits, as XNNPACK computes it."""
-
-    def integers(self, x):
-        return _Leaky(x, self.negative_slope)
-
-
-@dataclass(frozen=True, eq=False)
-class _Leaky:
-    x: Int8
-    slope: float
-
-    def rounded(self, grid: Grid) -> Int8:
-        ratio = self.x.grid.scale / grid.scale
-        slopes = ops.where(self.x.steps < 0, ratio * np.float32(self.slope), ratio)
-        exact = ops.floor((self.x.steps * ops.round(256 * slopes) + 128) / 256)
-        return grid.holding(straight_through(exact, self.x.steps * slopes))
-
-
-@keras.saving.register_keras_serializable("keraslight")
 class StoredPReLU(IntegerLayer, L.Layer):
     """PReLU; called with the tensor and its slopes for negative values."""
 
@@ -182,6 +162,33 @@ class _Softmax:
         powers = ops.exp(scale * (steps - ops.max(steps, axis=-1, keepdims=True)))
         share = powers * (1 / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale))
         return grid.holding(straight_through(ops.floor(share + np.float32(0.5)), share))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredTable(IntegerLayer, L.Layer):
+    """A function of one number that a file holds as a table; its ranges do not change.
+
+    Args:
+        steps: list of 256 ints, the output for every code of the input, its zero point subtracted.
+        scale: float, the scale of the output.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(self, steps: list, scale: float, **kwargs):
+        super().__init__(**kwargs)
+        self.steps, self.scale = list(steps), scale
+
+    def call(self, inputs):
+        return inputs  # only the integers of the input say which entry is meant
+
+    def integers(self, x):
+        steps = np.array(self.steps, "float32")
+        source = Pointwise.identity(x)
+        codes = _Codes(source.codes.steps, x.grid.scale, lambda *_: steps)
+        return Pointwise(source.source, codes, ops.convert_to_tensor(steps * self.scale))
+
+    def get_config(self):
+        return {**super().get_config(), "steps": self.steps, "scale": self.scale}
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -41,32 +41,40 @@ class StoredAveragePooling2D(IntegerLayer, L.AveragePooling2D):
         return {**super().get_config(), "offset": self.offset}
 
 
+FUNCTIONS = {"mean": ops.mean, "sum": ops.sum, "max": ops.max, "min": ops.min}
+
+
 @keras.saving.register_keras_serializable("keraslight")
-class Mean(IntegerLayer, L.Layer):
-    """The mean over some axes.
+class Reduction(IntegerLayer, L.Layer):
+    """The mean, the sum, the largest or the smallest value over some axes.
 
     Args:
+        function: `"mean"`, `"sum"`, `"max"` or `"min"`.
         axes: tuple of ints.
         keepdims: bool, whether the axes stay with the size 1.
         **kwargs: the arguments of every Keras layer.
     """
 
-    def __init__(self, axes: tuple, keepdims: bool, **kwargs):
+    def __init__(self, function: str, axes: tuple, keepdims: bool, **kwargs):
         super().__init__(**kwargs)
-        self.axes, self.keepdims = tuple(axes), keepdims
+        self.function, self.axes, self.keepdims = function, tuple(axes), keepdims
 
     def call(self, inputs):
-        return ops.mean(inputs, axis=self.axes, keepdims=self.keepdims)
+        return FUNCTIONS[self.function](inputs, axis=self.axes, keepdims=self.keepdims)
 
     def integers(self, x):
+        if self.function in ("max", "min"):
+            return Int8(self.call(x.steps), x.grid)
         count = 1
-        for axis in self.axes:
-            count = count * ops.shape(x.steps)[axis]
+        if self.function == "mean":
+            for axis in self.axes:
+                count = count * ops.shape(x.steps)[axis]
         sums = ops.sum(x.steps, axis=self.axes, keepdims=self.keepdims)
         return Sums(sums, x.grid.scale, ops.cast(count, "float32"))
 
     def get_config(self):
-        return {**super().get_config(), "axes": self.axes, "keepdims": self.keepdims}
+        config = {"function": self.function, "axes": self.axes, "keepdims": self.keepdims}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -6,7 +6,6 @@ import numpy as np
 from keraslight.tflite_import.layers.functions import (
     StoredGelu,
     StoredHardSwish,
-    StoredLeakyReLU,
     StoredPReLU,
     StoredSoftmax,
 )
@@ -28,6 +27,8 @@ FUNCTIONS = {
     "RELU6": "relu6",
     "LOGISTIC": "sigmoid",
     "TANH": "tanh",
+    "ELU": "elu",
+    "EXP": "exponential",
 }
 
 
@@ -57,8 +58,7 @@ class LeakyReluReader(Reader):
     kinds = ("LEAKY_RELU",)
 
     def read(self, build, op, x):
-        layer = StoredLeakyReLU if op.inputs[0].is_quantized else L.LeakyReLU
-        return layer(negative_slope=float(op.options.alpha), name=build.name(op))(x)
+        return L.LeakyReLU(negative_slope=float(op.options.alpha), name=build.name(op))(x)
 
 
 class PReluReader(Reader):

@@ -1,14 +1,16 @@
 """Operators between two tensors."""
 
+from dataclasses import replace
+
 import keras
+import numpy as np
 
 from keraslight.tflite_import.layers.pooling import Maximum, Minimum
-from keraslight.tflite_import.reader import Reader, Refused, activated
+from keraslight.tflite_import.reader import Codes, Reader, Refused, activated
 
 __all__ = ["AddReader", "DivReader", "MaximumReader", "MulReader", "SubReader"]
 
 ops = keras.ops
-NUMPY = {"ADD": "add", "SUB": "subtract", "MUL": "multiply"}
 
 
 def operands(build, op) -> list:
@@ -35,6 +37,15 @@ class AddReader(_PairReader):
 
     kinds = ("ADD",)
     function = ops.add
+
+    def read(self, build, op, *inputs):
+        codes = next((x for x in inputs if isinstance(x, Codes)), None)
+        if codes is None:
+            return super().read(build, op, *inputs)
+        number = next((x for x in inputs if isinstance(x, np.ndarray)), None)
+        if number is None or number.size != 1:
+            raise Refused("it adds to codes what is not one number")
+        return replace(codes, added=codes.added + int(number.ravel()[0]))
 
 
 class SubReader(_PairReader):

@@ -4,7 +4,7 @@ import keras
 
 from keraslight.tflite_import.builder_weights import real_of
 from keraslight.tflite_import.layers.conversions import Dequantize, Quantize
-from keraslight.tflite_import.reader import Reader
+from keraslight.tflite_import.reader import Codes, Reader
 
 __all__ = ["CastReader", "DequantizeReader", "QuantizeReader"]
 
@@ -31,12 +31,15 @@ class DequantizeReader(Reader):
 
 
 class CastReader(Reader):
-    """CAST between types that are not quantized."""
+    """CAST between types that are not quantized, and of codes that are looked up in a table."""
 
     kinds = ("CAST",)
     has_integers = False
 
     def read(self, build, op, x):
+        (tensor,) = op.inputs
+        if tensor.is_quantized and op.outputs[0].type == "INT32":
+            return Codes(x, tensor)
         return build.call(op, keras.ops.cast, x, op.outputs[0].type.lower())
 
     def fold(self, op, values):

@@ -1,20 +1,17 @@
 """Operators that are read in float32 only."""
 
 import keras
-import numpy as np
 
-from keraslight.tflite_import.reader import NeedsBatch, Reader, Refused, activated
+from keraslight.tflite_import.reader import Reader, activated
 from keraslight.tflite_import.readers.arithmetic import operands
 
-__all__ = ["BatchMatMulReader", "FunctionReader", "PairFunctionReader", "ReductionReader"]
+__all__ = ["BatchMatMulReader", "FunctionReader", "PairFunctionReader"]
 
 ops = keras.ops
 
 FUNCTIONS = {
     "ABS": ops.abs,
     "COS": ops.cos,
-    "ELU": keras.activations.elu,
-    "EXP": ops.exp,
     "FLOOR": ops.floor,
     "LOG": ops.log,
     "LOG_SOFTMAX": ops.log_softmax,
@@ -30,12 +27,6 @@ FUNCTIONS = {
 PAIR_FUNCTIONS = {
     "POW": ops.power,
     "SQUARED_DIFFERENCE": lambda x, y: ops.square(ops.subtract(x, y)),
-}
-REDUCTIONS = {
-    "SUM": ops.sum,
-    "REDUCE_MAX": ops.max,
-    "REDUCE_MIN": ops.min,
-    "REDUCE_PROD": ops.prod,
 }
 
 
@@ -59,31 +50,10 @@ class PairFunctionReader(Reader):
         return build.call(op, PAIR_FUNCTIONS[op.kind], *operands(build, op))
 
 
-class ReductionReader(Reader):
-    """SUM, REDUCE_MAX and the like over constant axes."""
-
-    kinds = tuple(REDUCTIONS)
-    has_integers = False
-
-    def read(self, build, op, x, axes):
-        if not isinstance(axes, np.ndarray):
-            raise Refused("its axes are not constant")
-        axes = tuple(int(axis) % len(x.shape) for axis in axes.ravel())
-        if 0 in axes and build.batch is None:
-            raise NeedsBatch("it reduces the batch")
-        function, keepdims = REDUCTIONS[op.kind], bool(op.options.keepDims)
-        return build.call(op, function, x, axis=axes, keepdims=keepdims)
-
-    def fold(self, op, x, axes):
-        axes = tuple(int(axis) for axis in axes.ravel())
-        return np.asarray(REDUCTIONS[op.kind](x, axis=axes, keepdims=op.options.keepDims))
-
-
 class BatchMatMulReader(Reader):
     """BATCH_MATMUL."""
 
     kinds = ("BATCH_MATMUL",)
-    has_integers = False
 
     def read(self, build, op, x, y):
         x, y = operands(build, op)

@@ -5,9 +5,9 @@ import math
 import keras
 import numpy as np
 
-from keraslight.tflite_import.layers.functions import StoredResizing
+from keraslight.tflite_import.layers.functions import StoredResizing, StoredTable
 from keraslight.tflite_import.layers.selecting import Take
-from keraslight.tflite_import.reader import NeedsBatch, Reader, Refused, activated
+from keraslight.tflite_import.reader import Codes, NeedsBatch, Reader, Refused, activated
 
 __all__ = [
     "BroadcastReader",
@@ -134,7 +134,8 @@ class ConcatenationReader(Reader):
         if len({tensor.grid for tensor in (*tensors, op.outputs[0])}) > 1:
             raise Refused("its tensors have several scales")
         like = next(x for x in inputs if isinstance(x, keras.KerasTensor))
-        xs = [build.operand(op, tensor, like) for tensor in tensors]
+        batched = build.batch is None
+        xs = [build.operand(op, tensor, like, batched) for tensor in tensors]
         rank = len(like.shape)
         axis = op.options.axis % rank
         if axis == 0 and build.batch is None:
@@ -324,12 +325,14 @@ class BroadcastReader(Reader):
 
 
 class GatherReader(Reader):
-    """GATHER with constant indices."""
+    """GATHER with constant indices, or from a table with an entry for each code."""
 
     kinds = ("GATHER",)
     selecting = True
 
     def read(self, build, op, x, indices):
+        if isinstance(indices, Codes):
+            return _table(build, op, x, indices)
         if getattr(op.options, "batchDims", 0) or not isinstance(indices, np.ndarray):
             raise Refused("its indices are not constant")
         axis = op.options.axis % len(x.shape)
@@ -339,6 +342,20 @@ class GatherReader(Reader):
 
     def fold(self, op, x, indices):
         return np.take(x, indices, op.options.axis)
+
+
+def _table(build, op, table, codes):
+    """Looks codes up in a table, as `keraslight.export_tflite` writes functions."""
+    tensor = op.inputs[0]
+    limits = np.iinfo(codes.tensor.type.lower())
+    places = np.arange(limits.min, limits.max + 1) + codes.added
+    if not isinstance(table, np.ndarray) or table.ndim != 1 or tensor.grid is None:
+        raise Refused("its table is not constant")
+    if places[0] < 0 or places[-1] >= len(table) or codes.tensor.grid is None:
+        raise Refused("its table does not have an entry for each code")
+    scale, zero_point = tensor.grid
+    steps = table[places].astype("int64") - tensor.offset - zero_point
+    return StoredTable(steps.tolist(), scale, name=build.name(op))(codes.source)
 
 
 class PixelShuffleReader(Reader):
