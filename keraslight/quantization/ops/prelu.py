@@ -8,7 +8,7 @@ import numpy as np
 from keraslight.quantization import rounding
 from keraslight.quantization.integers import Grid, Int8
 from keraslight.quantization.linear import FLOAT_TINY
-from keraslight.quantization.rounding import in_double_precision, straight_through
+from keraslight.quantization.rounding import straight_through
 from keraslight.quantization.written_op import Builtin, WrittenOp
 
 __all__ = ["PReluOp"]
@@ -37,13 +37,14 @@ class LeakyProduct:
 
     def rounded(self, grid: Grid) -> Int8:
         """Multiplies by an integer and shifts to the right, as LiteRT does without XNNPACK."""
-        ratio = in_double_precision(self.x.grid.scale) / in_double_precision(grid.scale)
+        # LiteRT computes both ratios in single precision
+        ratio = self.x.grid.scale / grid.scale
         positive = rounding.multiply_in_fixed_point(self.x.steps, ratio)
-        ratio_of_slopes = ratio * in_double_precision(self.scale)
+        ratio_of_slopes = self.x.grid.scale * self.scale / grid.scale
         products = ops.stop_gradient(self.x.steps * self.slopes)
         negative = rounding.multiply_in_fixed_point(products, ratio_of_slopes)
         exact = ops.where(self.x.steps >= 0, positive, negative)
-        return grid.holding(straight_through(exact, self._smooth() * ops.cast(ratio, "float32")))
+        return grid.holding(straight_through(exact, self._smooth() * ratio))
 
     def _smooth(self):
         """Returns the values in steps of the input, not rounded."""
