@@ -19,7 +19,7 @@ from keraslight.quantization.ops.conv2d import QuantizedConv2D
 from keraslight.quantization.ops.conv2d_transpose import QuantizedConv2DTranspose
 from keraslight.quantization.ops.dense import QuantizedDense
 from keraslight.quantization.ops.depthwise_conv2d import QuantizedDepthwiseConv2D
-from keraslight.quantization.rounding import in_double_precision, straight_through
+from keraslight.quantization.rounding import exactly, in_double_precision
 
 L = keras.layers
 ops = keras.ops
@@ -95,7 +95,7 @@ class StoredLinear(IntegerLayer):
     def steps(self, scale):
         """Returns the kernel as integers in float32, the output channels as the last axis."""
         smooth = ops.convert_to_tensor(self.flat_kernel()) / scale
-        return straight_through(ops.clip(ops.round(smooth), *self.limits), smooth)
+        return exactly(ops.clip(ops.round(smooth), *self.limits), smooth)
 
     def integer_bias(self, step):
         """Returns the bias as int32 in steps of `step`, which is in double precision."""
@@ -125,12 +125,12 @@ class StoredLinear(IntegerLayer):
             return self._with_bias(exact, smooth, bias, step)
         if bias is None:
             return smooth
-        return self._with_bias(ops.cast(smooth, "int32"), smooth, bias, step)
+        return self._with_bias(ops.cast(ops.round(smooth), "int32"), smooth, bias, step)
 
     def _with_bias(self, exact, smooth, bias, step):
         if bias is not None:
             exact, smooth = exact + bias, smooth + self.bias / step
-        return straight_through(ops.cast(exact, "float32"), smooth)
+        return exactly(ops.cast(exact, "float32"), smooth)
 
     def flat_kernel(self):
         """Returns the kernel with the output channels as its last axis."""
