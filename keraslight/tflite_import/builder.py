@@ -155,7 +155,7 @@ class Builder:
             raise
         except Refused as error:
             raise ValueError(_message(op, error)) from error
-        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        except Exception as error:  # damaged numbers make Keras and its backends raise any error
             text = printable(error)
             raise ValueError(_message(op, f"Keras refuses it: {text}")) from error
 
