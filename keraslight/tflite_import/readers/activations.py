@@ -58,7 +58,10 @@ class LeakyReluReader(Reader):
     kinds = ("LEAKY_RELU",)
 
     def read(self, build, op, x):
-        return L.LeakyReLU(negative_slope=float(op.options.alpha), name=build.name(op))(x)
+        slope = float(op.options.alpha)
+        if slope < 0:  # which the layer refuses
+            return build.call(op, keras.ops.leaky_relu, x, slope)
+        return L.LeakyReLU(negative_slope=slope, name=build.name(op))(x)
 
 
 class PReluReader(Reader):
