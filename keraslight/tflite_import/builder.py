@@ -116,6 +116,10 @@ class Builder:
         self._leading[id(x)] = count
         return x
 
+    def rounded(self, tensor: FileTensor, x, op: FileOperator):
+        """Rounds a symbolic tensor to the codes of a tensor of the file."""
+        return self._quantized(tensor, x, self.name(op, "range"))
+
     def operand(self, op: FileOperator, tensor: FileTensor, like, batched: bool = False):
         """Returns an operand that may be a constant, which is then made a tensor if it is int8.
 

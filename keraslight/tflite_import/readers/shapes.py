@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from keraslight.tflite_import.layers.functions import StoredResizing, StoredTable
+from keraslight.tflite_import.layers.functions import StoredRescaling, StoredResizing, StoredTable
 from keraslight.tflite_import.layers.selecting import StoredPad, Take
 from keraslight.tflite_import.reader import Codes, NeedsBatch, Reader, Refused, activated
 
@@ -129,17 +129,23 @@ class TransposeReader(Reader):
 
 
 class ConcatenationReader(Reader):
-    """CONCATENATION of tensors of one range."""
+    """CONCATENATION of tensors of one range, of several where they are uint8."""
 
     kinds = ("CONCATENATION",)
 
     def read(self, build, op, *inputs):
         tensors = list(op.inputs)
-        if len({tensor.grid for tensor in (*tensors, op.outputs[0])}) > 1:
+        (output,) = op.outputs
+        rescaled = len({tensor.grid for tensor in (*tensors, output)}) > 1
+        if rescaled and output.type != "UINT8":
             raise Refused("its tensors have several scales")
         like = next(x for x in inputs if isinstance(x, keras.KerasTensor))
         batched = build.batch is None
         xs = [build.operand(op, tensor, like, batched) for tensor in tensors]
+        for place, tensor in enumerate(tensors):
+            if tensor.grid != output.grid:
+                name = build.name(op, f"rescaled_{place}")
+                xs[place] = build.rounded(output, StoredRescaling(name=name)(xs[place]), op)
         rank = len(like.shape)
         axis = op.options.axis % rank
         if axis == 0 and build.batch is None:
