@@ -42,7 +42,7 @@ ARROWS = {
     },
     "models": {"compat", "discover", "graph", "layers", "reparam", "report"},
     "weights": {"bounds", "discover", "download", "files", "layers", "models", "pictures", "text"},
-    "visualize": {"canvas", "compat", "graph", "layers", "report"},
+    "visualize": {"canvas", "compat", "graph", "layers", "models", "report"},
     "detection": {"boxes", "export", "files", "layers", "models", "tflite"},
     "api": {
         "detection",

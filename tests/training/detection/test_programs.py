@@ -5,6 +5,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from keraslight.tflite import TFLiteDetector
 from tests.training.detection.test_detection import composed  # noqa: F401
@@ -33,8 +34,10 @@ def test_from_training_to_the_table(composed, tmp_path):  # noqa: F811
     detector = TFLiteDetector(run / "qat" / "model_int8.tflite")
     assert len(detector.labels) == 11 and detector.preprocessing.resize == (32, 32)
     out = tmp_path / "detection.csv"
-    done = CliRunner().invoke(study, [str(run), data, f"--output={out}"], catch_exceptions=False)
+    options = [f"--output={out}", f"--picture={tmp_path / 'sheet.png'}"]
+    done = CliRunner().invoke(study, [str(run), data, *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    assert Image.open(tmp_path / "sheet.png").size == (1440, 960)
     rows = {row["form"]: row for row in csv.DictReader(out.open())}
     assert list(rows) == [
         *("trained", "fused", "float file", "int8 file", "int8 file, suppression inside"),
