@@ -69,8 +69,8 @@ class Row:
     cls=Command,
     examples=["python -m tflite.studies.imported --output=imported_files.csv"],
 )
-@click.option("--size", type=options.COUNT, default=96, help="Height and width of the pictures.")
-@click.option("--pictures", type=options.COUNT, default=8, help="Pictures to compare on.")
+@click.option("--size", type=options.COUNT, default=75, help="Height and width of the pictures.")
+@click.option("--pictures", type=options.COUNT, default=4, help="Pictures to compare on.")
 @click.option("--network", multiple=True, help="A network; all of them by default.")
 @click.option("--output", type=options.NEW_FILE, help="The .csv file to write or to complete.")
 def command(size, pictures, network, output):
