@@ -1,9 +1,11 @@
 """The tables of the documentation, each made from files in results/."""
 
 import csv
+import inspect
 import json
 import pathlib
 
+from keraslight.quantization.runtimes import RUNTIMES, XNNPack
 from keraslight.report import markdown_table
 from training.studies.census.shares import shares
 
@@ -266,6 +268,24 @@ def int8_exact() -> str:
     formats = dict.fromkeys(rows[0], ".2f") | {"recipe": ""}
     formats |= {title: ".1f" for title in rows[0] if title.endswith("(dB)")}
     return markdown_table(rows, formats)
+
+
+def runtime_rules() -> str:
+    """How each runtime rounds, from the docstrings of its methods."""
+    operations = [name for name in vars(XNNPack) if inspect.isfunction(getattr(XNNPack, name))]
+    rows = [
+        {
+            "operation": name,
+            **{r.title: _first_line(getattr(r, name)) for r in RUNTIMES.values()},
+        }
+        for name in operations
+        if not name.startswith("_")
+    ]
+    return markdown_table(rows)
+
+
+def _first_line(function):
+    return inspect.getdoc(function).splitlines()[0].rstrip(".")
 
 
 def replacement() -> str:

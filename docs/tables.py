@@ -37,6 +37,7 @@ TABLES = {
         made_tables.forms_by_choice,
         made_tables.int8,
         made_tables.int8_exact,
+        made_tables.runtime_rules,
         made_tables.replacement,
         made_tables.census,
         made_tables.runtimes,

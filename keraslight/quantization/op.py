@@ -47,6 +47,7 @@ class Op:
             output channel has the scale of the same input channel. `"select"`: every output value
             has the scale of the input value that it is. `"tie"`: inputs and output have one scale.
             `"multiply"`: the scales are multiplied. `None`: the operation holds for one scale only.
+        rare: str, the operator of the file if some runtimes have none of its kind.
     """
 
     classes: tuple[type, ...] = ()
@@ -55,6 +56,7 @@ class Op:
     elementwise = False
     fuses_activation = False
     scales: str | None = None
+    rare: str | None = None
 
     def matches(self, call: Call) -> bool:
         """Tells whether a call is of this kind."""

@@ -26,6 +26,7 @@ class DenseOp(LinearOp):
     """Dense, on vectors or on the channels of images."""
 
     classes = (keras.layers.Dense, QuantizedDense)
+    sums = "dense"
 
     def channel_kernels(self, layer):
         return [ChannelKernel.of(layer.kernel, QuantizedDense.per_channel)]

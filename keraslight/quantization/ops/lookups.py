@@ -15,14 +15,17 @@ __all__ = ["GeluOp", "SigmoidOp", "TanhOp"]
 
 @dataclass(frozen=True, eq=False)
 class FunctionOfCodes:
-    """A function of the 256 codes of an int8 tensor."""
+    """A function of the 256 codes of an int8 tensor.
+
+    Attributes:
+        values: its values, in double precision where the backend has it.
+    """
 
     values: object
 
     def rounded(self, grid: Grid) -> Int8:
-        """Rounds halves to even, in double precision."""
-        steps = keras.ops.round(self.values / in_double_precision(grid.scale))
-        return grid.holding(keras.ops.cast(steps, "float32"))
+        """Rounds the values."""
+        return grid.runtime.lookup(self, grid)
 
 
 class _LookupOp(ActivationOp):
@@ -64,6 +67,7 @@ class GeluOp(_LookupOp):
 
     classes = (operation_class("Gelu"),)
     function = keras.activations.gelu
+    rare = "GELU"
 
     def refusal(self, call):
         if getattr(call.operation, "approximate", False):

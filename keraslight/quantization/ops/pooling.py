@@ -26,7 +26,7 @@ class AveragePooling2DOp(Op):
         return call.inputs
 
     def integer(self, call, x):
-        """Averages the codes, zero point included, and rounds halves away from zero."""
+        """Averages the codes, zero point included."""
         layer = call.operation
         window = np.ones((*layer.pool_size, x.steps.shape[-1], 1), "float32")
 
@@ -35,7 +35,7 @@ class AveragePooling2DOp(Op):
             return ops.cast(pooled, "int32")
 
         total, count = sums(x.steps + x.grid.zero_point), sums(ops.ones_like(x.steps))
-        codes = ops.sign(total) * ops.floor_divide(2 * ops.abs(total) + count, 2 * count)
+        codes = x.grid.runtime.average(total, count)
         exact = ops.cast(codes, "float32") - x.grid.zero_point
         return Int8(straight_through(exact, layer(x.steps)), x.grid)
 
@@ -52,7 +52,7 @@ class GlobalAveragePooling2DOp(Op):
     def integer(self, call, x):
         height, width = ops.shape(x.steps)[1:3]
         sums = ops.sum(x.steps, axis=(1, 2), keepdims=call.operation.keepdims)
-        return Sums(sums, x.grid.scale, ops.cast(height * width, "float32"))
+        return Sums("mean", sums, (x.grid.scale,), ops.cast(height * width, "float32"))
 
 
 class MaxPooling2DOp(SelectingOp):

@@ -51,6 +51,7 @@ class UpSampling2DOp(SelectingOp):
     """UpSampling2D that repeats pixels."""
 
     classes = (L.UpSampling2D,)
+    rare = "TILE"
 
     def refusal(self, call):
         if call.operation.interpolation != "nearest":
