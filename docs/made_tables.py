@@ -5,6 +5,7 @@ import inspect
 import json
 import pathlib
 
+from keraslight.graph.policy import TARGETS, measured_kinds, measured_policy
 from keraslight.quantization.runtimes import RUNTIMES, XNNPack
 from keraslight.report import markdown_table
 from training.studies.census.shares import shares
@@ -225,9 +226,68 @@ def forms() -> str:
 
 
 def forms_by_choice() -> str:
-    """What each choice of a form costs, beside the default."""
-    rows = read_csv("forms_by_choice.csv")
-    return markdown_table([{key: value or None for key, value in row.items()} for row in rows])
+    """The latency of every form over that of the plain network, on each machine measured."""
+    rows = []
+    for (network, target, form), ratios in _form_ratios().items():
+        rows.append(
+            {
+                "network": network,
+                "computes in": target,
+                "form": _form_text(form) or "fused",
+                "default": "yes" if _is_default(form, target) else None,
+                **{kind: ratios.get(kind) for kind in measured_kinds()},
+                "worst": max(ratios.values()),
+            }
+        )
+    return markdown_table(rows, dict.fromkeys([*measured_kinds(), "worst"], ".2f"), missing="")
+
+
+def forms_worst() -> str:
+    """The defaults beside the best of the other forms that were measured on as many machines."""
+    cases = {}
+    for (network, target, form), ratios in _form_ratios().items():
+        cases.setdefault((network, target), []).append((form, ratios))
+    rows = []
+    for (network, target), forms in cases.items():
+        default = [f for f in forms if _is_default(f[0], target)]
+        others = [f for f in forms if not _is_default(f[0], target)]
+        others.sort(key=lambda f: (-len(f[1]), max(f[1].values())))
+        shown = default + others[:1]
+        for form, ratios in shown:
+            rows.append(
+                {
+                    "network": network,
+                    "computes in": target,
+                    "form": _form_text(form) or "fused",
+                    "default": "yes" if _is_default(form, target) else None,
+                    **{kind: ratios.get(kind) for kind in measured_kinds()},
+                    "worst": max(ratios.values()),
+                }
+            )
+    return markdown_table(rows, dict.fromkeys([*measured_kinds(), "worst"], ".2f"), missing="")
+
+
+def _form_ratios():
+    """Returns the ratios by machine of each network, arithmetic and form."""
+    found = {}
+    for kind in measured_kinds():
+        for target in TARGETS:
+            for figure in measured_policy(target, kind)["figures"]:
+                key = (figure["network"], target, tuple(figure["policy"].items()))
+                found.setdefault(key, {})[kind] = figure["ratio"]
+    order = {key: number for number, key in enumerate(dict.fromkeys(k[:2] for k in found))}
+    return dict(sorted(found.items(), key=lambda item: order[item[0][:2]]))
+
+
+def _form_text(form):
+    return ", ".join(f"`{name}={value}`" for name, value in form)
+
+
+def _is_default(form, target):
+    import keraslight
+
+    policy = keraslight.Policy(target)
+    return all(policy[name] == value for name, value in form)
 
 
 def int8() -> str:

@@ -35,6 +35,7 @@ TABLES = {
         made_tables.latency_detail,
         made_tables.forms,
         made_tables.forms_by_choice,
+        made_tables.forms_worst,
         made_tables.int8,
         made_tables.int8_exact,
         made_tables.runtime_rules,

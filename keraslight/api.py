@@ -5,7 +5,7 @@ from keraslight.discover import public_names
 from keraslight.download import DownloadError
 from keraslight.export.pixels import with_pixel_input
 from keraslight.export.tflite import export_tflite
-from keraslight.graph.policy import Policy
+from keraslight.graph.policy import Policy, list_targets
 from keraslight.quantization.calibrate import calibrate
 from keraslight.quantization.equalize import equalize
 from keraslight.quantization.exact import exact_model
@@ -29,6 +29,7 @@ __all__ = [
     "fuse",
     "kernels",
     "layers",
+    "list_targets",
     "load_checkpoint",
     "model_info",
     "preprocess_image",

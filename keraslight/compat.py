@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 import keras
 from keras.src.ops import core as core_ops
+from keras.src.ops import math as math_ops
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 from keras.src.utils import naming
 
 # the classes behind keras.ops.* calls on symbolic tensors, which Keras does not export
-OPERATION_MODULES = (numpy_ops, nn_ops, core_ops)
+OPERATION_MODULES = (numpy_ops, nn_ops, core_ops, math_ops)
 
 
 def operation_class(name: str) -> type[keras.Operation]:
@@ -34,6 +35,12 @@ def operation_class(name: str) -> type[keras.Operation]:
         f"Keras {keras.__version__} has no operation of that name: this version of keraslight "
         f"does not support it. Received: name={name!r}"
     )
+
+
+def operation_classes(*names: str) -> tuple[type[keras.Operation], ...]:
+    """Returns those of the named classes that this version of Keras has."""
+    known = [any(hasattr(module, name) for module in OPERATION_MODULES) for name in names]
+    return tuple(operation_class(name) for name, has in zip(names, known, strict=True) if has)
 
 
 def is_of_keras(operation: keras.Operation) -> bool:

@@ -23,7 +23,7 @@ ARROWS = {
     "report": {"canvas"},
     "pictures": {"download", "files"},
     "tflite": {"bounds", "failures", "pictures", "text"},
-    "graph": {"compat"},
+    "graph": {"compat", "machine"},
     "kernels": {"graph"},
     "layers": {"discover", "graph"},
     "reparam": {"compat", "graph", "layers"},

@@ -11,8 +11,8 @@ from keraslight.commands.program import Command, Failure, load_keras, note, show
 from keraslight.failures import REFUSED
 from keraslight.files import require_place, write_json
 from keraslight.record import record
+from keraslight.tflite.formats import FORMATS
 
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8", "int16x8")
 METHODS = ("mse", "minmax", "percentile")
 
 
@@ -34,17 +34,19 @@ METHODS = ("mse", "minmax", "percentile")
 @options.input_size
 @click.option(
     "--quantization",
-    type=options.CommaList(click.Choice(QUANTIZATIONS)),
+    type=options.CommaList(click.Choice(list(FORMATS))),
     default="none",
-    help="One or several. none: float32; float16 and dynamic: weights of 16 or 8 bits, computed "
-    "in float; int8: weights and activations; int16x8: activations of 16 bits.",
+    help="One or several. "
+    + "; ".join(f"{name}: {format.summary}" for name, format in FORMATS.items())
+    + ".",
 )
 @click.option("--output", required=True, type=options.NEW_FILE, help="The .tflite file to write.")
 @click.option("--fuse/--no-fuse", default=True, help="Fuse the model first.")
 @click.option(
     "--target",
-    help="What to fuse it for: float, int8, or a .json file of keraslight tune. By default what "
-    "suits the quantization.",
+    help="What to fuse it for: float or int8, good on every machine that was measured; one of "
+    "them on one kind of machine, as int8:amx; or a .json file of keraslight tune. By default "
+    "what suits the quantization.",
 )
 @click.option(
     "--softmax/--no-softmax",
@@ -160,7 +162,7 @@ def _require_calibration(model, quantization, given):
             "A quantized model can only be written as int8: pass --quantization=int8. "
             f"Received: quantization={','.join(quantization)}"
         )
-    to_calibrate = [] if quantized else [q for q in quantization if q in ("int8", "int16x8")]
+    to_calibrate = [] if quantized else [q for q in quantization if FORMATS[q].needs_data]
     require_calibration(to_calibrate, given["calibration_dir"], given["random_calibration"])
     if to_calibrate and not given["calibration_dir"]:
         note("note: calibrated with noise, the file is good for timing only")
@@ -208,7 +210,7 @@ def _softmax(model, labels, asked):
 
 
 def _convert(model, quantizations, output, shape, settings, labels, softmax, given):
-    from keraslight.conversion.convert import CALIBRATED, convert_model
+    from keraslight.conversion.convert import convert_model
     from keraslight.conversion.pictures import NOISE, choose_pictures
     from keraslight.pictures.preprocessing import Preprocessing
     from keraslight.quantization.quantized_model import QuantizedModel
@@ -232,7 +234,7 @@ def _convert(model, quantizations, output, shape, settings, labels, softmax, giv
         "min_agreement",
     )
     for quantization in quantizations:
-        if quantization in CALIBRATED and not isinstance(model, QuantizedModel):
+        if FORMATS[quantization].needs_data and not isinstance(model, QuantizedModel):
             note(f"note: calibrating {quantization} with {len(pictures.calibration)} pictures")
         several = len(quantizations) > 1
         file = convert_model(

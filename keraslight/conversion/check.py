@@ -8,8 +8,6 @@ import numpy as np
 
 from keraslight.tflite.runner import TFLiteRunner
 
-# the largest error of a channel by quantization: twice to five times what sound networks showed
-MAX_ERROR = {"none": 1e-4, "float16": 1e-2, "dynamic": 0.05, "int16x8": 0.02, "int8": 0.05}
 TINY = 1e-30
 CONSTANT = 1e-6  # of full scale: less is rounding
 # how many times as large as the error the deviation of a gain may be

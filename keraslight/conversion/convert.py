@@ -10,19 +10,18 @@ import keras
 import numpy as np
 
 import keraslight
-from keraslight.conversion.check import MAX_ERROR, Check, compare
+from keraslight.conversion.check import Check, compare
 from keraslight.conversion.logits import without_softmax
 from keraslight.conversion.pictures import ConversionPictures
 from keraslight.export.softmax import with_softmax
 from keraslight.pictures.preprocessing import Preprocessing
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.reparam.fuse import NothingToFuse
+from keraslight.tflite.formats import FORMATS
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import LiteRTSession
 
 BATCH = 25
-FLOAT = ("none", "float16")
-CALIBRATED = ("int8", "int16x8")
 PIXELS = (0.0, 1.0)  # mean and deviation of a file that takes pixels as they are
 MIN_AGREEMENT = 0.8
 
@@ -117,13 +116,14 @@ def convert_model(
         preprocessing: what is done to pictures.
         pictures: what to calibrate and to check with, see
             `keraslight.conversion.pictures.choose_pictures`.
-        quantization: `"none"`, `"float16"`, `"dynamic"`, `"int8"` or `"int16x8"`.
+        quantization: a key of `keraslight.tflite.formats.FORMATS`, such as `"int8"`.
         labels: optional names of the classes, written as metadata.
         normalized: bool, whether the normalization is known, to be written as metadata.
         softmax: bool, whether to add a softmax at the end.
         raw_pixels: bool, whether to fold the normalization into the file, which then takes pixels.
         fuse: bool, whether to fuse the model.
-        target: what to fuse for: `"float"`, `"int8"`, or a .json file of `keraslight tune`.
+        target: what to fuse for: one of `keraslight.list_targets()`, or a .json file of
+            `keraslight tune`.
             Defaults to what suits the quantization.
         input_type: `"int8"` or `"uint8"`, of an int8 file.
         calibration_method: how ranges are found, see `keraslight.calibrate`.
@@ -173,7 +173,7 @@ def convert_model(
             checked = unchecked.with_stem("logits")
             checked.write_bytes(without_softmax(unchecked.read_bytes()))
         check = compare(model, checked, as_the_model(pixels), as_the_file(pixels))
-        limit = MAX_ERROR[quantization] if max_error is None else max_error
+        limit = FORMATS[quantization].max_error if max_error is None else max_error
         agrees = not pictures.real or check.top1 >= min_agreement
         kept = check.is_within(limit) and agrees
         outside = LiteRTSession(unchecked).operators_outside_delegate()
@@ -187,9 +187,8 @@ def _fused(model, quantization, target):
     if isinstance(model, QuantizedModel):
         return model
     try:
-        return keraslight.fuse(
-            model, target=target or ("float" if quantization in FLOAT else "int8")
-        )
+        suits = "float" if FORMATS[quantization].computes_in_float else "int8"
+        return keraslight.fuse(model, target=target or suits)
     except NothingToFuse:
         return model
 

@@ -322,12 +322,12 @@ def _bias_error(operation: _Linear, layer: L.Layer) -> np.ndarray:
     return np.maximum(np.abs(found - expected) - rounding, 0) / step
 
 
-def check_weights(variables: Iterable[keras.Variable], quantization: str | None = None) -> None:
+def check_weights(variables: Iterable[keras.Variable], quantization: str = "none") -> None:
     """Raises an error if weights cannot be stored in a file.
 
     Args:
         variables: the variables of a model.
-        quantization: as in `keraslight.export_tflite`.
+        quantization: a key of `keraslight.tflite.formats.FORMATS`.
 
     Raises:
         ValueError: if a weight is NaN or infinite, or too large for `"float16"`.

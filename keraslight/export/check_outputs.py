@@ -4,19 +4,16 @@ import keras
 import numpy as np
 
 from keraslight.compat import tflite_interpreter
+from keraslight.tflite.formats import FORMATS
 
 EXAMPLES = 4
-# the largest error of a channel by quantization, as a share of the full scale of the output: ten
-# times what sound networks with drawn weights show. Smaller defects are the business of
-# `check_file`, which compares every weight and bias.
-TOLERANCES = {None: 1e-3, "float16": 0.02, "dynamic": 0.1, "int16x8": 0.1, "int8": 0.1}
 # A quantized model computes the integers of its file. Kernels other than XNNPACK's, which this
 # machine may run, round in other ways: two steps of 255 in deep networks.
 TOLERANCE_OF_INTEGERS = 4 / 255
 TINY = 1e-12
 
 
-def check_outputs(content: bytes, model: keras.Model, inputs, quantization: str | None, data=None):
+def check_outputs(content: bytes, model: keras.Model, inputs, quantization: str, data=None):
     """Raises an error if a file computes something else than its model.
 
     The outputs are compared channel by channel: the root of the mean squared difference, as a share
@@ -26,7 +23,7 @@ def check_outputs(content: bytes, model: keras.Model, inputs, quantization: str 
         content: the file.
         model: the Keras model.
         inputs: the structure of the model's inputs, as of `Graph.inputs`.
-        quantization: a key of `TOLERANCES`.
+        quantization: a key of `FORMATS`.
         data: optional list of arrays, one for each input, to compare with. By default they are
             drawn from the range of the file's inputs.
 
@@ -34,7 +31,7 @@ def check_outputs(content: bytes, model: keras.Model, inputs, quantization: str 
         ValueError: if a channel differs too much, or the runtime cannot run the file.
     """
     computes_integers = quantization == "int8" and not model.float_layers
-    tolerance = TOLERANCE_OF_INTEGERS if computes_integers else TOLERANCES[quantization]
+    tolerance = TOLERANCE_OF_INTEGERS if computes_integers else FORMATS[quantization].tolerance
     interpreter = tflite_interpreter(content)
     details = interpreter.get_input_details()
     fixed = [x.shape[0] for x in keras.tree.flatten(inputs) if x.shape[0] is not None]
@@ -109,7 +106,8 @@ def _compare(expected, found, details, tolerance: float) -> None:
         channel = int(np.nan_to_num(error, nan=np.inf).argmax())
         raise ValueError(
             f"The .tflite file does not compute what the model computes: channel {channel} of the "
-            f"output '{name}' differs. Please report it; pass check=False to write the file all "
-            f"the same. Received: an error of {error[channel]:.3g} of the full scale, more than "
+            f"output '{name}' differs. The network may need a format that rounds less, such as "
+            "float16; if it does not, please report it. check=False writes the file all the same. "
+            f"Received: an error of {error[channel]:.3g} of the full scale, more than "
             f"{tolerance}"
         )

@@ -8,10 +8,17 @@ import numpy as np
 
 from keraslight.compat import tflite_converter
 
+NO_INT16 = (
+    "LiteRT computes fewer operations in 16 bits than in 8. Use others, or quantize to int8, where "
+    "keraslight.quantize_model(..., keep_float=[name of the layer]) keeps single layers in float32."
+)
+# the formats that the converter itself writes; others are made of its float file
+OPTIMIZED = ("float16", "dynamic", "int8", "int16x8")
+
 
 def convert(
     infer,
-    quantization: str | None,
+    quantization: str,
     quantized_input_type: str | None = None,
     examples: Callable | None = None,
 ) -> bytes:
@@ -19,7 +26,7 @@ def convert(
 
     Args:
         infer: what `keraslight.export.concrete_function.concrete_function` returned.
-        quantization: as in `keraslight.export_tflite`; `"int8"` for a quantized model.
+        quantization: a key of `keraslight.tflite.formats.FORMATS`; `"int8"` for a quantized model.
         quantized_input_type: `"int8"` or `"uint8"`, for `"int8"`.
         examples: for `"int16x8"`: callable that yields lists of inputs of one example each.
 
@@ -29,7 +36,7 @@ def convert(
     import tensorflow as tf
 
     converter = tflite_converter(infer)
-    if quantization is not None:
+    if quantization in OPTIMIZED:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "int8":
         converter.inference_input_type = tf.as_dtype(quantized_input_type)
@@ -46,7 +53,8 @@ def convert(
             warnings.filterwarnings("ignore", "Statistics for quantized inputs")
             return converter.convert()
     except Exception as error:
-        raise ValueError(f"TFLite cannot express the model: {error}") from error
+        advice = NO_INT16 if quantization == "int16x8" else ""
+        raise ValueError(f"TFLite cannot express the model: {error}{advice}") from error
 
 
 def representative_batches(

@@ -10,15 +10,18 @@ from keraslight.export.check import check_file, check_weights
 from keraslight.export.check_outputs import check_outputs
 from keraslight.export.concrete_function import concrete_function
 from keraslight.export.convert import convert, representative_batches, single_examples
+from keraslight.export.integer_weights import with_integer_weights
+from keraslight.export.lookups import with_lookups
 from keraslight.files import write_whole
 from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.reparam.fuse import fuse
 from keraslight.tflite.flatbuffer import with_signature
+from keraslight.tflite.formats import FORMATS
 from keraslight.tflite.metadata import image_metadata, write_metadata
 
-QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
+QUANTIZATIONS = tuple(None if name == "none" else name for name in FORMATS)
 INPUT_TYPES = (None, "int8", "uint8")
 
 
@@ -48,10 +51,11 @@ def export_tflite(
             keraslight, at any depth, is fused first, in the form that suits the quantization.
         path: path of the file. It must end in .tflite. The file appears complete or not at all.
         quantization: `None` writes the model as it is: float32, or int8 for a quantized model.
-            `"float16"` stores the weights of a float model in 16 bits. `"dynamic"` stores them in 8
-            bits and rounds activations at run time. `"int8"` takes a quantized model: int8
-            weights, activations, inputs and outputs. `"int16x8"` takes a float model: int8 weights,
-            int16 activations, float inputs and outputs.
+            `"float16"`, `"int8_weights"` and `"int4_weights"` store the weights of a float model in
+            16, 8 or 4 bits and compute in float32. `"dynamic"` stores them in 8 bits and rounds
+            activations at run time. `"int8"` takes a quantized model: int8 weights, activations,
+            inputs and outputs. `"int16x8"` takes a float model: int8 weights, int16 activations,
+            float inputs and outputs.
         input_shape: `(height, width, channels)`. It is needed if the model takes any size.
         labels: optional list of the names of the classes, in the order of the outputs. They are
             written as standard TFLite metadata, which the Android libraries read.
@@ -108,20 +112,27 @@ def export_tflite(
         None if representative_data is None else representative_batches(representative_data, shapes)
     )
     is_quantized = isinstance(model, QuantizedModel)
+    kind = "int8" if is_quantized else quantization or "none"
+    format = FORMATS[kind]
     if graph.written_out:
-        target = "float" if quantization in (None, "float16") else "int8"
+        target = "float" if format.computes_in_float else "int8"
         graph = trace(fuse(model, target=target))
-    check_weights(_variables(graph), quantization)
+    check_weights(_variables(graph), kind)
     content = convert(
-        concrete_function(graph, shapes, model.float_layers if is_quantized else ()),
-        "int8" if is_quantized else quantization,
+        concrete_function(
+            graph, shapes, model.float_layers if is_quantized else (), marks_lookups=is_quantized
+        ),
+        kind,
         input_type or "int8",
-        single_examples(data) if quantization == "int16x8" else None,
+        single_examples(data) if kind == "int16x8" else None,
     )
+    if is_quantized:
+        content = with_lookups(content, graph)
+    if format.weight_bits:
+        content = with_integer_weights(content, format.weight_bits)
     content = with_signature(content, [x.name for x in sources], _output_names(model))
     check_file(content, model)
     if check:
-        kind = "int8" if is_quantized else quantization
         check_outputs(content, model, graph.inputs, kind, data and data[0])
     if about is not None:
         content = write_metadata(content, about, channels=shapes[0][-1])

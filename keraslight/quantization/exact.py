@@ -66,9 +66,10 @@ def _require_operators(model, runtime):
     """Raises a `ValueError` if a runtime has no kernel for an operation of the file."""
     for call in trace(model).calls:
         op = None if call.name in model.float_layers else op_of(call)
-        if op is not None and op.rare in runtime.missing:
+        rare = None if op is None else op.rare_operator(call)
+        if rare in runtime.missing:
             raise ValueError(
-                f"{runtime.title} has no kernel for {op.rare}, as which the file holds the layer "
+                f"{runtime.title} has no kernel for {rare}, as which the file holds the layer "
                 f"'{call.name}'. Received: runtime={runtime.name!r}"
             )
 

@@ -182,6 +182,29 @@ class Sums:
 
 
 @dataclass(frozen=True, eq=False)
+class FixedPointSums:
+    """Integer sums of a kernel that LiteRT runs without XNNPACK.
+
+    Attributes:
+        sums: int32 or float32 tensor of integers.
+        scale: float32 for the whole tensor.
+        smooth: float32 tensor: the sums, as exact as float32 is, with a gradient.
+    """
+
+    sums: object
+    scale: object
+    smooth: object
+
+    def real(self):
+        """Returns the real values, not rounded."""
+        return self.smooth * self.scale
+
+    def rounded(self, grid: Grid) -> Int8:
+        """Returns the sums on the grid of the output."""
+        return grid.runtime.matrix_product(self, grid)
+
+
+@dataclass(frozen=True, eq=False)
 class Clamped:
     """A value that a fused activation clips before it is rounded."""
 

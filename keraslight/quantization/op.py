@@ -47,7 +47,6 @@ class Op:
             output channel has the scale of the same input channel. `"select"`: every output value
             has the scale of the input value that it is. `"tie"`: inputs and output have one scale.
             `"multiply"`: the scales are multiplied. `None`: the operation holds for one scale only.
-        rare: str, the operator of the file if some runtimes have none of its kind.
     """
 
     classes: tuple[type, ...] = ()
@@ -56,7 +55,6 @@ class Op:
     elementwise = False
     fuses_activation = False
     scales: str | None = None
-    rare: str | None = None
 
     def matches(self, call: Call) -> bool:
         """Tells whether a call is of this kind."""
@@ -64,6 +62,10 @@ class Op:
 
     def refusal(self, call: Call) -> str | None:
         """Returns why int8 cannot express a call of this kind, or `None` if it can."""
+        return None
+
+    def rare_operator(self, call: Call) -> str | None:
+        """Returns the operator that the file holds for a call, if some runtimes do not have it."""
         return None
 
     def activation(self, call: Call) -> Call | None:

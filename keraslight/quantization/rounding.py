@@ -95,6 +95,47 @@ def add_in_fixed_point(first, second, ratios, lower, upper, learned=False, compi
     return added(*(ops.convert_to_tensor(x, "float32") for x in tensors))
 
 
+def multiply_in_fixed_point(sums, multiplier):
+    """Returns integer sums times a positive number, rounded as TFLite's own kernels round.
+
+    They write the number as `m / 2 ** (31 + shift)` with an integer m of 31 bits. The product is
+    rounded twice: `sums * m / 2 ** 31` halves up, then what is left of the shift halves away from
+    zero.
+
+    Args:
+        sums: int32 tensor of integers below `2 ** 26`.
+        multiplier: float32 or float64 scalar.
+    """
+    multiplier = in_double_precision(multiplier)
+    shift = -ops.floor(ops.log2(multiplier)) - 1
+    mantissa = ops.round(multiplier * 2.0 ** (31 + shift))
+    shift = ops.cast(shift, "int32")
+    left, right = ops.maximum(-shift, 0), ops.maximum(shift, 0)
+    product = _high_product(ops.left_shift(ops.cast(sums, "int32"), left), mantissa)
+    rest_bits = ops.left_shift(ops.ones_like(right), right) - 1
+    rest = ops.bitwise_and(product, rest_bits)
+    half = ops.right_shift(rest_bits, 1) + ops.cast(product < 0, "int32")
+    rounded = ops.right_shift(product, right) + ops.cast(rest > half, "int32")
+    return ops.cast(rounded, "float32")
+
+
+def _high_product(x, mantissa):
+    """Returns `floor(x * mantissa / 2 ** 31 + 0.5)` with integers of 32 bits only.
+
+    With x = 2^12 x1 + x0 and mantissa = 2^16 m1 + m0, the product is a sum of four. Each step
+    below carries what does not matter for its weight into the next:
+
+        x mantissa = 2^28 x1 m1 + 2^16 x0 m1 + 2^12 x1 m0 + x0 m0
+    """
+    high = ops.floor(mantissa / 2.0**16)
+    m1, m0 = ops.cast(high, "int32"), ops.cast(mantissa - high * 2.0**16, "int32")
+    x1, x0 = ops.right_shift(x, 12), ops.bitwise_and(x, 2**12 - 1)
+    carry = ops.right_shift(x0 * m0, 12)
+    carry = ops.right_shift(x1 * m0 + carry, 4)
+    carry = ops.right_shift(x0 * m1 + carry, 12)
+    return ops.right_shift(x1 * m1 + carry + 4, 3)
+
+
 def look_up(index, table, slope, compiled=False):
     """Returns `table[index]`.
 

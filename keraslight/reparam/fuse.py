@@ -5,7 +5,7 @@ import os
 import keras
 
 from keraslight.graph.graph import trace
-from keraslight.graph.policy import Policy, policy_for
+from keraslight.graph.policy import Policy, policy_for, warn_if_unmeasured
 from keraslight.reparam.check import check_equal
 from keraslight.reparam.rules import RULES
 from keraslight.reparam.signal import Signal
@@ -38,9 +38,10 @@ def fuse(
     Args:
         model: a functional or Sequential model that contains layers of keraslight,
             BatchNormalizations, or both. Other layers are kept.
-        target: which of several equal forms to write. `"int8"`: those that are fastest in int8,
-            which are not bad in float32 either. `"float"`: those that are fastest in float32. Or a
-            `Policy`, or the path of a policy that `keraslight tune` measured elsewhere.
+        target: which of several equal forms to write. `"int8"` or `"float"`: those that are good
+            in int8 or in float32 on every machine that was measured. `"int8:amx"` and the like, see
+            `keraslight.list_targets`: those that are fastest on one kind of machine. Or a `Policy`,
+            or the path of a policy that `keraslight tune` measured elsewhere.
         tolerance: float, the largest difference allowed between the outputs of the two models,
             relative to the scale of each output channel.
         data: optional batch of inputs on which to compare the two models. Defaults to random
@@ -83,4 +84,5 @@ def fuse(
     outputs = keras.tree.map_structure(writer.tensor, outputs)
     fused = keras.Model(inputs, outputs, name=f"{model.name}_fused")
     check_equal(model, fused, tolerance, data)
+    warn_if_unmeasured(policy)
     return fused

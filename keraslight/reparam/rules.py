@@ -89,7 +89,7 @@ def depthwise(writer, call, x):
         return None
     pads = x.padding is not None or layer.padding == "same"
     travels = _is_linear(layer) and reaches_pointwise(writer.graph, call.outputs)
-    if writer.policy["border"] == "added" and x.shift.any() and pads and not x.border:
+    if x.shift.any() and pads and not x.border and writer.policy["border"] == "added":
         x = writer.with_shift_added(x)
     if x.border or (x.shift.any() and pads and not (travels and _pads_by_one(layer, x))):
         x = writer.plain(x)
@@ -200,13 +200,13 @@ def _linear(writer, call, x, kernel, bias):
 def _pointwise(writer, call, x, kernel, bias, borders):
     """Writes a 1x1 convolution of parts and of maps of the border, as the policy chooses."""
     layer, policy = call.operation, writer.policy
-    if policy["border"] == "channels" or not _is_linear(layer):
+    if borders and (policy["border"] == "channels" or not _is_linear(layer)):
         maps = [Signal.of(writer.outside_maps(key)) for key in borders]
         x = replace(concatenate([x, *maps], x.name), grid=x.grid)
         kernel = np.concatenate([kernel, *(rows[None, None] for rows in borders.values())], axis=2)
         borders = {}
     terms = []
-    if policy["join"] == "split" and len(x.parts) > 1 and _is_linear(layer):
+    if len(x.parts) > 1 and _is_linear(layer) and policy["join"] == "split":
         for part, rows in zip(x.parts, x.split(kernel, axis=2), strict=True):
             terms.append(_linear(writer, call, x.with_parts([part]), rows, bias))
             bias = np.zeros_like(bias)
@@ -226,7 +226,7 @@ def _pointwise(writer, call, x, kernel, bias, borders):
 def _depthwise(writer, call, x, kernel, bias):
     """Writes a depthwise convolution, of each part on its own if the policy says so."""
     strided = call.operation.strides != (1, 1)
-    if writer.policy["downsample"] == "joined" or len(x.parts) == 1 or not strided:
+    if len(x.parts) == 1 or not strided or writer.policy["downsample"] == "joined":
         return _linear(writer, call, x, kernel, bias)
     biases = bias.reshape(kernel.shape[2:])
     outputs = [

@@ -21,6 +21,11 @@ _PER_OUTPUT = {
     "FULLY_CONNECTED": lambda kernel: kernel[-1],
 }
 _PER_INPUT = {"TRANSPOSE_CONV": lambda kernel: math.prod(kernel[:3])}
+# the places of their values and their kernel among their inputs
+_VALUES_AND_KERNEL = {**dict.fromkeys(_PER_OUTPUT, (0, 1)), **dict.fromkeys(_PER_INPUT, (2, 1))}
+_HALF_BYTES = {"int4": 0.5, "uint4": 0.5}
+# what a file of float values is called, by the type that its weights are stored in
+_STORED = {"INT4": "int4_weights", "INT8": "int8_weights", "FLOAT16": "float16"}
 
 # operators that leave the order of values as it is
 _CONVERSIONS = {"CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE"}
@@ -122,21 +127,28 @@ class ModelFile:
 
     @property
     def quantization(self) -> str:
-        """What the file computes with: float32, float16, dynamic, int8, uint8 or int16x8.
+        """What the file computes with: float32, float16, int8_weights, int4_weights, dynamic, int8,
+        uint8 or int16x8.
 
-        dynamic computes in float, and so does float16 unless the activations are float16 too; it is
-        their weights that are stored in 8 or 16 bits.
+        Files of dynamic, int8_weights and int4_weights compute in float, and so do those of float16
+        unless their activations are float16 too; it is their weights that are stored in fewer bits.
         """
-        linear = [op for op in self._graph.operators if self._kind(op) in _PER_OUTPUT]
+        linear = [op for op in self._graph.operators if self._kind(op) in _VALUES_AND_KERNEL]
         if not linear:
             return self._type(self._graph.inputs[0]).lower()
-        values = self._type(linear[0].inputs[0])
+        values = self._type(self._operands(linear[0])[0])
         if values != "FLOAT32":
             return {"INT16": "int16x8"}.get(values, values.lower())
-        if "INT8" in {self._type(op.inputs[1]) for op in linear}:
+        kernels = [self._operands(op)[1] for op in linear]
+        if "INT8" in map(self._type, kernels):
             return "dynamic"
-        stored = [op.inputs[0] for op in self._graph.operators if self._kind(op) == "DEQUANTIZE"]
-        return "float16" if "FLOAT16" in map(self._type, stored) else "float32"
+        sources = {
+            int(op.outputs[0]): self._type(op.inputs[0])
+            for op in self._graph.operators
+            if self._kind(op) == "DEQUANTIZE"
+        }
+        stored = {sources[kernel] for kernel in kernels if kernel in sources}
+        return next((name for kind, name in _STORED.items() if kind in stored), "float32")
 
     @property
     def last_operator(self) -> str:
@@ -194,13 +206,17 @@ class ModelFile:
             return None
         return tuple(self._tensor(op.inputs[1]).shape[1:3])
 
+    def _operands(self, op):
+        """Returns the indices of the values and the kernel of a linear operator."""
+        return [int(op.inputs[place]) for place in _VALUES_AND_KERNEL[self._kind(op)]]
+
     def _macs(self, kind, op):
         if kind in _PER_OUTPUT:
             kernel = self._tensor(op.inputs[1]).shape
             values = self._tensor(op.outputs[0]).shape
             return int(abs(math.prod(values)) * _PER_OUTPUT[kind](kernel))
         if kind in _PER_INPUT:
-            kernel, values = (self._tensor(index).shape for index in op.inputs[1:3])
+            values, kernel = (self._tensor(index).shape for index in self._operands(op))
             return int(abs(math.prod(values)) * _PER_INPUT[kind](kernel))
         return 0
 
@@ -233,9 +249,10 @@ def _saturated(data):
 
 
 def _item_bytes(kind):
+    name = _type_names()[kind].lower()
     try:
-        return np.dtype(_type_names()[kind].lower()).itemsize
-    except TypeError:  # strings, half bytes and the like
+        return _HALF_BYTES[name] if name in _HALF_BYTES else np.dtype(name).itemsize
+    except TypeError:  # strings and the like
         return 1
 
 

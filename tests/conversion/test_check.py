@@ -1,8 +1,9 @@
 import numpy as np
 
 import keraslight
-from keraslight.conversion.check import MAX_ERROR, compare
+from keraslight.conversion.check import compare
 from keraslight.tflite import flatbuffer
+from keraslight.tflite.formats import FORMATS
 from tests.colours import SIZE
 
 
@@ -23,7 +24,7 @@ def test_the_check_compares_channel_by_channel(model, tmp_path):
     images = images.astype("float32")
     quantized = keraslight.calibrate(keraslight.quantize_model(model), [images], verbose=0)
     path = keraslight.export_tflite(quantized, tmp_path / "sound.tflite")
-    assert compare(model, path, images).is_within(MAX_ERROR["int8"])
+    assert compare(model, path, images).is_within(FORMATS["int8"].max_error)
     for defect in ("weights", "channel"):
         changed = flatbuffer.read(path.read_bytes())
         graph = changed.subgraphs[0]
@@ -41,5 +42,5 @@ def test_the_check_compares_channel_by_channel(model, tmp_path):
         wrong = tmp_path / f"{defect}.tflite"
         wrong.write_bytes(flatbuffer.write(changed))
         check = compare(model, wrong, images)
-        assert not check.is_within(MAX_ERROR["int8"]), (defect, check)
+        assert not check.is_within(FORMATS["int8"].max_error), (defect, check)
         assert check.top1 >= 0.7

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.conversion.check import MAX_ERROR, compare
+from keraslight.conversion.check import compare
 from keraslight.conversion.logits import without_softmax
 from keraslight.export.softmax import with_softmax
 from keraslight.tflite import flatbuffer
+from keraslight.tflite.formats import FORMATS
 from keraslight.tflite.model_file import ModelFile
 from tests.colours import SIZE
 
@@ -29,7 +30,7 @@ def test_the_logits_are_those_of_the_file(model, images, tmp_path, quantization)
     logits.write_bytes(without_softmax(path.read_bytes()))
     assert "SOFTMAX" in ModelFile(path).op_counts
     assert "SOFTMAX" not in ModelFile(logits).op_counts
-    assert compare(model, logits, images).is_within(MAX_ERROR[quantization or "none"])
+    assert compare(model, logits, images).is_within(FORMATS[quantization or "none"].max_error)
     with pytest.raises(ValueError, match="must end in a softmax"):
         without_softmax(logits.read_bytes())
 
@@ -44,6 +45,6 @@ def test_weights_too_large_show_in_the_logits_only(model, images, tmp_path):
     weights = graph.tensors[dense.inputs[1]].quantization
     weights.scale = 1.3 * np.array(weights.scale)
     path.write_bytes(flatbuffer.write(changed))
-    assert compare(exported, path, images).is_within(MAX_ERROR["int8"])
+    assert compare(exported, path, images).is_within(FORMATS["int8"].max_error)
     path.write_bytes(without_softmax(path.read_bytes()))
-    assert not compare(model, path, images).is_within(MAX_ERROR["int8"])
+    assert not compare(model, path, images).is_within(FORMATS["int8"].max_error)

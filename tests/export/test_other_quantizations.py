@@ -22,7 +22,14 @@ def model():
 
 
 @pytest.mark.parametrize(
-    ("quantization", "tolerance"), [(None, 1e-6), ("float16", 2e-3), ("dynamic", 0.1)]
+    ("quantization", "tolerance"),
+    [
+        (None, 1e-6),
+        ("float16", 2e-3),
+        ("int8_weights", 0.01),
+        ("int4_weights", 0.2),
+        ("dynamic", 0.1),
+    ],
 )
 def test_files_of_a_float_model(model, tmp_path, quantization, tolerance):
     path = keraslight.export_tflite(model, tmp_path / "x.tflite", quantization)
@@ -45,6 +52,16 @@ def test_int16_activations(model, tmp_path):
     assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
 
 
+def test_an_operation_without_16_bits_is_refused(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.PReLU()(keras.layers.Conv2D(4, 3)(inputs)))
+    with pytest.raises(ValueError, match=r"for op: 'PRELU'[^Q]*quantize to int8"):
+        keraslight.export_tflite(
+            model, tmp_path / "x.tflite", "int16x8", representative_data=[images(2, 8, 8, 3)]
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -60,7 +77,7 @@ def test_int16_activations(model, tmp_path):
             "must be finite",
         ),
         ({"input_type": "uint8"}, "and the model quantized"),
-        ({"quantization": "int4"}, "`quantization` must be one of"),
+        ({"quantization": "int2"}, "`quantization` must be one of"),
     ],
 )
 def test_arguments_that_do_not_fit(model, tmp_path, arguments, message):

@@ -24,6 +24,7 @@ class PlainSelectingOp(SelectingOp):
         L.ZeroPadding2D,
         operation_class("ConvertToTensor"),
         operation_class("GetItem"),
+        operation_class("Repeat"),
         operation_class("Reshape"),
         operation_class("Split"),
         operation_class("Squeeze"),
@@ -51,7 +52,9 @@ class UpSampling2DOp(SelectingOp):
     """UpSampling2D that repeats pixels."""
 
     classes = (L.UpSampling2D,)
-    rare = "TILE"
+
+    def rare_operator(self, call):
+        return "TILE"
 
     def refusal(self, call):
         if call.operation.interpolation != "nearest":

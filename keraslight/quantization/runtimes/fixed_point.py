@@ -52,8 +52,9 @@ def floor_log2(x):
 
 
 def multiplier_of(real) -> tuple:
-    """Returns the integers `q` and `exponent` of positive numbers in float64."""
+    """Returns the integers `q` and `exponent` of numbers other than zero in float64."""
     real = ops.convert_to_tensor(real, "float64")
+    sign, real = integers(ops.sign(real)), ops.abs(real)
     exponent = integers(ops.floor(ops.log2(real))) + 1
     mantissa = real / _real_power(exponent)
     # the logarithm may be off by a last bit
@@ -62,7 +63,7 @@ def multiplier_of(real) -> tuple:
     carry = integers(q == 2**31)
     q, exponent = choose(carry, 2**30, q), exponent + carry
     is_zero = exponent < -31
-    return choose(is_zero, 0, q), choose(is_zero, 0, exponent)
+    return choose(is_zero, 0, sign * q), choose(is_zero, 0, exponent)
 
 
 def _real_power(exponent):

@@ -26,7 +26,7 @@ class Reference(XNNPack):
 
     name = "reference"
     title = "LiteRT's reference kernels"
-    missing = frozenset({"TILE"})
+    missing = frozenset({"ELU", "TILE"})
 
     def convolution(self, sums, grid):
         """Sums times a 31-bit integer, rounded twice: halves up, then halves away from zero."""
@@ -74,6 +74,12 @@ class Reference(XNNPack):
         """Times a 31-bit integer, rounded twice, then clipped."""
         real = in_double_precision(x.grid.scale / grid.scale)
         return _held(multiplied(x.steps, multiplier_of(real)), grid)
+
+    def leaky_relu(self, x, grid, positive, negative):
+        """Times one of two 31-bit integers, rounded twice: halves up, then away from zero."""
+        factors = (multiplier_of(in_double_precision(factor)) for factor in (positive, negative))
+        above, below = (multiplied(x.steps, factor) for factor in factors)
+        return _held(choose(x.steps >= 0, above, below), grid)
 
     def lookup(self, function, grid):
         """A table of 256 entries, rounded to the nearest integer, halves away from zero."""

@@ -58,6 +58,12 @@ class XNNPack:
         )
         return grid.tensor(steps)
 
+    def matrix_product(self, sums, grid):
+        """Sums times a 31-bit integer, rounded twice (XNNPACK leaves it to LiteRT)."""
+        ratio = in_double_precision(sums.scale) / in_double_precision(grid.scale)
+        exact = rounding.multiply_in_fixed_point(sums.sums, ratio)
+        return grid.holding(straight_through(exact, sums.smooth * ops.cast(ratio, "float32")))
+
     def addition(self, addition, grid):
         """Each term times an integer of up to 21 bits, then one shift, halves up."""
         first, second = addition.first, addition.second
@@ -93,6 +99,12 @@ class XNNPack:
         """A table of 256 entries, rounded to the nearest integer, halves to even."""
         steps = ops.round(function.values / in_double_precision(grid.scale))
         return grid.holding(ops.cast(steps, "float32"))
+
+    def leaky_relu(self, x, grid, positive, negative):
+        """Times one of two numbers of 8 fractional bits, halves up."""
+        factors = (ops.round(np.float32(256) * factor) for factor in (positive, negative))
+        multiplier = ops.where(x.steps >= 0, *factors)
+        return grid.holding(ops.floor((x.steps * multiplier + 128) / 256))
 
     def softmax(self, argument, grid):
         """Exponentials and their quotient in float32, halves up (XNNPACK leaves it to LiteRT)."""

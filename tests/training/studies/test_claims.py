@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from keraslight.record import read_record
 from tests.training.studies.test_imagenette import make_run
 from training.recipe import list_recipes
-from training.studies.claims import claims, costs, queue, runs, verdicts
+from training.studies.claims import archive, claims, costs, queue, runs, verdicts
 from training.studies.claims.__main__ import command
 from training.studies.claims.claims import Claim, Pair
 from training.studies.claims.queue import Task
@@ -141,6 +141,42 @@ def test_the_queue_does_what_is_left_and_names_what_failed(few, monkeypatch, tmp
     assert len(failed) == 5
     assert not any("train of a, seed 0" in line for line in lines)
     assert (tmp_path / "b_0.log").read_text().splitlines() == 3 * ["works"]
+
+
+def test_a_finished_run_counts_on_another_machine(few, monkeypatch, tmp_path):
+    here, there, file = tmp_path / "here", tmp_path / "there", tmp_path / "seeds.json"
+    here.mkdir()
+    make_seeds(here, a=[0.7, 0.72], b=[0.6])
+    make_run(here / "a_0" / "qat", int8_accuracy=0.69)
+    archive.keep(here, file)
+    archive.restore(there, file)
+    assert runs.finished(there, ["a", "b"]) == runs.finished(here, ["a", "b"])
+    # what another machine adds is kept beside it
+    make_run(there / "b_1", seed=1, accuracy=0.61)
+    archive.keep(there, file)
+    assert set(archive.read(file)) == {"a_0", "a_1", "b_0", "b_1"}
+    assert read_record(file)["command"]
+    # a run that is under way is left alone
+    (tmp_path / "third" / "b_1").mkdir(parents=True)
+    archive.restore(tmp_path / "third", file)
+    assert not (tmp_path / "third" / "b_1" / "summary.json").exists()
+
+
+def test_a_training_of_elsewhere_is_done_again_for_its_weights(few, monkeypatch, tmp_path):
+    make_seeds(tmp_path, a=[0.7, 0.7], b=[0.5, 0.5])
+    steps = []
+
+    def fake(task, folder, data_dir):
+        steps.append((task.recipe, task.step))
+        made = task.weights(folder) if task.step == queue.TRAIN else task.summary(folder)
+        script = "import pathlib, sys; p = pathlib.Path(sys.argv[1]); p.parent.mkdir(exist_ok=True)"
+        return [sys.executable, "-c", f"{script}; p.write_text('{{}}')", str(made)]
+
+    monkeypatch.setattr(Task, "command", fake)
+    kept = []
+    assert queue.run_all(tmp_path, "images", 1, print, lambda: kept.append(len(steps))) == []
+    assert [step for recipe, step in steps if recipe == "a"] == ["train", "qat", "qat_control"]
+    assert len(kept) == 4
 
 
 def test_commands_of_tasks_are_those_of_the_programs(tmp_path):

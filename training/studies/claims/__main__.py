@@ -9,7 +9,7 @@ from keraslight.commands.program import Command, Failure, note, run
 from keraslight.record import record, write_result
 from keraslight.report import markdown_table
 from training.files import to_csv
-from training.studies.claims import costs
+from training.studies.claims import archive, costs
 from training.studies.claims.claims import CLAIMS, GOALS, recipes_of
 from training.studies.claims.queue import pending, run_all, tasks
 from training.studies.claims.runs import finished
@@ -39,23 +39,32 @@ from training.studies.claims.verdicts import int8_rows, run_rows, verdict_rows
     "--jobs", type=click.IntRange(min=1), help="Trainings at a time; the cores by default."
 )
 @click.option(
-    "--output_dir", default="results", type=click.Path(file_okay=False), help="With --table."
+    "--output_dir",
+    default="results",
+    type=click.Path(file_okay=False),
+    help="Folder of the tables, and of claims_seeds.json, which keeps what finished runs found.",
 )
 def command(action, runs, data_dir, jobs, output_dir):
     """Decides which claims of the papers trainings on Imagenette show.
 
     Without --run nothing is trained. A run that was stopped goes on, a finished one is kept.
+    Finished runs of other machines count, too, if claims_seeds.json has them.
     """
-    runs = pathlib.Path(runs)
+    runs, folder = pathlib.Path(runs), pathlib.Path(output_dir)
+    kept = folder / "claims_seeds.json"
+    archive.restore(runs, kept)
     if action == "list":
         show(runs)
     elif action == "run":
         if data_dir is None:
             raise click.UsageError("--run needs --data_dir.")
-        if failed := run_all(runs, data_dir, jobs or os.cpu_count() or 1, note):
+        if failed := run_all(
+            runs, data_dir, jobs or os.cpu_count() or 1, note, lambda: archive.keep(runs, kept)
+        ):
             raise Failure(f"Some trainings failed; their logs say why. Received: {failed}")
     elif action == "table":
-        write_tables(runs, pathlib.Path(output_dir))
+        archive.keep(runs, kept)
+        write_tables(runs, folder)
     else:
         raise click.UsageError("Give one of --list, --run and --table.")
 

@@ -51,6 +51,10 @@ class Task(NamedTuple):
         folder = folder_of(runs, self.recipe, self.seed)
         return (folder if self.step == TRAIN else folder / self.step) / SUMMARY
 
+    def weights(self, runs: pathlib.Path) -> pathlib.Path:
+        """Returns the file with the trained network."""
+        return folder_of(runs, self.recipe, self.seed) / "model.keras"
+
     def command(self, runs: pathlib.Path, data_dir: str) -> list[str]:
         """Returns the command line that does it, or goes on with it."""
         folder = folder_of(runs, self.recipe, self.seed)
@@ -99,19 +103,21 @@ def decided_recipes(runs: pathlib.Path) -> set[str]:
     return set(recipes_of()) - open_
 
 
-def run_all(runs: pathlib.Path, data_dir: str, jobs: int, note) -> list[Task]:
+def run_all(runs: pathlib.Path, data_dir: str, jobs: int, note, keep=lambda: None) -> list[Task]:
     """Does what is pending, `jobs` at a time with one thread each, and returns what failed.
 
     Every process writes to `<folder of the run>.log`. An int8 step waits for its training; where
-    that failed, so does the step.
+    that failed, so does the step. If the training was done elsewhere, so that its weights are not
+    here, it is done again.
 
     Args:
         runs: folder of the runs.
         data_dir: folder of the images.
         jobs: int, processes at a time.
         note: function that is called with a line for each task that begins or ends.
+        keep: function that is called, by one thread at a time, after each task that succeeds.
     """
-    waiting, failed = queue.Queue(), []
+    waiting, failed, keeping = queue.Queue(), [], threading.Lock()
     done = {task: threading.Event() for task in tasks()}
     for task, event in done.items():
         if task.summary(runs).is_file():
@@ -130,7 +136,10 @@ def run_all(runs: pathlib.Path, data_dir: str, jobs: int, note) -> list[Task]:
             if task.step != TRAIN:
                 done[Task(task.recipe, task.seed)].wait()
             note(f"begin {task.step} of {task.recipe}, seed {task.seed}")
-            if not _succeeds(task, runs, data_dir):
+            if _succeeds(task, runs, data_dir):
+                with keeping:
+                    keep()
+            else:
                 failed.append(task)
                 note(f"failed: {task.step} of {task.recipe}, seed {task.seed}; see its log")
             done[task].set()
@@ -145,6 +154,10 @@ def run_all(runs: pathlib.Path, data_dir: str, jobs: int, note) -> list[Task]:
 
 def _succeeds(task, runs, data_dir):
     runs.mkdir(parents=True, exist_ok=True)
+    training = Task(task.recipe, task.seed)
+    missing = task != training and not training.weights(runs).is_file()
+    if missing and not _succeeds(training, runs, data_dir):
+        return False
     polite = ["nice", "-n", "10"] if shutil.which("nice") else []
     threads = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
     log = folder_of(runs, task.recipe, task.seed).with_suffix(".log")
