@@ -58,6 +58,7 @@ ARROWS = {
         "report",
         "tflite",
     },
+    "verification": {"benchmark", "tflite"},
     "result_page": {"report", "text"},
     "commands": {
         "api",
@@ -73,6 +74,7 @@ ARROWS = {
         "result_page",
         "text",
         "tflite",
+        "verification",
     },
     "__main__": {"commands"},
 }

@@ -15,6 +15,7 @@ COMMANDS = {
     "classify": "Classify PICTURES, files or folders, with a .tflite file or a Keras model.",
     "evaluate": "Measure the accuracy of image classifiers: .tflite files or Keras models.",
     "benchmark": "Time .tflite files, on this machine or on Android phones, all interleaved.",
+    "verify": "Say which runtime a device computes an int8 file with, bit for bit.",
     "tune": "Find the form of a fused model that is fastest here or on a phone.",
     "report": "Write a page with tables, plots and a card for each model.",
     "sample": "Make a small set of pictures in FOLDER, which must be new or empty.",
