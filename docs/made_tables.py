@@ -330,6 +330,36 @@ def int8_exact() -> str:
     return markdown_table(rows, formats)
 
 
+def arm() -> str:
+    """How many values are equal on Arm processors, on this machine and in Keras."""
+    found = {}
+    for row in read_csv("arm.csv"):
+        counts = found.setdefault((row["processor"], row["instructions"]), [0, 0, 0, 0])
+        equal = [int(row[key]) for key in ("values", "equal_to_x86", "equal_to_keras")]
+        found[row["processor"], row["instructions"]] = [
+            one + other for one, other in zip(counts, [1, *equal], strict=True)
+        ]
+    rows = [
+        {
+            "processor": processor,
+            "instructions": instructions,
+            "files": files,
+            "values": values,
+            "equal to x86": x86,
+            "equal to Keras": exact,
+        }
+        for (processor, instructions), (files, values, x86, exact) in found.items()
+    ]
+    formats = dict.fromkeys(("files", "values", "equal to x86", "equal to Keras"), ",d")
+    return markdown_table(rows, formats)
+
+
+def devices() -> str:
+    """What `keraslight verify` says of devices that do one thing wrong."""
+    rows = read_csv("devices.csv")
+    return markdown_table([{"planted": row["planted"], "said": row["said"]} for row in rows])
+
+
 def runtime_rules() -> str:
     """How each runtime rounds, from the docstrings of its methods."""
     operations = [name for name in vars(XNNPack) if inspect.isfunction(getattr(XNNPack, name))]
