@@ -5,7 +5,6 @@ import inspect
 import json
 import pathlib
 
-from keraslight.graph.policy import TARGETS, measured_kinds, measured_policy
 from keraslight.quantization.runtimes import RUNTIMES, XNNPack
 from keraslight.report import markdown_table
 from training.studies.census.shares import shares
@@ -51,28 +50,6 @@ def models() -> str:
     return markdown_table(rows, formats, missing="")
 
 
-def summary() -> str:
-    """Networks of ours beside those in common use: what each is good for, and what not."""
-    names = (
-        *("MobileNetV2 0.75", "VGNetG-1.0MP", "VGNetG-1.0MP SE", "MobileNetV2 1.0"),
-        *("VGNetG-2.0MP", "RepVGG-A0", "MobileNetV3-Large"),
-    )
-    rows = []
-    for name in names:
-        kinds = _suite()[name]
-        rows.append(
-            {
-                "network": name,
-                "top-1 on ImageNet, published (%)": kinds["float"]["top1"],
-                "int8 file (MB)": kinds["int8"]["size_bytes"] / 1e6,
-                "float (ms)": kinds["float"]["threads"]["1"]["median_ms"],
-                "int8 (ms)": kinds["int8"]["threads"]["1"]["median_ms"],
-            }
-        )
-    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "int8 file (MB)": ".1f"}
-    return markdown_table(rows, formats | {"top-1 on ImageNet, published (%)": ".1f"})
-
-
 def licences() -> str:
     """The licences of the published weights."""
     found = {}
@@ -106,6 +83,30 @@ def imagenette() -> str:
         "images/s": ".0f",
     }
     return markdown_table(rows, formats)
+
+
+def detection_cost() -> str:
+    """What SSDLite costs on backbones of ours, beside published ones."""
+    rows = [
+        {
+            "detector": f"`{row['detector']}`" if row["form"] else row["detector"],
+            "parameters, fused (M)": float(row["fused_parameters"] or row["parameters"]) / 1e6,
+            "multiply-adds (M)": float(row["macs"]) / 1e6,
+            "mAP on COCO, published (%)": _percent_of(row["mAP"]),
+            "source": row["source"],
+        }
+        for row in read_csv("detection_cost.csv")
+    ]
+    formats = {
+        "parameters, fused (M)": ".2f",
+        "multiply-adds (M)": ".0f",
+        "mAP on COCO, published (%)": ".1f",
+    }
+    return markdown_table(rows, formats, missing="")
+
+
+def _percent_of(value):
+    return 100 * float(value) if value else None
 
 
 def claims() -> str:
@@ -172,122 +173,6 @@ def claims_int8() -> str:
     if not rows:
         return "No network was quantized yet."
     return markdown_table(rows, dict.fromkeys(columns.values(), ".1f"), missing="")
-
-
-def latency() -> str:
-    """The latency of our networks and of those in common use, on one thread, in one run."""
-    rows = []
-    for name, kinds in _suite().items():
-        float_, int8 = (kinds[kind]["threads"]["1"] for kind in ("float", "int8"))
-        rows.append(
-            {
-                "network": name,
-                "top-1, published (%)": kinds["float"]["top1"],
-                "float (ms)": float_["median_ms"],
-                "int8 (ms)": int8["median_ms"],
-                "float ratio": float_["ratio"],
-                "int8 ratio": int8["ratio"],
-            }
-        )
-    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "top-1, published (%)": ".1f"}
-    return markdown_table(rows, formats, missing="")
-
-
-def latency_detail() -> str:
-    """The same with the spread, the sizes of the files, and who published the accuracies."""
-    rows = []
-    for name, kinds in _suite().items():
-        row = {"network": name, "multiply-adds (M)": kinds["float"]["macs"] / 1e6}
-        for kind, entry in kinds.items():
-            figures = entry["threads"]["1"]
-            row[f"{kind} (ms)"] = figures["median_ms"]
-            row[f"{kind} p90 (ms)"] = figures["p90_ms"]
-            row[f"{kind} file (MB)"] = entry["size_bytes"] / 1e6
-        row["top-1 (%)"] = kinds["float"]["top1"]
-        rows.append({**row, "top-1 from": kinds["float"]["source"]})
-    formats = dict.fromkeys(rows[0], ".2f")
-    formats |= {"network": "", "top-1 from": "", "multiply-adds (M)": ".0f", "top-1 (%)": ".1f"}
-    return markdown_table(rows, formats, missing="")
-
-
-def forms() -> str:
-    """The latency of fused networks beside others, from one run."""
-    rows = [
-        {
-            "file": figure["file"],
-            "beside": figure["reference"],
-            "threads": figure["threads"],
-            "ratio": figure["ratio"],
-            "latency (ms)": figure["median_ms"],
-        }
-        for figure in read_json("forms_amd_epyc.json")["figures"]
-    ]
-    return markdown_table(rows, {"ratio": ".3f", "latency (ms)": ".2f"})
-
-
-def forms_by_choice() -> str:
-    """The latency of every form over that of the plain network, on each machine measured."""
-    rows = []
-    for (network, target, form), ratios in _form_ratios().items():
-        rows.append(
-            {
-                "network": network,
-                "computes in": target,
-                "form": _form_text(form) or "fused",
-                "default": "yes" if _is_default(form, target) else None,
-                **{kind: ratios.get(kind) for kind in measured_kinds()},
-                "worst": max(ratios.values()),
-            }
-        )
-    return markdown_table(rows, dict.fromkeys([*measured_kinds(), "worst"], ".2f"), missing="")
-
-
-def forms_worst() -> str:
-    """The defaults beside the best of the other forms that were measured on as many machines."""
-    cases = {}
-    for (network, target, form), ratios in _form_ratios().items():
-        cases.setdefault((network, target), []).append((form, ratios))
-    rows = []
-    for (network, target), forms in cases.items():
-        default = [f for f in forms if _is_default(f[0], target)]
-        others = [f for f in forms if not _is_default(f[0], target)]
-        others.sort(key=lambda f: (-len(f[1]), max(f[1].values())))
-        shown = default + others[:1]
-        for form, ratios in shown:
-            rows.append(
-                {
-                    "network": network,
-                    "computes in": target,
-                    "form": _form_text(form) or "fused",
-                    "default": "yes" if _is_default(form, target) else None,
-                    **{kind: ratios.get(kind) for kind in measured_kinds()},
-                    "worst": max(ratios.values()),
-                }
-            )
-    return markdown_table(rows, dict.fromkeys([*measured_kinds(), "worst"], ".2f"), missing="")
-
-
-def _form_ratios():
-    """Returns the ratios by machine of each network, arithmetic and form."""
-    found = {}
-    for kind in measured_kinds():
-        for target in TARGETS:
-            for figure in measured_policy(target, kind)["figures"]:
-                key = (figure["network"], target, tuple(figure["policy"].items()))
-                found.setdefault(key, {})[kind] = figure["ratio"]
-    order = {key: number for number, key in enumerate(dict.fromkeys(k[:2] for k in found))}
-    return dict(sorted(found.items(), key=lambda item: order[item[0][:2]]))
-
-
-def _form_text(form):
-    return ", ".join(f"`{name}={value}`" for name, value in form)
-
-
-def _is_default(form, target):
-    import keraslight
-
-    policy = keraslight.Policy(target)
-    return all(policy[name] == value for name, value in form)
 
 
 def int8() -> str:
@@ -475,13 +360,6 @@ def refco() -> str:
         for row in read_csv("refco_training.csv")
     ]
     return markdown_table(rows, {"step (ms)": ".1f", "peak memory (MB)": ".0f"})
-
-
-def _suite():
-    found = {}
-    for entry in read_json("latency_amd_epyc.json")["suite"]:
-        found.setdefault(entry["name"], {})[entry["kind"]] = entry
-    return found
 
 
 def _millions(text):

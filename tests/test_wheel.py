@@ -82,7 +82,7 @@ def test_the_wheel_has_one_import_name_and_one_command(wheel):
         "keraslight.commands.main:main",
     ]
     ours = {str(path.relative_to(ROOT)) for path in (ROOT / "keraslight").rglob("*.py")}
-    data = {"imagenet_classes.txt", "page.html.j2"}
+    data = {"imagenet_classes.txt", "page.html.j2", "index.html", "picture.js", "page.css"}
     assert ours <= set(names)
     assert data <= {name.rsplit("/")[-1] for name in names}
 

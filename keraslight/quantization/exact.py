@@ -66,7 +66,14 @@ def _require_operators(model, runtime):
     """Raises a `ValueError` if a runtime has no kernel for an operation of the file."""
     for call in trace(model).calls:
         op = None if call.name in model.float_layers else op_of(call)
-        rare = None if op is None else op.rare_operator(call)
+        if op is None:
+            continue
+        if not op.is_known(call, runtime):
+            raise ValueError(
+                f"How {runtime.title} rounds the layer '{call.name}', which was read from a file, "
+                f"is not known. Received: runtime={runtime.name!r}"
+            )
+        rare = op.rare_operator(call)
         if rare in runtime.missing:
             raise ValueError(
                 f"{runtime.title} has no kernel for {rare}, as which the file holds the layer "

@@ -58,7 +58,7 @@ class PairedRun:
         """Runs a call on all batches.
 
         Returns:
-            A `Pair`, or for an operation with several outputs a tuple of them.
+            A `Pair`, or for an operation with several outputs a list or a tuple of them.
         """
         operation = call.operation
         weights = self.weights.get(operation)
@@ -71,7 +71,7 @@ class PairedRun:
         if not isinstance(rounded[0], list | tuple):
             return Pair(exact, rounded)
         outputs = zip(zip(*exact, strict=True), zip(*rounded, strict=True), strict=True)
-        return tuple(Pair(list(x), list(y)) for x, y in outputs)
+        return type(rounded[0])(Pair(list(x), list(y)) for x, y in outputs)
 
 
 def _batches(tree):

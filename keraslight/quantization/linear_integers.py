@@ -66,13 +66,29 @@ def _sums(layer, kernel, x):
     """Returns the sums in float32 and, where it may not hold them, in int32."""
     if x.grid.training:
         return layer.linear_in_training(x.steps, layer.from_flat(kernel)), None
-    inputs = math.prod(kernel.shape) // kernel.shape[-1]
-    if inputs * 127 * 255 < EXACT_IN_FLOAT32:
+    if fits_in_float32(kernel, 127 * 255):
         return layer.linear(x.steps, layer.from_flat(kernel)), None
-    # float32 may not hold the sums: split the kernel into 16 * high + low
+    exact, smooth = split_sums(layer, kernel, x)
+    return straight_through(ops.cast(exact, "float32"), smooth), exact
+
+
+def fits_in_float32(kernel, largest_product: int) -> bool:
+    """Tells whether float32 represents every sum of products that a flat kernel computes."""
+    return math.prod(kernel.shape) // kernel.shape[-1] * largest_product < EXACT_IN_FLOAT32
+
+
+def split_sums(layer, kernel, x: Int8) -> tuple:
+    """Returns sums that float32 may not hold: as int32, and rounded but with a gradient.
+
+    The kernel is split into `16 * high + low`.
+
+    Args:
+        layer: linear layer.
+        kernel: its flat kernel, of integers.
+        x: its input.
+    """
     multiples = ops.stop_gradient(ops.floor((kernel + 8) / 16))
     rest = kernel - 16 * multiples
     high = layer.linear(x.steps, layer.from_flat((kernel - rest) / 16))
     low = layer.linear(x.steps, layer.from_flat(rest))
-    exact = ops.cast(high, "int32") * 16 + ops.cast(low, "int32")
-    return straight_through(ops.cast(exact, "float32"), high * np.float32(16) + low), exact
+    return ops.cast(high, "int32") * 16 + ops.cast(low, "int32"), high * np.float32(16) + low

@@ -78,7 +78,7 @@ class Writer:
         if op is None and call.name not in self.keep_float and self.unknown == "error":
             raise ValueError(
                 f"The layer '{call.name}' of type {type(call.operation).__name__} has no int8 "
-                f"form: {refusal_of(call)}. Use layers that have one, or keep it in float32 with "
+                f"form: {self._reason(call)}. Use layers that have one, or keep it in float32 with "
                 "unknown='float'. Received: unknown='error'"
             )
         if op is None or call.name in self.keep_float:
@@ -188,6 +188,16 @@ class Writer:
                 name=f"{name}_range",
             )
         return self._quantizers[root]
+
+    def _reason(self, call):
+        """Returns why a call has no int8 form, and what can be done about a custom layer."""
+        if call.name not in self.graph.unreadable:
+            return refusal_of(call)
+        return (
+            f"{refusal_of(call)}, and what its `call` does could not be read "
+            f"({self.graph.unreadable[call.name]}). Write it with Keras layers and keras.ops, or "
+            "tell its form with keraslight.register_deploy"
+        )
 
     def _values(self, outputs, **kwargs):
         return keras.tree.map_structure(lambda tensor: Value(tensor, **kwargs), outputs)

@@ -71,7 +71,7 @@ def convolution(writer, call, x):
     pads = x.padding is not None or (layer.padding == "same" and layer.kernel_size != (1, 1))
     if (x.shift.any() and pads) or (x.border and not takes_border(layer)):
         x = writer.plain(x)
-    kernel, bias = _with_following_norm(writer, call)
+    kernel, bias = _with_following_norms(writer, call)
     bias = bias + response(kernel, x.shift)
     borders = {key: value.T @ kernel[0, 0] for key, value in x.border.items()}
     kernel = scale_inputs(kernel, x.scale)
@@ -93,7 +93,7 @@ def depthwise(writer, call, x):
         x = writer.with_shift_added(x)
     if x.border or (x.shift.any() and pads and not (travels and _pads_by_one(layer, x))):
         x = writer.plain(x)
-    kernel, bias = _with_following_norm(writer, call)
+    kernel, bias = _with_following_norms(writer, call)
     bias = bias + (kernel * x.shift[:, None]).sum(axis=(0, 1)).ravel()
     scaled = kernel * x.scale[:, None]
     if not travels:
@@ -110,7 +110,7 @@ def dense(writer, call, x):
     """Rule of Dense: folds scales and shifts."""
     if x.border or x.padding is not None:
         x = writer.plain(x)
-    kernel, bias = _with_following_norm(writer, call)
+    kernel, bias = _with_following_norms(writer, call)
     return _linear(writer, call, x, kernel * x.scale[:, None], bias + x.shift @ kernel)
 
 
@@ -239,24 +239,23 @@ def _depthwise(writer, call, x, kernel, bias):
     return Signal.of(joined, outputs[0].grid, call.name)
 
 
-def _with_following_norm(writer, call):
-    """Returns kernel and bias of a linear layer with the normalization after it folded in."""
+def _with_following_norms(writer, call):
+    """Returns kernel and bias of a linear layer with the normalizations after it folded in."""
     layer = call.operation
     kernel = np.asarray(layer.kernel, "float64")
     bias = np.asarray(layer.bias, "float64") if layer.use_bias else 0.0
     channels = call.outputs.shape[-1]
-    user = writer.graph.sole_user(call.outputs)
-    if (
-        user is None
-        or type(user.operation) is not L.BatchNormalization
-        or not is_last(user.operation.axis, call.outputs)
-        or not _is_linear(layer)
-    ):
-        return kernel, bias + np.zeros(channels)
-    writer.folded.add(user)
-    scale, shift = norm_scale_shift(user.operation)
     of_outputs = kernel.shape[2:] if isinstance(layer, L.DepthwiseConv2D) else (channels,)
-    return kernel * scale.reshape(of_outputs), bias * scale + shift
+    bias = bias + np.zeros(channels)
+    norm = writer.graph.sole_user(call.outputs) if _is_linear(layer) else None
+    while norm is not None and type(norm.operation) is L.BatchNormalization:
+        if not is_last(norm.operation.axis, norm.outputs):
+            break
+        writer.folded.add(norm)
+        scale, shift = norm_scale_shift(norm.operation)
+        kernel, bias = kernel * scale.reshape(of_outputs), bias * scale + shift
+        norm = writer.graph.sole_user(norm.outputs)
+    return kernel, bias
 
 
 def _border(writer, x, layer, kernel, output):

@@ -52,7 +52,7 @@ def run_suite(
         threads: numbers of threads.
         rounds: int, how often each file is visited.
         json_file: file of the result; a table goes beside it, as Markdown. Defaults to
-            forms_<processor>.json in the folder.
+            forms_<processor>_<kind>.json in the folder.
         goals: list of `Goal`.
 
     Returns:
@@ -65,7 +65,7 @@ def run_suite(
         (*end, kind) for goal in goals for kind in goal.kinds for end in (goal.file, goal.reference)
     )
     paths = {key: folder / f"{slug('_'.join(key))}.tflite" for key in wanted}
-    path = result_path(json_file, folder, "forms", machine.processor())
+    path = result_path(json_file, folder, "forms", machine.processor(), machine.kind())
     _build(paths)
     models = {key: _model(file, key) for key, file in paths.items()}
     result_file = ResultFile(path, list(models.values()))

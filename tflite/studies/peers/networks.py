@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 
 import keraslight
+from keraslight.weights.registry import published_for
 
 SIZE = 224
 REFERENCE = "MobileNetV2 1.0"
@@ -45,7 +46,10 @@ def _applications(name, **arguments):
 
 
 def _ours(name):
-    return lambda: keraslight.create_model(name, input_shape=(SIZE, SIZE, 3))
+    # at the size that its accuracy was published for
+    published = published_for({"name": name})
+    size = published.preprocessing.height if published else SIZE
+    return lambda: keraslight.create_model(name, input_shape=(size, size, 3))
 
 
 # ours: the name in the tables, and that of `create_model`. Left out are variants whose fused

@@ -1,0 +1,1 @@
+"""Reads .tflite files of any origin into Keras models."""
