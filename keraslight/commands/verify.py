@@ -16,6 +16,7 @@ from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import TFLiteRunner
 from keraslight.verification import OnPhone, OnThisMachine, verify_device
 from keraslight.verification.inputs import drawn
+from keraslight.verification.verify import require_int8
 
 PHONE_ONLY = ("serial", "benchmark_binary", "benchmark_url", "benchmark_sha256")
 PHONE_ONLY += ("benchmark_libraries", "threads")
@@ -90,6 +91,7 @@ def command(
     if not data_dir:
         options.refuse_ignored(context, options.PREPROCESSING, "--data_dir")
     file = ModelFile(model)
+    require_int8(file)
     inputs = _inputs(file, data_dir, pictures, preprocessing)
     if android:
         (phone,) = find_phones(serial and [serial])

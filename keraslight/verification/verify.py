@@ -86,11 +86,12 @@ def verify_device(
     print(verify_device(OnThisMachine(), model, list(codes)))
     ```
     """
-    _require_int8(model)
+    require_int8(model)
     return _Search(device, model, inputs).run()
 
 
-def _require_int8(model):
+def require_int8(model: ModelFile) -> None:
+    """Raises a `ValueError` if a file is not one of integers, with one input."""
     types = {tensor.type for tensor in (*model.inputs, *model.outputs)}
     if len(model.inputs) != 1 or not types <= {"int8", "uint8"}:
         raise ValueError(
