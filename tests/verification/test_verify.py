@@ -13,6 +13,8 @@ from keraslight.verification.inputs import drawn
 from keraslight.verification.probe import Step, probe_of
 from tests.benchmark import reports
 from tests.benchmark.fake_phone import CLASSIC_FLAGS, FakePhones
+from tests.exhaustive import exhaustive_but
+from tflite.studies.devices.command import PlantedDevice
 from tflite.studies.devices.network import small_file
 from tflite.studies.devices.planted import PLANTED
 
@@ -58,7 +60,14 @@ def test_a_phone_that_computes_as_litert_does(verify):
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_planted_differences(name, verify):
+def test_planted_differences(name, small):
+    model = ModelFile(small)
+    found = verify_device(PlantedDevice(name), model, drawn(model.input_shape, "int8", 2))
+    assert PLANTED[name].found in str(found)
+
+
+@pytest.mark.parametrize("name", exhaustive_but(["another bias"], PLANTED))
+def test_planted_differences_of_a_phone(name, verify):
     done, found = verify(planted=name)
     assert PLANTED[name].found in done.output
     assert (done.exit_code == DIFFERS) == bool(found["faults"])
