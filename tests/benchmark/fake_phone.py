@@ -10,6 +10,7 @@ import pathlib
 import stat
 import sys
 
+ROOT = pathlib.Path(__file__).parents[2]
 ADB = """#!{python} -IS
 import json, os, pathlib, re, shutil, subprocess, sys, time
 
@@ -264,7 +265,7 @@ class FakePhones:
         path = self.home / "benchmark_model"
         text = BENCHMARK_MODEL.format(
             python=sys.executable,
-            packages=sys.path,
+            packages=[*sys.path, str(ROOT)],
             flags=list(flags),
             behaviour=behaviour,
             report=str(self.home / "report.txt"),
