@@ -33,11 +33,9 @@ PHONE_ONLY += ("benchmark_libraries", "threads")
 )
 @click.argument("model", type=options.FILE)
 @click.option(
-    "--android/--this-machine",
-    "android",
-    default=False,
-    help="Check a phone, by adb, or this machine (the default).",
+    "--this-machine", "device", flag_value="here", default=True, help="Check this machine."
 )
+@click.option("--android", "device", flag_value="phone", help="Check a phone, by adb.")
 @click.option(
     "--delegate",
     type=click.Choice(DELEGATES),
@@ -66,7 +64,7 @@ PHONE_ONLY += ("benchmark_libraries", "threads")
 def command(
     context,
     model,
-    android,
+    device,
     delegate,
     pictures,
     data_dir,
@@ -93,18 +91,18 @@ def command(
     file = ModelFile(model)
     require_int8(file)
     inputs = _inputs(file, data_dir, pictures, preprocessing)
-    if android:
+    if device == "phone":
         (phone,) = find_phones(serial and [serial])
         tool = binary.benchmark_tool(phone, benchmark_binary, benchmark_url, benchmark_sha256)
-        device = OnPhone(phone, tool, delegate, threads, benchmark_libraries or (), note)
+        checked = OnPhone(phone, tool, delegate, threads, benchmark_libraries or (), note)
     else:
         options.refuse_ignored(context, PHONE_ONLY, "--android")
         if delegate not in ("xnnpack", "none"):
             raise ValueError(
                 f"`delegate` must be xnnpack or none here. Received: delegate={delegate!r}"
             )
-        device = OnThisMachine(delegate)
-    found = verify_device(device, file, inputs)
+        checked = OnThisMachine(delegate)
+    found = verify_device(checked, file, inputs)
     show(found)
     if json_file:
         content = {"kind": "verify", "record": record(), "model": file.facts(), **found.to_dict()}
