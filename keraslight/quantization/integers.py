@@ -11,6 +11,7 @@ and is its exact form.
 """
 
 import functools
+import math
 from dataclasses import dataclass
 
 import keras
@@ -150,6 +151,7 @@ class Sums:
         count: number, or float32 tensor, by which a mean divides the sums.
         bias: optional float32 tensor that receives the gradient of an integer bias.
         bias_parts: two float32 tensors, whose sum is the integer bias.
+        factors: the scales whose product `scale` is, where they are known.
     """
 
     sums: object
@@ -157,6 +159,7 @@ class Sums:
     count: object = 1.0
     bias: object = None
     bias_parts: tuple = (0.0, 0.0)
+    factors: tuple = ()
 
     def real(self):
         """Returns the real values, not rounded."""
@@ -184,23 +187,24 @@ class FixedPointSums:
 
     Attributes:
         sums: int32 or float32 tensor of integers.
-        scale: float32 for the whole tensor.
+        scales: float32 numbers for the whole tensor. Their product in double precision is its
+            scale.
         smooth: float32 tensor: the sums, as exact as float32 is, with a gradient.
     """
 
     sums: object
-    scale: object
+    scales: tuple
     smooth: object
 
     def real(self):
         """Returns the real values, not rounded."""
-        return self.smooth * self.scale
+        return self.smooth * math.prod(self.scales)
 
     def rounded(self, grid: Grid) -> Int8:
         """Multiplies by an integer and shifts to the right."""
-        ratio = in_double_precision(self.scale) / in_double_precision(grid.scale)
-        exact = rounding.multiply_in_fixed_point(self.sums, ratio)
-        return grid.holding(straight_through(exact, self.smooth * ops.cast(ratio, "float32")))
+        exact = rounding.multiply_in_fixed_point(self.sums, self.scales, grid.scale)
+        ratio = math.prod(self.scales) / grid.scale
+        return grid.holding(straight_through(exact, self.smooth * ratio))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """The integers of a linear layer in an int8 file."""
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -30,11 +31,12 @@ def linear_sums(layer: QuantizedLinear, x: Int8) -> Sums:
     step = in_double_precision(largest) * 2 / 254
     scale = ops.cast(step, "float32")
     kernel = _integer_kernel(kernel, largest, scale)
-    sums = _sums(layer, kernel, x)
+    factors = x.grid.scale, scale
+    sums = Sums(_sums(layer, kernel, x), x.grid.scale * scale, factors=factors)
     if bias is None:
-        return Sums(sums, x.grid.scale * scale)
+        return sums
     smooth, parts = _integer_bias(bias, largest, step, x.grid)
-    return Sums(sums, x.grid.scale * scale, bias=smooth, bias_parts=parts)
+    return replace(sums, bias=smooth, bias_parts=parts)
 
 
 def _integer_kernel(kernel, largest, scale):
