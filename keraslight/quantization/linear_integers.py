@@ -84,4 +84,5 @@ def split_sums(layer, kernel, x: Int8) -> tuple:
     rest = kernel - 16 * multiples
     high = layer.linear(x.steps, layer.from_flat((kernel - rest) / 16))
     low = layer.linear(x.steps, layer.from_flat(rest))
-    return ops.cast(high, "int32") * 16 + ops.cast(low, "int32"), high * np.float32(16) + low
+    exact = [ops.cast(ops.round(part), "int32") for part in (high, low)]
+    return exact[0] * 16 + exact[1], high * np.float32(16) + low
