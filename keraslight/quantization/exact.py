@@ -70,8 +70,8 @@ def _require_operators(model, runtime):
             continue
         if not op.is_known(call, runtime):
             raise ValueError(
-                f"How {runtime.title} rounds the layer '{call.name}', which was read from a file, "
-                f"is not known. Received: runtime={runtime.name!r}"
+                f"How {runtime.title} rounds the layer '{call.name}' is not known: pass "
+                f"runtime='xnnpack'. Received: runtime={runtime.name!r}"
             )
         rare = op.rare_operator(call)
         if rare in runtime.missing:

@@ -187,17 +187,18 @@ class FixedPointSums:
 
     Attributes:
         sums: int32 or float32 tensor of integers.
-        scale: float32 for the whole tensor.
+        scales: float32 numbers for the whole tensor. Their product in double precision is its
+            scale.
         smooth: float32 tensor: the sums, as exact as float32 is, with a gradient.
     """
 
     sums: object
-    scale: object
+    scales: tuple
     smooth: object
 
     def real(self):
         """Returns the real values, not rounded."""
-        return self.smooth * self.scale
+        return self.smooth * math.prod(self.scales)
 
     def rounded(self, grid: Grid) -> Int8:
         """Returns the sums on the grid of the output."""

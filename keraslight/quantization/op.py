@@ -81,6 +81,10 @@ class Op:
         """Returns the input tensors that share one range with the outputs."""
         return []
 
+    def covers(self, call: Call) -> tuple[float, float]:
+        """Returns the ends of a range that the range of the outputs must contain."""
+        return 0.0, 0.0
+
     def rewrite(self, writer: "Writer", call: Call, *args, **kwargs) -> "Value":
         """Writes the call into the quantized model.
 

@@ -1,5 +1,7 @@
 """XNNPACK: what LiteRT runs int8 files with on phones and on desktops, and its other kernels."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -60,9 +62,9 @@ class XNNPack:
 
     def matrix_product(self, sums, grid):
         """Sums times a 31-bit integer, rounded twice (XNNPACK leaves it to LiteRT)."""
-        ratio = in_double_precision(sums.scale) / in_double_precision(grid.scale)
-        exact = rounding.multiply_in_fixed_point(sums.sums, ratio)
-        return grid.holding(straight_through(exact, sums.smooth * ops.cast(ratio, "float32")))
+        exact = rounding.multiply_in_fixed_point(sums.sums, sums.scales, grid.scale)
+        ratio = math.prod(sums.scales) / grid.scale
+        return grid.holding(straight_through(exact, sums.smooth * ratio))
 
     def addition(self, addition, grid):
         """Each term times an integer of up to 21 bits, then one shift, halves up."""
