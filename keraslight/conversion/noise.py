@@ -29,9 +29,9 @@ def settle(model: keras.Model, seed: int = 0) -> keras.Model:
     Without that the values of a deep network with random weights die out or grow without bound,
     and processors compute with the tiniest numbers at another speed.
 
-    The pictures differ in contrast and brightness. From pictures that are alike, deep channels
-    would be almost constant, and normalizing them would amplify every rounding error: in float32
-    the fused network would then be far from the network as built.
+    The pictures differ in contrast and brightness. From pictures that are alike, more deep channels
+    are almost constant, and normalizing them amplifies rounding errors: in float32 the fused
+    network may then be far from the network as built, as with MobileOne-S4.
     """
     norms = _norms(model)
     momenta = [norm.momentum for norm in norms]

@@ -7,7 +7,6 @@ import pytest
 import keraslight
 from keraslight.conversion.noise import settle
 from keraslight.tflite.model_file import ModelFile
-from tests.exhaustive import exhaustive_but
 from tests.helpers import norms_in, table_cells
 from tflite.studies.peers import command as peers
 from tflite.studies.peers.command import run_suite
@@ -74,15 +73,6 @@ def test_settled_statistics_keep_values_alive():
     assert all(np.asarray(norm.moving_mean).any() for norm in norms_in(model))
     noise = np.random.default_rng(1).normal(0, 1, (4, 16, 16, 3)).astype("float32")
     assert np.asarray(model(noise)).std(axis=0).max() > 1e-3
-
-
-@pytest.mark.parametrize("seed", exhaustive_but([1], [0, 1, 2]))
-@pytest.mark.parametrize("name", exhaustive_but(["mobileone_s0"], ["mobileone_s0", "mobileone_s4"]))
-def test_settled_statistics_do_not_amplify_rounding(name, seed):
-    """Statistics of pictures that are alike made fuse refuse MobileOne-S4, in float32 rightly."""
-    keras.utils.set_random_seed(seed)
-    model = settle(keraslight.create_model(name, input_shape=(64, 64, 3)))
-    keraslight.fuse(model)
 
 
 def test_the_networks_of_the_suite():
