@@ -33,6 +33,8 @@ TABLES = {
         made_tables.claims_int8,
         made_tables.int8,
         made_tables.int8_exact,
+        made_tables.runtime_rules,
+        made_tables.devices,
         made_tables.replacement,
         made_tables.census,
         made_tables.runtimes,

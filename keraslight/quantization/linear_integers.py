@@ -23,20 +23,26 @@ EXACT_IN_FLOAT32 = 2**24
 LOW_PART = 2**12
 
 
-def linear_sums(layer: QuantizedLinear, x: Int8) -> Sums:
-    """Returns the integer sums that a linear layer computes from an int8 tensor."""
+def linear_sums(layer: QuantizedLinear, x: Int8, kind: str) -> Sums:
+    """Returns the integer sums that a linear layer computes from an int8 tensor.
+
+    Args:
+        layer: the layer.
+        x: its input.
+        kind: the method of a runtime that rounds the sums.
+    """
     kernel = ops.convert_to_tensor(layer.flat_kernel())
     bias = ops.convert_to_tensor(layer.bias) if layer.use_bias else None
     largest = amplitude(kernel, layer.per_channel, bias, x.grid.range)
     step = in_double_precision(largest) * 2 / 254
     scale = ops.cast(step, "float32")
     kernel = _integer_kernel(kernel, largest, scale)
-    factors = x.grid.scale, scale
-    sums = Sums(_sums(layer, kernel, x), x.grid.scale * scale, factors=factors)
+    sums, integers = _sums(layer, kernel, x)
+    found = Sums(kind, sums, (x.grid.scale, scale), integers=integers)
     if bias is None:
-        return sums
+        return found
     smooth, parts = _integer_bias(bias, largest, step, x.grid)
-    return replace(sums, bias=smooth, bias_parts=parts)
+    return replace(found, bias=smooth, bias_parts=parts)
 
 
 def _integer_kernel(kernel, largest, scale):
@@ -57,12 +63,13 @@ def _integer_bias(bias, largest, kernel_step, grid):
 
 
 def _sums(layer, kernel, x):
+    """Returns the sums in float32 and, where it may not hold them, in int32."""
     if x.grid.training:
-        return layer.linear_in_training(x.steps, layer.from_flat(kernel))
+        return layer.linear_in_training(x.steps, layer.from_flat(kernel)), None
     if fits_in_float32(kernel, 127 * 255):
-        return layer.linear(x.steps, layer.from_flat(kernel))
+        return layer.linear(x.steps, layer.from_flat(kernel)), None
     exact, smooth = split_sums(layer, kernel, x)
-    return straight_through(ops.cast(exact, "float32"), smooth)
+    return straight_through(ops.cast(exact, "float32"), smooth), exact
 
 
 def fits_in_float32(kernel, largest_product: int) -> bool:

@@ -13,9 +13,13 @@ class LinearOp(Op):
     """A layer with a kernel, an optional bias and an optional activation.
 
     A subclass names the Keras layer and its `QuantizedLinear` in `classes`, in that order.
+
+    Attributes:
+        sums: the method of a runtime that rounds the sums.
     """
 
     fuses_activation = True
+    sums = "convolution"
 
     def refusal(self, call):
         return refusal_of_data_format(call.operation)
@@ -48,4 +52,4 @@ class LinearOp(Op):
 
     def integer(self, call, inputs):
         x, _ = inputs
-        return linear_sums(call.operation, x)
+        return linear_sums(call.operation, x, self.sums)

@@ -12,6 +12,7 @@ import keras
 
 from keraslight.graph.graph import Call
 from keraslight.quantization.integers import Int8
+from keraslight.quantization.runtimes import XNNPack
 
 if TYPE_CHECKING:
     from keraslight.quantization.writer import Value, Writer
@@ -63,6 +64,14 @@ class Op:
     def refusal(self, call: Call) -> str | None:
         """Returns why int8 cannot express a call of this kind, or `None` if it can."""
         return None
+
+    def rare_operator(self, call: Call) -> str | None:
+        """Returns the operator that the file holds for a call, if some runtimes do not have it."""
+        return None
+
+    def is_known(self, call: Call, runtime: XNNPack) -> bool:
+        """Tells whether `integer` rounds as a runtime does, if that has the operator."""
+        return True
 
     def activation(self, call: Call) -> Call | None:
         """Returns the activation that a layer applies to its output, as a call of its own."""

@@ -63,4 +63,4 @@ class Conv2DTransposeOp(LinearOp):
         exact = sum(
             (ops.cast(part, "int32") for part in sums.bias_parts), ops.cast(sums.sums, "int32")
         )
-        return FixedPointSums(exact, sums.factors, smooth)
+        return FixedPointSums(exact, sums.scales, smooth)

@@ -35,6 +35,7 @@ class DenseOp(LinearOp):
     """
 
     classes = (keras.layers.Dense, QuantizedDense)
+    sums = "dense"
 
     def rewrite(self, writer, call, x, **kwargs):
         shape = x.tensor.shape

@@ -38,11 +38,11 @@ class AveragePoolingOp(Op):
         return call.inputs
 
     def integer(self, call, x):
-        """Averages the codes, zero point included, and rounds halves away from zero."""
+        """Averages the codes, zero point included."""
         layer = call.operation
         total = _window_sums(x.steps + x.grid.zero_point, layer)
         count = _window_sums(ops.ones_like(x.steps), layer)
-        codes = ops.sign(total) * ops.floor_divide(2 * ops.abs(total) + count, 2 * count)
+        codes = x.grid.runtime.average(total, count)
         exact = ops.cast(codes, "float32") - x.grid.zero_point
         return Int8(straight_through(exact, layer(x.steps)), x.grid)
 
@@ -118,7 +118,7 @@ class GlobalAveragePoolingOp(Op):
     def integer(self, call, x, **kwargs):
         axes = range(1, len(x.steps.shape) - 1)
         sums, count = sum_of(x, axes, call.operation.keepdims)
-        return Sums(sums, x.grid.scale, ops.cast(count, "float32"))
+        return Sums("mean", sums, (x.grid.scale,), ops.cast(count, "float32"))
 
 
 class MaxPoolingOp(SelectingOp):

@@ -44,7 +44,7 @@ class MeanOp(_ReductionOp):
 
     def integer(self, call, x, **kwargs):
         total, count = sum_of(x, call.operation.axis, call.operation.keepdims)
-        return Sums(total, x.grid.scale, ops.cast(count, "float32"))
+        return Sums("mean", total, (x.grid.scale,), ops.cast(count, "float32"))
 
 
 class SumOp(_ReductionOp):
@@ -54,4 +54,4 @@ class SumOp(_ReductionOp):
 
     def integer(self, call, x, **kwargs):
         total, _ = sum_of(x, call.operation.axis, call.operation.keepdims)
-        return Sums(total, x.grid.scale)
+        return Sums("mean", total, (x.grid.scale,))

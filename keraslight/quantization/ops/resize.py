@@ -8,6 +8,7 @@ from keraslight.quantization.integers import Int8
 from keraslight.quantization.op import Op, SelectingOp, refusal_of_data_format
 from keraslight.quantization.ops.separable import write_separable
 from keraslight.quantization.rounding import straight_through
+from keraslight.quantization.runtimes import XNNPACK
 
 __all__ = ["BilinearResizeOp", "LinearResizeOp", "NearestResizeOp"]
 
@@ -48,6 +49,9 @@ class _ResizeOp:
 class NearestResizeOp(_ResizeOp, SelectingOp):
     """UpSampling2D, Resizing and `keras.ops.image.resize` to the nearest pixels."""
 
+    def rare_operator(self, call):
+        return "TILE" if type(call.operation) is L.UpSampling2D else None
+
     def kind(self, interpolation, antialias):
         return interpolation == "nearest"
 
@@ -62,6 +66,9 @@ class BilinearResizeOp(_ResizeOp, Op):
 
     def ties(self, call):
         return call.inputs
+
+    def is_known(self, call, runtime):
+        return runtime is XNNPACK
 
     def integer(self, call, x, **kwargs):
         """Interpolates with weights of 11 bits along each axis and rounds halves up."""

@@ -136,14 +136,13 @@ class StoredLinear(IntegerLayer):
             step = in_double_precision(x.grid.scale) * in_double_precision(scale)
             bias = ops.stop_gradient(self.integer_bias(step))
         sums = self._sums(x, kernel, bias, x.grid.scale * scale)
-        sums = self.rounding(sums, x.grid.scale * scale)
+        sums = self.rounding(sums, (x.grid.scale, scale))
         clip = CLIPS[keras.activations.serialize(self.activation)]
         return sums if clip is None else Clamped(sums, *clip)
 
-    @property
-    def rounding(self) -> type:
-        """The class of the sums, which says how they are rounded."""
-        return Sums
+    def rounding(self, sums, scales: tuple):
+        """Returns integer sums as an object that says how they are rounded."""
+        return Sums("convolution", sums, scales)
 
     def _sums(self, x, kernel, bias, step):
         """Returns the integer sums, the bias among them, rounded to float32 once."""
@@ -258,9 +257,10 @@ class StoredConv2DTranspose(StoredLinear, L.Conv2DTranspose):
         super().__init__(*args, **kwargs)
         self.fixed_point = fixed_point
 
-    @property
-    def rounding(self) -> type:
-        return FixedPointSums if self.fixed_point else Sums
+    def rounding(self, sums, scales):
+        if not self.fixed_point:
+            return super().rounding(sums, scales)
+        return FixedPointSums(sums, scales[0] * scales[1])
 
     def get_config(self):
         return {**super().get_config(), "fixed_point": self.fixed_point}
