@@ -47,8 +47,8 @@ GROUPS = (
     Group(
         "deployment",
         "Fuse, quantize, export",
-        "From a trained model to a `.tflite` file.",
-        ("graph", "reparam", "quantization", "export"),
+        "From a trained model to a `.tflite` file, and back.",
+        ("graph", "reparam", "quantization", "export", "tflite_import"),
     ),
     Group(
         "detection",

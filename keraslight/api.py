@@ -18,6 +18,8 @@ from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
 from keraslight.quantization.tfmot import to_tfmot
 from keraslight.reparam.fuse import fuse
+from keraslight.tflite_import.load import load_tflite
+from keraslight.tflite_import.signed import uint8_to_int8
 from keraslight.visualize.replace import replace_kernels
 from keraslight.weights.inference import decode_predictions, preprocess_image, preprocess_input
 from keraslight.weights.info import model_info
@@ -42,6 +44,7 @@ __all__ = [
     "layers",
     "list_targets",
     "load_checkpoint",
+    "load_tflite",
     "model_info",
     "preprocess_image",
     "preprocess_input",
@@ -50,6 +53,7 @@ __all__ = [
     "register_deploy",
     "replace_kernels",
     "to_tfmot",
+    "uint8_to_int8",
     "visualize",
     "with_pixel_input",
 ]

@@ -25,18 +25,19 @@ CALIBRATED = "calibrated_int8.tflite"
 CALIBRATION_BATCH = 50
 
 
-def recipe_of(folder: pathlib.Path, changes=()) -> Recipe:
+def recipe_of(folder: pathlib.Path, changes=(), finished: bool = True) -> Recipe:
     """Returns the recipe that a run was trained by.
 
     Args:
         folder: path of the run's folder.
         changes: list of `"field=value"`, in place of what the recipe says.
+        finished: bool, whether the run must be finished.
 
     Raises:
-        ValueError: if the run is not finished.
+        ValueError: if the run is not finished, or has not begun.
     """
     content = run_file.read(folder)
-    if content is None or not (folder / run_file.MODEL).is_file():
+    if content is None or (finished and not (folder / run_file.MODEL).is_file()):
         raise ValueError(
             "Only a finished run can be continued: finish it by training.train first. "
             f"Received: run='{folder}' without {run_file.FILE} or without {run_file.MODEL}"

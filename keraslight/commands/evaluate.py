@@ -91,7 +91,7 @@ def command(
     json_file,
     sheet,
 ):
-    """Measure the accuracy of image classifiers, .tflite files or Keras models, and of detectors.
+    """Measure the accuracy of classifiers and detectors: .tflite files or Keras models.
 
     The folder --data_dir holds a sub-folder of pictures for each class. Its name must be one of
     the labels: those in the file's metadata, or the lines of --labels. Size, resizing and

@@ -59,7 +59,8 @@ class TFLiteDetector:
         self.model, self.session = ModelFile(path), ImageSession(path, threads)
         metadata = self.model.metadata
         written = metadata.detector if metadata is not None else {}
-        self.decoded = len(self.session.outputs) == 4 and OPERATION in self.model.custom_operations
+        self._order = self.model.outputs_of(OPERATION)
+        self.decoded = len(self._order) == 4
         self._limits, self._anchors, self.classes = {}, None, None
         if not self.decoded:
             if len(self.session.outputs) != 2 or not written:
@@ -71,11 +72,21 @@ class TFLiteDetector:
             decoding = checked_decoding(written)
             self._anchors, self._limits = decoding["anchors"], decoding["limits"]
             self._order, self.classes = _order(self.session.outputs, self._anchors, path)
-        self.preprocessing = preprocessing_of(self.model, self.session, preprocessing, tell)
+        self.preprocessing = preprocessing_of(
+            self.model, self.session, self._squashed(preprocessing or {}), tell
+        )
         in_file = metadata.labels if metadata is not None else ()
         self.labels = tuple(labels or in_file)
         if self.classes is not None:
             self.labels = labels_of(self.labels, self.classes)
+
+    def _squashed(self, given):
+        """Returns how pictures are prepared: squashed to the input, if nothing says otherwise."""
+        metadata = self.model.metadata
+        written = metadata.preprocessing if metadata is not None else {}
+        if written.get("resize") is not None or {"resize", "crop"} & set(given):
+            return given
+        return {**given, "resize": self.session.input_shape[:2]}
 
     @property
     def file(self) -> str:
@@ -96,9 +107,10 @@ class TFLiteDetector:
             ValueError: if the picture cannot be read.
         """
         outputs = self.session.run_all(self.preprocessing(source))
-        outputs = [dequantized(*pair) for pair in zip(outputs, self.session.outputs, strict=True)]
+        pairs = list(zip(outputs, self.session.outputs, strict=True))
+        outputs = [dequantized(*pairs[place]) for place in self._order]
         if not self.decoded:
-            offsets, logits = (outputs[place] for place in self._order)
+            offsets, logits = outputs
             return detections_of(offsets, logits, self._anchors, **self._limits)[0]
         boxes, classes, scores, count = (output[0] for output in outputs)
         count = int(count)

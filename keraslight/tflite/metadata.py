@@ -4,9 +4,7 @@ The metadata follow the public standard, which the Android libraries read. The l
 file in a zip archive that is appended to the .tflite file.
 """
 
-import io
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +14,7 @@ from keraslight.bounds import read_member
 from keraslight.pictures.normalization import checked_normalization
 from keraslight.text import printable
 from keraslight.tflite import flatbuffer
+from keraslight.tflite.archive import with_files
 from keraslight.tflite.detector_metadata import decoded_outputs, raw_outputs
 from keraslight.tflite.metadata_schema import pack, unpack
 
@@ -127,16 +126,11 @@ def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -
     """
     files = {}
     if metadata.labels:
-        files[LABELS_FILE] = "".join(f"{label}\n" for label in metadata.labels)
+        files[LABELS_FILE] = "".join(f"{label}\n" for label in metadata.labels).encode()
     for name, values in _json_files(metadata).items():
-        files[name] = json.dumps(values, indent=1) + "\n"
+        files[name] = (json.dumps(values, indent=1) + "\n").encode()
     content = flatbuffer.with_entry(content, ENTRY, pack(_values(metadata, channels)))
-    archive = io.BytesIO(content)
-    if files:
-        with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as zip_file:
-            for name, text in files.items():
-                zip_file.writestr(zipfile.ZipInfo(name), text.encode())  # without a date
-    return archive.getvalue()
+    return with_files(content, files)
 
 
 def read_metadata(content: bytes) -> ImageMetadata | None:

@@ -147,6 +147,21 @@ def test_metadata(folder, name, detector):
     assert graph["output_tensor_metadata"][1]["associated_files"][0]["type"] == 3
 
 
+def test_files_of_others_are_read_by_their_operation(folder, tmp_path):
+    """Outputs in another order, no metadata: as other converters write them."""
+    model = flatbuffer.read((folder / "decoded.tflite").read_bytes())
+    graph = model.subgraphs[0]
+    graph.outputs = list(graph.outputs)[::-1]
+    model.signatureDefs, model.metadata = [], []
+    path = tmp_path / "foreign.tflite"
+    path.write_bytes(flatbuffer.write(model))
+    given = {"mean": (127.5,), "std": (60.0,)}
+    foreign = TFLiteDetector(path, preprocessing=given)
+    assert foreign.preprocessing.resize == (SIZE, SIZE) and foreign.labels == ()
+    picture = pictures(1)[0]
+    assert_same(foreign.detect(picture), TFLiteDetector(folder / "decoded.tflite").detect(picture))
+
+
 def test_what_cannot_be_exported_is_refused(detector, fused, folder, tmp_path):
     path = tmp_path / "no.tflite"
     anchors = detector.anchor_boxes

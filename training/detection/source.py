@@ -68,7 +68,7 @@ class BoxRecords(BoxSource, Records):
     """Pictures of a data set of TFDS, read and decoded whenever they are needed."""
 
     def __init__(self, builder, split: str, examples: int):
-        features = builder.info.features
+        features = dict(builder.info.features)
         objects = getattr(features.get("objects"), "feature", None) or {}
         if "image" not in features or "bbox" not in objects or "label" not in objects:
             raise ValueError(

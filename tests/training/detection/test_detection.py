@@ -153,6 +153,7 @@ def test_a_run_that_was_killed_goes_on_as_if_it_were_not(
     assert progress["step"] == uninterrupted[2]["step"]
 
 
+@pytest.mark.exhaustive
 def test_a_loss_that_is_not_finite_stops_the_run(composed, tmp_path):
     recipe = dataclasses.replace(RECIPE, learning_rate=1e30, clip_norm=None)
     with pytest.raises(callbacks.NotFinite):

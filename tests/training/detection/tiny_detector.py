@@ -4,4 +4,4 @@ import dataclasses
 
 from tests.training.detection.test_detection import RECIPE as TINY
 
-RECIPE = dataclasses.replace(TINY, epochs=1, qat_epochs=1, qat_images=8, minival=0)
+RECIPE = dataclasses.replace(TINY, epochs=1, train_sizes=(), qat_epochs=1, qat_images=8, minival=0)

@@ -8,22 +8,55 @@ import numpy as np
 
 import keraslight
 from keraslight.boxes import average_precision
+from keraslight.compat import count_names_anew
 from keraslight.tflite import TFLiteDetector
+from training.callbacks import CHECKPOINTS
+from training.checkpoint import read_state
 from training.data.data import Data
-from training.qat import INT8, calibration_batches
+from training.qat import calibration_batches
 from training.run_file import MODEL
+from training.studies.detection.picture import picture_of
 
 LARGEST_DIFFERENCE_PICTURES = 8
 
 
-def rows_of(folder: pathlib.Path, data: Data) -> list[dict]:
-    """Returns a row for each form of the detector of a finished run.
+def model_of(folder: pathlib.Path, data: Data) -> tuple[keras.Model, float]:
+    """Returns the detector of a run and the epochs it was trained for.
+
+    Of a run that is not finished it is the detector of the newest checkpoint.
 
     Args:
         folder: path of the run's folder.
         data: its pictures.
     """
-    name, model = folder.name, keras.models.load_model(folder / MODEL)
+    recipe = data.recipe
+    if (folder / MODEL).is_file():
+        return keras.models.load_model(folder / MODEL), recipe.epochs
+    state = read_state(folder / CHECKPOINTS)
+    if state is None:
+        raise ValueError(f"The run has no checkpoint yet. Received: '{folder}'")
+    count_names_anew()  # as the training did, which names the variables in the checkpoint
+    model = recipe.build(data.classes, (recipe.image_size, recipe.image_size, 3))
+    tree = {}
+    for name, value in state.tensors.items():
+        kind, _, path = name.partition("/")
+        if kind in ("trainable_variables", "non_trainable_variables"):
+            tree.setdefault(kind, {})[path] = value
+    model.set_state_tree(tree)
+    return model, state.progress["step"] / data.order.steps_per_epoch
+
+
+def rows_of(
+    name: str, model: keras.Model, data: Data, trained_on: pathlib.Path
+) -> tuple[list[dict], bytes]:
+    """Returns a row for each form of a detector, and a picture of what the int8 file finds.
+
+    Args:
+        name: str, what to call it.
+        model: the detector.
+        data: its pictures.
+        trained_on: path of the file of training.qat, which may not exist.
+    """
     recipe = data.recipe
     preprocessing = recipe.preprocessing(recipe.image_size, recipe.image_size)
     about = {
@@ -51,18 +84,18 @@ def rows_of(folder: pathlib.Path, data: Data) -> list[dict]:
             rows.append({"form": form, **file_row(path, data)})
             if form == "int8 file":
                 rows[-1]["steps_from_exact_model"] = steps_apart(path, quantized, data)
-    if (trained_on := folder / "qat" / INT8).is_file():
+                picture = picture_of(path, recipe.image_size)
+    if trained_on.is_file():
         rows.append({"form": "int8 file, trained on", **file_row(trained_on, data)})
     cost = {
         "parameters": sum(int(np.prod(v.shape)) for v in fused.weights),
         "macs": keraslight.count_macs(fused),
         "image_size": recipe.image_size,
     }
-    base = rows[0]
-    return [
-        {"detector": name, **row, "kept": row["mAP"] / base["mAP"] if base["mAP"] else None, **cost}
-        for row in rows
-    ]
+    trained = rows[0]["mAP"]
+    for row in rows:
+        row |= {"detector": name, "kept": row["mAP"] / trained if trained else None, **cost}
+    return rows, picture
 
 
 def file_row(path: pathlib.Path, data: Data) -> dict:
