@@ -72,6 +72,7 @@ ARROWS = {
         "report",
         "tflite",
     },
+    "verification": {"benchmark", "tflite"},
     "result_page": {"report", "text"},
     "browser_page": {"download", "files", "pictures", "record", "tflite"},
     "commands": {
@@ -90,6 +91,7 @@ ARROWS = {
         "result_page",
         "text",
         "tflite",
+        "verification",
     },
     "__main__": {"commands"},
 }

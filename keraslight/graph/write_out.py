@@ -14,6 +14,13 @@ from keraslight.graph.layer_calls import NotReadable, Weight, read_layer
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.graph.weight_layers import call_on_weights
 
+# layers of Keras that are made of other layers and operations, which int8 knows
+COMPOSITES = (
+    keras.layers.Attention,
+    keras.layers.GroupQueryAttention,
+    keras.layers.MultiHeadAttention,
+)
+
 
 class StandIn(keras.Operation):
     """Takes the place of an operation while its graph is read.
@@ -42,7 +49,8 @@ class WriteOut:
         originals: the operations of the model that is read. They are copied before their parts are
             called, so that they stay unchanged.
         custom_layers: whether layers that are neither Keras's nor keraslight's are replaced.
-        keep: names of custom layers that are not replaced.
+        keep: names of custom layers and of `composites` that are not replaced.
+        composites: whether the layers of `COMPOSITES` are replaced.
 
     Attributes:
         layers: int, how many layers were written out.
@@ -56,12 +64,14 @@ class WriteOut:
         originals: list[keras.Operation],
         custom_layers: bool = False,
         keep: Collection[str] = (),
+        composites: bool = False,
     ):
         self.phase = phase
         self.policy = policy
         self.originals = {id(operation) for operation in originals}
         self.custom_layers = custom_layers
         self.keep = frozenset(keep)
+        self.composites = composites
         self.calls = collections.Counter()
         self.layers = 0
         self.unreadable: dict[str, str] = {}
@@ -73,11 +83,13 @@ class WriteOut:
         """Tells whether an operation is replaced by its parts."""
         if isinstance(operation, ReparamLayer | keras.Model):
             return True
+        if operation.name in self.keep or operation.name in self.unreadable:
+            return False
+        if type(operation) in COMPOSITES:
+            return self.composites
         return (
             self.custom_layers
             and isinstance(operation, keras.layers.Layer)
-            and operation.name not in self.keep
-            and operation.name not in self.unreadable
             and (not _is_known(operation) or registered_form(operation) is not None)
         )
 

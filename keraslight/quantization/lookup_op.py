@@ -10,6 +10,7 @@ from keraslight.graph.copies import copy_of
 from keraslight.graph.graph import Call
 from keraslight.quantization.integers import Grid, Int8, Pointwise
 from keraslight.quantization.rounding import in_double_precision
+from keraslight.quantization.runtimes import XNNPACK
 from keraslight.quantization.written_op import WrittenOp
 
 L = keras.layers
@@ -32,14 +33,16 @@ class FunctionOfCodes:
 
     Attributes:
         values: float64 tensor of shape `(256,)`.
+        in_file: bool, whether the file holds the table. Otherwise the runtime makes it.
     """
 
     values: object
+    in_file: bool = True
 
     def rounded(self, grid: Grid) -> Int8:
-        """Rounds halves to even, in double precision."""
-        steps = ops.round(self.values / in_double_precision(grid.scale))
-        return grid.holding(ops.cast(steps, "float32"))
+        """Rounds the values, in double precision."""
+        runtime = XNNPACK if self.in_file else grid.runtime
+        return runtime.lookup(self, grid)
 
 
 class LookupOp(WrittenOp):
@@ -90,7 +93,12 @@ class LookupOp(WrittenOp):
             x: the codes of the input.
             values: what `values` returns for them.
         """
-        return FunctionOfCodes(values)
+        in_file = not self.converted and self.rare_operator(call) is None
+        return FunctionOfCodes(values, in_file)
+
+    def rare_operator(self, call):
+        written = self.builtin(call, None, None)
+        return None if written is None else written.name
 
     def table(self, call, source, grid):
         codes = self.integer(call, Int8(ops.zeros(()), source)).rounded(grid).codes

@@ -9,6 +9,7 @@ from keraslight.quantization import rounding
 from keraslight.quantization.integers import Grid, Int8
 from keraslight.quantization.linear import FLOAT_TINY
 from keraslight.quantization.rounding import straight_through
+from keraslight.quantization.runtimes import XNNPACK
 from keraslight.quantization.written_op import Builtin, WrittenOp
 
 __all__ = ["PReluOp"]
@@ -39,10 +40,11 @@ class LeakyProduct:
         """Multiplies by an integer and shifts to the right, as LiteRT does without XNNPACK."""
         # LiteRT computes both ratios in single precision
         ratio = self.x.grid.scale / grid.scale
-        positive = rounding.multiply_in_fixed_point(self.x.steps, ratio)
-        ratio_of_slopes = self.x.grid.scale * self.scale / grid.scale
+        of_slopes = self.x.grid.scale * self.scale / grid.scale
+        one = np.float32(1)
+        positive = rounding.multiply_in_fixed_point(self.x.steps, (ratio,), one)
         products = ops.stop_gradient(self.x.steps * self.slopes)
-        negative = rounding.multiply_in_fixed_point(products, ratio_of_slopes)
+        negative = rounding.multiply_in_fixed_point(products, (of_slopes,), one)
         exact = ops.where(self.x.steps >= 0, positive, negative)
         return grid.holding(straight_through(exact, self._smooth() * ratio))
 
@@ -68,6 +70,9 @@ class PReluOp(WrittenOp):
         scale = ops.stop_gradient(largest) * np.float32(1 / 127)
         quotient = slopes / scale
         return straight_through(ops.clip(ops.round(quotient), -127, 127), quotient), scale
+
+    def is_known(self, call, runtime):
+        return runtime is XNNPACK
 
     def integer(self, call, x):
         return LeakyProduct(x, *self.slopes(call.operation))
