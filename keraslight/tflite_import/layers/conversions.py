@@ -7,8 +7,8 @@ import numpy as np
 
 from keraslight.quantization.integer_layer import IntegerLayer
 from keraslight.quantization.integers import Grid, Int8, Real
-from keraslight.quantization.lookup_op import grid_of
 from keraslight.quantization.rounding import straight_through
+from keraslight.quantization.written_op import grid_of
 
 ops = keras.ops
 

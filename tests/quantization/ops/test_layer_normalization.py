@@ -21,8 +21,8 @@ CASES = {
     "one group": L.GroupNormalization(1),
     "a group for each channel": L.GroupNormalization(8, center=False, scale=False),
 }
-CHOSEN = "layer, layer of sequences, unit, groups"
-OTHERS = "layer of vectors, root mean square, one group, a group for each channel"
+MORE = "layer, layer of sequences, unit, groups"
+CHOSEN = "layer of vectors, root mean square, one group, a group for each channel"
 
 
 def model_with_weights(*makes):
@@ -37,7 +37,7 @@ def model_with_weights(*makes):
     return model
 
 
-@pytest.mark.parametrize("names", exhaustive_but([CHOSEN], [CHOSEN, OTHERS]))
+@pytest.mark.parametrize("names", exhaustive_but([CHOSEN], [CHOSEN, MORE]))
 def test_integers_are_those_of_the_file(names, tmp_path):
     assert_exact(
         model_with_weights(*[CASES[x] for x in names.split(", ")]), tmp_path / "model.tflite"
