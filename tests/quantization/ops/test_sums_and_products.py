@@ -55,12 +55,16 @@ OF_TWO = {
     "square": lambda x: ops.square(x),
     "power of two": lambda x: L.Conv2D(4, 1)(x**2),
     "opposite": lambda x: -x,
-    "map": lambda x: x * MAP + MAP,
 }
 
 
 def test_pairs_are_those_of_the_file(tmp_path):
     assert_exact(model_of(*OF_TWO.values()), tmp_path / "model.tflite")
+
+
+@pytest.mark.exhaustive
+def test_constants_halfway_between_codes_are_those_of_the_file(tmp_path):
+    assert_exact(model_of(lambda x: x * MAP + MAP), tmp_path / "model.tflite")
 
 
 @pytest.mark.parametrize(
