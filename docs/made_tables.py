@@ -1,9 +1,11 @@
 """The tables of the documentation, each made from files in results/."""
 
 import csv
+import inspect
 import json
 import pathlib
 
+from keraslight.quantization.runtimes import RUNTIMES, XNNPack
 from keraslight.report import markdown_table
 from training.studies.census.shares import shares
 
@@ -48,28 +50,6 @@ def models() -> str:
     return markdown_table(rows, formats, missing="")
 
 
-def summary() -> str:
-    """Networks of ours beside those in common use: what each is good for, and what not."""
-    names = (
-        *("MobileNetV2 0.75", "VGNetG-1.0MP", "VGNetG-1.0MP SE", "MobileNetV2 1.0"),
-        *("VGNetG-2.0MP", "RepVGG-A0", "MobileNetV3-Large"),
-    )
-    rows = []
-    for name in names:
-        kinds = _suite()[name]
-        rows.append(
-            {
-                "network": name,
-                "top-1 on ImageNet, published (%)": kinds["float"]["top1"],
-                "int8 file (MB)": kinds["int8"]["size_bytes"] / 1e6,
-                "float (ms)": kinds["float"]["threads"]["1"]["median_ms"],
-                "int8 (ms)": kinds["int8"]["threads"]["1"]["median_ms"],
-            }
-        )
-    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "int8 file (MB)": ".1f"}
-    return markdown_table(rows, formats | {"top-1 on ImageNet, published (%)": ".1f"})
-
-
 def licences() -> str:
     """The licences of the published weights."""
     found = {}
@@ -103,6 +83,30 @@ def imagenette() -> str:
         "images/s": ".0f",
     }
     return markdown_table(rows, formats)
+
+
+def detection_cost() -> str:
+    """What SSDLite costs on backbones of ours, beside published ones."""
+    rows = [
+        {
+            "detector": f"`{row['detector']}`" if row["form"] else row["detector"],
+            "parameters, fused (M)": float(row["fused_parameters"] or row["parameters"]) / 1e6,
+            "multiply-adds (M)": float(row["macs"]) / 1e6,
+            "mAP on COCO, published (%)": _percent_of(row["mAP"]),
+            "source": row["source"],
+        }
+        for row in read_csv("detection_cost.csv")
+    ]
+    formats = {
+        "parameters, fused (M)": ".2f",
+        "multiply-adds (M)": ".0f",
+        "mAP on COCO, published (%)": ".1f",
+    }
+    return markdown_table(rows, formats, missing="")
+
+
+def _percent_of(value):
+    return 100 * float(value) if value else None
 
 
 def claims() -> str:
@@ -171,63 +175,6 @@ def claims_int8() -> str:
     return markdown_table(rows, dict.fromkeys(columns.values(), ".1f"), missing="")
 
 
-def latency() -> str:
-    """The latency of our networks and of those in common use, on one thread, in one run."""
-    rows = []
-    for name, kinds in _suite().items():
-        float_, int8 = (kinds[kind]["threads"]["1"] for kind in ("float", "int8"))
-        rows.append(
-            {
-                "network": name,
-                "top-1, published (%)": kinds["float"]["top1"],
-                "float (ms)": float_["median_ms"],
-                "int8 (ms)": int8["median_ms"],
-                "float ratio": float_["ratio"],
-                "int8 ratio": int8["ratio"],
-            }
-        )
-    formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "top-1, published (%)": ".1f"}
-    return markdown_table(rows, formats, missing="")
-
-
-def latency_detail() -> str:
-    """The same with the spread, the sizes of the files, and who published the accuracies."""
-    rows = []
-    for name, kinds in _suite().items():
-        row = {"network": name, "multiply-adds (M)": kinds["float"]["macs"] / 1e6}
-        for kind, entry in kinds.items():
-            figures = entry["threads"]["1"]
-            row[f"{kind} (ms)"] = figures["median_ms"]
-            row[f"{kind} p90 (ms)"] = figures["p90_ms"]
-            row[f"{kind} file (MB)"] = entry["size_bytes"] / 1e6
-        row["top-1 (%)"] = kinds["float"]["top1"]
-        rows.append({**row, "top-1 from": kinds["float"]["source"]})
-    formats = dict.fromkeys(rows[0], ".2f")
-    formats |= {"network": "", "top-1 from": "", "multiply-adds (M)": ".0f", "top-1 (%)": ".1f"}
-    return markdown_table(rows, formats, missing="")
-
-
-def forms() -> str:
-    """The latency of fused networks beside others, from one run."""
-    rows = [
-        {
-            "file": figure["file"],
-            "beside": figure["reference"],
-            "threads": figure["threads"],
-            "ratio": figure["ratio"],
-            "latency (ms)": figure["median_ms"],
-        }
-        for figure in read_json("forms_amd_epyc.json")["figures"]
-    ]
-    return markdown_table(rows, {"ratio": ".3f", "latency (ms)": ".2f"})
-
-
-def forms_by_choice() -> str:
-    """What each choice of a form costs, beside the default."""
-    rows = read_csv("forms_by_choice.csv")
-    return markdown_table([{key: value or None for key, value in row.items()} for row in rows])
-
-
 def int8() -> str:
     """What int8 costs the networks trained on Imagenette."""
     columns = {
@@ -266,6 +213,54 @@ def int8_exact() -> str:
     formats = dict.fromkeys(rows[0], ".2f") | {"recipe": ""}
     formats |= {title: ".1f" for title in rows[0] if title.endswith("(dB)")}
     return markdown_table(rows, formats)
+
+
+def arm() -> str:
+    """How many values are equal on Arm processors, on this machine and in Keras."""
+    found = {}
+    for row in read_csv("arm.csv"):
+        counts = found.setdefault((row["processor"], row["instructions"]), [0, 0, 0, 0])
+        equal = [int(row[key]) for key in ("values", "equal_to_x86", "equal_to_keras")]
+        found[row["processor"], row["instructions"]] = [
+            one + other for one, other in zip(counts, [1, *equal], strict=True)
+        ]
+    rows = [
+        {
+            "processor": processor,
+            "instructions": instructions,
+            "files": files,
+            "values": values,
+            "equal to x86": x86,
+            "equal to Keras": exact,
+        }
+        for (processor, instructions), (files, values, x86, exact) in found.items()
+    ]
+    formats = dict.fromkeys(("files", "values", "equal to x86", "equal to Keras"), ",d")
+    return markdown_table(rows, formats)
+
+
+def devices() -> str:
+    """What `keraslight verify` says of devices that do one thing wrong."""
+    rows = read_csv("devices.csv")
+    return markdown_table([{"planted": row["planted"], "said": row["said"]} for row in rows])
+
+
+def runtime_rules() -> str:
+    """How each runtime rounds, from the docstrings of its methods."""
+    operations = [name for name in vars(XNNPack) if inspect.isfunction(getattr(XNNPack, name))]
+    rows = [
+        {
+            "operation": name,
+            **{r.title: _first_line(getattr(r, name)) for r in RUNTIMES.values()},
+        }
+        for name in operations
+        if not name.startswith("_")
+    ]
+    return markdown_table(rows)
+
+
+def _first_line(function):
+    return inspect.getdoc(function).splitlines()[0].rstrip(".")
 
 
 def replacement() -> str:
@@ -365,13 +360,6 @@ def refco() -> str:
         for row in read_csv("refco_training.csv")
     ]
     return markdown_table(rows, {"step (ms)": ".1f", "peak memory (MB)": ".0f"})
-
-
-def _suite():
-    found = {}
-    for entry in read_json("latency_amd_epyc.json")["suite"]:
-        found.setdefault(entry["name"], {})[entry["kind"]] = entry
-    return found
 
 
 def _millions(text):

@@ -47,8 +47,21 @@ GROUPS = (
     Group(
         "deployment",
         "Fuse, quantize, export",
-        "From a trained model to a `.tflite` file.",
-        ("graph", "reparam", "quantization", "export"),
+        "From a trained model to a `.tflite` file, and back.",
+        ("graph", "reparam", "quantization", "export", "tflite_import"),
+    ),
+    Group(
+        "detection",
+        "Detection",
+        "SSDLite on any backbone, its losses and its files.",
+        ("detection",),
+    ),
+    Group(
+        "boxes",
+        "Boxes",
+        "Anchors, matching, suppression, COCO files and average precision. "
+        "Importing these does not import Keras.",
+        ("boxes",),
     ),
     Group(
         "weights",
@@ -97,6 +110,7 @@ MODULES = (
     "keraslight.visualize",
     "keraslight.tflite",
     "keraslight.pictures",
+    "keraslight.boxes",
     "keraslight.benchmark",
 )
 # modules without such a list, of which all names are public that they define

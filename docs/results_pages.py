@@ -23,11 +23,6 @@ TABLES = {
         "int8",
         "Top-1 accuracy of the same networks in int8, on the same 1,975 images. " + EARLIER,
     ),
-    "latency": (
-        "Latency",
-        "One image of 224x224 on one thread of an AMD EPYC. All files were measured in one "
-        "interleaved run. Ratios are to MobileNetV2 1.0 in float.",
-    ),
     "replacement": (
         "Kernel replacement",
         "Learned depthwise kernels that resemble a fixed kernel are replaced by it, without "
@@ -36,10 +31,12 @@ TABLES = {
 }
 # file: the title of its page
 FILES = {
-    "latency_amd_epyc.md": "Latency in detail",
+    "latency_amd_epyc.md": "Latency, AVX512 and VNNI",
+    "latency_intel_xeon.md": "Latency, AMX",
     "int8_imagenette.md": "int8 in detail",
-    "forms_amd_epyc.md": "Forms of fused networks",
-    "forms_by_choice.md": "Forms by choice",
+    "forms_by_choice.md": "Forms on all machines",
+    "forms_amd_epyc.md": "Forms, AVX512 and VNNI",
+    "forms_intel_xeon.md": "Forms, AMX",
     "runtimes.md": "Other runtimes",
     "kernel_census.md": "Census of kernels",
 }

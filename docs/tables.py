@@ -1,6 +1,6 @@
-r"""Writes every table of the documentation from the files in results/.
+r"""Writes every table of the documentation, and the maps of latency, from the files in results/.
 
-    python -m docs.tables                    # the tables, from the files
+    python -m docs.tables                    # the tables and the maps, from the files
     python -m docs.tables --measure=missing  # counts networks that models.csv does not have, first
     python -m docs.tables --measure=all      # counts models.csv and imagenette_cost.csv anew
 
@@ -13,7 +13,7 @@ import re
 
 import click
 
-from docs import made_tables
+from docs import latency_map, made_tables, speed_tables
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
 
@@ -24,19 +24,17 @@ TABLE = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLES = {
     function.__name__: function
     for function in (
-        made_tables.summary,
         made_tables.models,
         made_tables.licences,
         made_tables.imagenette,
+        made_tables.detection_cost,
         made_tables.claims,
         made_tables.claims_runs,
         made_tables.claims_int8,
-        made_tables.latency,
-        made_tables.latency_detail,
-        made_tables.forms,
-        made_tables.forms_by_choice,
         made_tables.int8,
         made_tables.int8_exact,
+        made_tables.runtime_rules,
+        made_tables.devices,
         made_tables.replacement,
         made_tables.census,
         made_tables.runtimes,
@@ -44,7 +42,7 @@ TABLES = {
         made_tables.quantization_cost,
         made_tables.refco,
     )
-}
+} | speed_tables.TABLES
 
 
 def pages() -> list[pathlib.Path]:
@@ -104,6 +102,8 @@ def command(measured):
         if made != text:
             page.write_text(made)
             click.echo(f"{page.relative_to(ROOT)} has new tables")
+    for path in latency_map.write_all(ROOT / "docs"):
+        click.echo(f"{path.relative_to(ROOT)} is new")
 
 
 if __name__ == "__main__":

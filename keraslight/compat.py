@@ -4,18 +4,21 @@
 them, only this module changes.
 """
 
+import contextlib
 import functools
 import warnings
 from collections.abc import Callable
 
 import keras
 from keras.src.ops import core as core_ops
+from keras.src.ops import image as image_ops
+from keras.src.ops import math as math_ops
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 from keras.src.utils import naming
 
 # the classes behind keras.ops.* calls on symbolic tensors, which Keras does not export
-OPERATION_MODULES = (numpy_ops, nn_ops, core_ops)
+OPERATION_MODULES = (numpy_ops, nn_ops, core_ops, math_ops, image_ops)
 
 
 def operation_class(name: str) -> type[keras.Operation]:
@@ -36,6 +39,12 @@ def operation_class(name: str) -> type[keras.Operation]:
     )
 
 
+def operation_classes(*names: str) -> tuple[type[keras.Operation], ...]:
+    """Returns those of the named classes that this version of Keras has."""
+    known = [any(hasattr(module, name) for module in OPERATION_MODULES) for name in names]
+    return tuple(operation_class(name) for name, has in zip(names, known, strict=True) if has)
+
+
 def is_of_keras(operation: keras.Operation) -> bool:
     """Tells whether the class of a layer or an operation is one of Keras's own."""
     return type(operation).__module__.split(".")[0] == "keras"
@@ -44,6 +53,34 @@ def is_of_keras(operation: keras.Operation) -> bool:
 def producer(tensor: keras.KerasTensor) -> keras.Operation:
     """Returns the layer or the operation that a symbolic tensor is an output of."""
     return tensor._keras_history.operation
+
+
+def recorded_call(tensor: keras.KerasTensor) -> tuple:
+    """Returns the call that a symbolic tensor comes from.
+
+    Returns:
+        Its operation, its positional arguments, its keyword arguments, and the list of its outputs.
+
+    Raises:
+        ValueError: if no call computed the tensor.
+    """
+    history = getattr(tensor, "_keras_history", None)
+    if history is None or history.operation is None:
+        raise ValueError(f"No operation computed this symbolic tensor. Received: {tensor!r}")
+    node = history.operation._inbound_nodes[history.node_index]
+    return history.operation, node.arguments.args, node.arguments.kwargs, node.outputs
+
+
+@contextlib.contextmanager
+def forgotten_calls(layers: list[keras.layers.Layer]):
+    """Lets layers forget at the end how they were called on symbolic tensors meanwhile."""
+    lists = [nodes for x in layers for nodes in (x._inbound_nodes, x._outbound_nodes)]
+    lengths = [len(nodes) for nodes in lists]
+    try:
+        yield
+    finally:
+        for nodes, length in zip(lists, lengths, strict=True):
+            del nodes[length:]
 
 
 def inner_layers(layer: keras.layers.Layer, recursive: bool = True) -> list[keras.layers.Layer]:
@@ -110,7 +147,14 @@ def _tensorflow_compiles() -> bool:
 
 def standardized_inputs(model: keras.Model, inputs):
     """Returns inputs of a functional model in the order and the shapes that its graph expects."""
-    return model._standardize_inputs(inputs)
+    functional = model._functional if isinstance(model, keras.Sequential) else model
+    return functional._standardize_inputs(inputs)
+
+
+def output_structure(model: keras.Model):
+    """Returns the symbolic outputs of a functional or a Sequential model in their structure."""
+    functional = model._functional if isinstance(model, keras.Sequential) else model
+    return functional._outputs_struct
 
 
 def tflite_interpreter(content: bytes):

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import platform
+from collections.abc import Iterable
 
 CPUS = pathlib.Path("/sys/devices/system/cpu")
 CPUINFO = pathlib.Path("/proc/cpuinfo")
@@ -17,6 +18,19 @@ FEATURES = {
     "asimddp": "NEON dotprod",
     "i8mm": "I8MM",
     "sve": "SVE",
+}
+
+# kinds of processors that run other kernels: the name, and the features without which it is not
+# that kind. The first that fits is the kind.
+KINDS = {
+    "amx": {"AMX"},
+    "avx512_vnni": {"AVX512", "VNNI"},
+    "avx_vnni": {"VNNI"},
+    "avx512": {"AVX512"},
+    "avx2": {"AVX2"},
+    "neon_i8mm": {"I8MM"},
+    "neon_dotprod": {"NEON dotprod"},
+    "neon": {"NEON"},
 }
 
 
@@ -43,6 +57,16 @@ def features() -> list[str] | None:
         return None
     found = [title for name, title in FEATURES.items() if name in words.split()]
     return list(dict.fromkeys(found))
+
+
+def kind(found: Iterable[str] | None = None) -> str | None:
+    """Returns which of `KINDS` a processor is, by its features; `None` if it is not known.
+
+    Args:
+        found: the features. Defaults to those of this machine.
+    """
+    found = features() if found is None else found
+    return next((name for name, needed in KINDS.items() if needed <= set(found or ())), None)
 
 
 def read_text(path: pathlib.Path) -> str | None:

@@ -41,6 +41,16 @@ CHECKS = {
         page = pathlib.Path("report/report.html").read_text()
         assert "float32" in page and "int8" in page
     """,
+    "6_detection": """
+        assert scores["mAP50"] > 0.5
+        assert file.decoded and file.labels == tuple(CLASSES)
+    """,
+    "7_bring_a_file": """
+        assert same == 1
+        assert accuracy["all layers"] > accuracy["before"] + 0.4
+        assert abs(accuracy[".tflite"] - accuracy["all layers"]) < 0.01
+        assert keraslight.tflite.read_metadata(path.read_bytes()).labels[0] == "5"
+    """,
 }
 
 

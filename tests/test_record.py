@@ -111,30 +111,34 @@ def test_the_command_can_be_given_to_a_shell(monkeypatch, name, argv0, words):
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "features"),
+    ("text", "name", "features", "kind"),
     [
         (
             "processor : 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2 avx512f avx512_vnni\n",
             "AMD EPYC",
             ["AVX2", "AVX512", "VNNI"],
+            "avx512_vnni",
         ),
         (
             "processor\t: 0\nFeatures\t: fp asimd asimddp\nHardware\t: Qualcomm SM8550\n",
             "Qualcomm SM8550",
             ["NEON", "NEON dotprod"],
+            "neon_dotprod",
         ),
     ],
 )
-def test_the_processor_is_read_with_what_it_can_do(monkeypatch, tmp_path, text, name, features):
+def test_the_processor_is_read_with_what_it_can_do(
+    monkeypatch, tmp_path, text, name, features, kind
+):
     path = tmp_path / "cpuinfo"
     path.write_text(text)
     monkeypatch.setattr(machine, "CPUINFO", path)
-    assert (machine.processor(), machine.features()) == (name, features)
+    assert (machine.processor(), machine.features(), machine.kind()) == (name, features, kind)
 
 
 def test_an_unknown_machine_has_a_name_and_unknown_features(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "CPUINFO", tmp_path / "none")
-    assert machine.processor() and machine.features() is None
+    assert machine.processor() and machine.features() is None and machine.kind() is None
 
 
 def test_recording_imports_neither_keras_nor_tensorflow():

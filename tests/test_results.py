@@ -8,7 +8,7 @@ import shlex
 import pytest
 from click.testing import CliRunner
 
-from docs import made_tables, measure, tables
+from docs import latency_map, made_tables, measure, speed_tables, tables
 from keraslight.record import read_record
 from training.studies.census.shares import shares
 
@@ -55,11 +55,50 @@ def test_pages_of_results_hold_no_other_table():
         assert "|" not in tables.TABLE.sub("", page.read_text()), page.name
 
 
+@pytest.mark.parametrize("kind", speed_tables.MACHINES)
+def test_every_machine_has_its_map(kind):
+    """Run `python -m docs.tables` after a new measurement."""
+    text = (tables.ROOT / "docs" / f"latency_{speed_tables.MACHINES[kind]}.svg").read_text()
+    assert speed_tables.title(kind) in text
+    for arithmetic in latency_map.ARITHMETIC:
+        front = latency_map.pareto_front(latency_map.points(kind, arithmetic))
+        assert len(front) > 3 and all(f">{point.name}<" in text for point in front)
+    for page in ("README.md", "docs/choose.md"):
+        assert f"latency_{speed_tables.MACHINES[kind]}.svg" in (tables.ROOT / page).read_text()
+
+
+def test_the_front_holds_what_nothing_beats():
+    points = [
+        latency_map.Point(name, ms, top1)
+        for name, ms, top1 in (("c", 3, 70), ("a", 1, 60), ("d", 3, 71), ("b", 2, 60), ("e", 9, 71))
+    ]
+    assert [point.name for point in latency_map.pareto_front(points)] == ["a", "d"]
+
+
+def test_a_map_that_did_not_change_stays(tmp_path):
+    assert len(latency_map.write_all(tmp_path)) == len(speed_tables.MACHINES)
+    assert latency_map.write_all(tmp_path) == []
+
+
+def test_the_best_within_a_time():
+    def kinds(top1, float_ms, int8_ms):
+        return {
+            kind: {"top1": top1, "threads": {"1": {"median_ms": ms}}}
+            for kind, ms in (("float", float_ms), ("int8", int8_ms))
+        }
+
+    networks = {"a": kinds(60, 3, 1), "b": kinds(70, 4, 5), "c": kinds(None, 0.1, 0.1)}
+    assert speed_tables._within(networks, 4) == "b, float: 70.0 % in 4.00 ms"
+    assert speed_tables._within(networks, 2) == "a, int8: 60.0 % in 1.00 ms"
+    assert speed_tables._within(networks, 0.5) is None
+
+
 def test_the_program_mends_a_table(monkeypatch, tmp_path):
     page = tmp_path / "page.md"
     kept = "Before.\n\n<!-- table replacement -->\n{}<!-- end -->\n\nAfter.\n"
     page.write_text(kept.format("| typed by hand |\n"))
     monkeypatch.setattr(tables, "ROOT", tmp_path)
+    monkeypatch.setattr(latency_map, "MACHINES", {})
     monkeypatch.setattr(tables, "pages", lambda: [page])
     assert "page.md has new tables" in CliRunner().invoke(tables.command, []).output
     assert page.read_text() == kept.format(made_tables.replacement() + "\n")

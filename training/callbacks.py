@@ -41,7 +41,7 @@ def begun(state: State | None, accumulate: int) -> dict:
 
     Returns:
         The number of steps done, the means of the metrics over an epoch that was interrupted, a row
-        for every epoch done, the best accuracy and its epoch, and the seconds spent.
+        for every epoch done, the best score and its epoch, and the seconds spent.
     """
     if state is None:
         nothing = {"step": 0, "epoch_logs": None, "history": [], "seconds": 0.0}
@@ -63,6 +63,7 @@ class Checkpoints(keras.callbacks.Callback):
         every: optional int, steps between two states; there is one after every epoch besides. It
             is rounded up to whole updates.
         copy: function that returns a model to save with the weights of the one in training.
+        chosen_by: function from the logs of an evaluation to what the best model is greatest in.
         first_step: function that is called when the first step has run.
         writes: bool, whether this process writes; of several only one should.
     """
@@ -74,6 +75,7 @@ class Checkpoints(keras.callbacks.Callback):
         steps_per_epoch: int,
         every: int | None,
         copy: Callable[[keras.Model], keras.Model],
+        chosen_by: Callable[[dict], float],
         first_step: Callable[[], None] = lambda: None,
         writes: bool = True,
     ):
@@ -82,6 +84,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.every = every
         self.copy = copy
+        self.chosen_by = chosen_by
         self.first_step = first_step
         self.writes = writes
         self.progress = dict(progress)
@@ -109,10 +112,10 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         # here, before SwapEMAWeights undoes it, the model holds the averaged weights
-        accuracy = float(logs["accuracy"])
-        better = self.progress["best"] is None or accuracy >= self.progress["best"]
+        score = self.chosen_by(logs)
+        better = self.progress["best"] is None or score >= self.progress["best"]
         if better and self._write(BEST, self._save_best):
-            self.progress["best"] = accuracy
+            self.progress["best"] = score
             self.progress["best_epoch"] = self.step // self.steps_per_epoch
 
     def on_epoch_end(self, epoch, logs=None):
@@ -265,8 +268,9 @@ class StopAtNaN(keras.callbacks.Callback):
                 keras.tree.map_structure(keras.ops.convert_to_numpy, data)
                 for data in self.batches(steps)
             ]
-            images, labels = (np.concatenate(values) for values in zip(*arrays, strict=True))
-            np.savez(self.folder / BAD_BATCH, images=images, labels=labels, steps=np.array(steps))
+            images, labels = keras.tree.map_structure(lambda *x: np.concatenate(x), *arrays)
+            labels = labels if isinstance(labels, dict) else {"labels": labels}
+            np.savez(self.folder / BAD_BATCH, images=images, **labels, steps=np.array(steps))
             note = f"; its batch was written to {self.folder / BAD_BATCH}"
             # it holds the very weights whose loss is not finite
             saved = self.folder / CHECKPOINTS

@@ -9,7 +9,6 @@ import keras
 
 from keraslight.commands.program import note
 from keraslight.compat import count_names_anew
-from training.auxiliary import trainable_form, without_auxiliary
 from training.callbacks import BEST, CHECKPOINTS, Checkpoints, StopAtNaN, Throughput, begun
 from training.checkpoint import read_state, restore
 from training.data import batches
@@ -87,7 +86,7 @@ def train(
         copy = build((recipe.image_size, recipe.image_size, 3))
         keras.config.set_dtype_policy(policy)
         copy.set_weights(model.get_weights())
-        return without_auxiliary(copy)
+        return recipe.task.deployed(copy)
 
     run_file = input_rate = None
     while True:
@@ -124,6 +123,7 @@ def train(
             steps_per_epoch,
             options.save_every,
             fixed_copy,
+            recipe.task.chosen_by,
             run_file.write,
             devices.writes,
         )
@@ -181,17 +181,13 @@ def _compiled(build, recipe, data, options):
     keras.utils.set_random_seed(options.seed)
     model = build((side, side, 3))
     network = network_facts(model)
-    model = trainable_form(
-        with_float32_outputs(model),
-        recipe.auxiliary_weight,
-        cross_entropy(recipe.label_smoothing),
-    )
+    model = recipe.task.trainable(with_float32_outputs(model), recipe)
     if options.synchronize_norms:
         data.devices.synchronize_norms(model)
     updates = data.order.steps_per_epoch // options.accumulate
-    compile_model(
+    recipe.task.compile(
         model,
-        recipe.label_smoothing,
+        recipe,
         optimizer=build_optimizer(recipe, model, updates, options.accumulate),
         jit_compile=jit_mode(options.jit),
         steps_per_execution=options.steps_per_execution,
@@ -228,36 +224,14 @@ def with_float32_outputs(model: keras.Model) -> keras.Model:
     if all(output.dtype == "float32" for output in model.outputs):
         return model
     cast = keras.layers.Activation("linear", dtype="float32", name="float32")
-    return keras.Model(model.inputs, [cast(output) for output in model.outputs], name=model.name)
+    outputs = keras.tree.map_structure(cast, model.output)
+    return keras.Model(model.inputs, outputs, name=model.name)
 
 
 def evaluated_epochs(recipe: Recipe) -> list[int]:
     """Returns the epochs, counted from 1, that end with an evaluation."""
     return sorted(
         {*range(recipe.evaluate_every, recipe.epochs, recipe.evaluate_every), recipe.epochs}
-    )
-
-
-def cross_entropy(label_smoothing: float) -> keras.losses.Loss:
-    """Returns the loss of logits, for labels of one column per class."""
-    return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
-
-
-def compile_model(model: keras.Model, label_smoothing: float = 0.0, **kwargs) -> None:
-    """Compiles a model that gives logits, for labels of one column per class.
-
-    Args:
-        model: the model.
-        label_smoothing: float.
-        **kwargs: further arguments of `keras.Model.compile`.
-    """
-    model.compile(
-        loss=cross_entropy(label_smoothing),
-        weighted_metrics=[
-            keras.metrics.CategoricalAccuracy(name="accuracy"),
-            keras.metrics.TopKCategoricalAccuracy(5, name="top5"),
-        ],
-        **kwargs,
     )
 
 

@@ -18,7 +18,6 @@ from training.files import save_model
 from training.loop import train
 from training.recipe import Recipe, load_recipe, override
 from training.session import load_data, local, session, write_results
-from training.summary import evaluate
 
 START = "start.keras"
 INT8 = "model_int8.tflite"
@@ -26,18 +25,19 @@ CALIBRATED = "calibrated_int8.tflite"
 CALIBRATION_BATCH = 50
 
 
-def recipe_of(folder: pathlib.Path, changes=()) -> Recipe:
+def recipe_of(folder: pathlib.Path, changes=(), finished: bool = True) -> Recipe:
     """Returns the recipe that a run was trained by.
 
     Args:
         folder: path of the run's folder.
         changes: list of `"field=value"`, in place of what the recipe says.
+        finished: bool, whether the run must be finished.
 
     Raises:
-        ValueError: if the run is not finished.
+        ValueError: if the run is not finished, or has not begun.
     """
     content = run_file.read(folder)
-    if content is None or not (folder / run_file.MODEL).is_file():
+    if content is None or (finished and not (folder / run_file.MODEL).is_file()):
         raise ValueError(
             "Only a finished run can be continued: finish it by training.train first. "
             f"Received: run='{folder}' without {run_file.FILE} or without {run_file.MODEL}"
@@ -47,7 +47,7 @@ def recipe_of(folder: pathlib.Path, changes=()) -> Recipe:
     base = load_recipe(name) if name else Recipe(model=found["model"])
     if run_file.plain(base.model) != found["model"]:
         base = dataclasses.replace(base, model=found["model"])
-    names = {field.name for field in dataclasses.fields(Recipe)} - {"model", "model_args"}
+    names = {field.name for field in dataclasses.fields(base)} - {"model", "model_args"}
     values = {key: _as_tuples(value) for key, value in found.items() if key in names}
     return override(dataclasses.replace(base, **values), changes)
 
@@ -108,10 +108,10 @@ def export_int8(model: keras.Model, path: pathlib.Path, data: Data) -> None:
         return
     size = data.recipe.image_size
     preprocessing = data.recipe.preprocessing(size, size)
-    keraslight.export_tflite(
+    data.recipe.task.export(
         model,
         path,
-        "int8",
+        data.recipe,
         labels=data.class_names,
         normalization=(preprocessing.mean, preprocessing.std),
         preprocessing=preprocessing.policy(),
@@ -193,8 +193,10 @@ def _finish(folder, model, recipe, data, progress, seed):
         data,
         progress,
         seed,
-        start_accuracy=evaluate(start, data)["accuracy"],
-        int8_accuracy=evaluate(int8, data)["accuracy"],
+        **{
+            f"{name}_{recipe.task.headline}": recipe.task.evaluate(one, data)[recipe.task.headline]
+            for name, one in (("start", start), ("int8", int8))
+        },
     )
 
 

@@ -133,8 +133,9 @@ def command(output_dir, epochs, seed):
     fused = model.fuse()
     quantized = keraslight.quantize_model(fused)
     keraslight.calibrate(quantized, np.split(train_images[:192], 3))
-    float_path = keraslight.export_tflite(fused, folder / "digits_float32.tflite")
-    int8_path = keraslight.export_tflite(quantized, folder / "digits_int8.tflite", "int8")
+    said = {"labels": [str(digit) for digit in range(10)], "normalization": (127.5, 127.5)}
+    float_path = keraslight.export_tflite(fused, folder / "digits_float32.tflite", **said)
+    int8_path = keraslight.export_tflite(quantized, folder / "digits_int8.tflite", "int8", **said)
 
     rows = [
         keras_row("Keras", model, folder / "digits.keras", images, labels),

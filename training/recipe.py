@@ -138,6 +138,19 @@ class Recipe:
                 )
 
     @property
+    def task(self):
+        """The kind of training, a `training.task.Task`."""
+        from training.task import Classification
+
+        return Classification()
+
+    def load_source(self, kind, data_dir, cache_gb, download, verbose):
+        """Returns the pictures of one split, see `training.data.data.load_source`."""
+        from training.data.data import load_classes
+
+        return load_classes(self, kind, data_dir, cache_gb, download, verbose)
+
+    @property
     def model_name(self) -> str:
         """The name of the model, however it is given."""
         return self.model if isinstance(self.model, str) else self.model.__name__
@@ -232,7 +245,7 @@ def override(recipe: Recipe, overrides) -> Recipe:
     With fewer epochs, the epochs of its sizes and of its warm-up shrink in proportion, unless they
     are given too; with more, those of its sizes grow, and the warm-up stays.
     """
-    fields = typing.get_type_hints(Recipe)
+    fields = typing.get_type_hints(type(recipe))
     changes = {}
     for item in overrides:
         field, _, text = item.partition("=")

@@ -6,7 +6,6 @@ import numpy as np
 import keraslight
 from keraslight.record import record
 from training.data.data import Data
-from training.loop import compile_model, jit_mode
 from training.recipe import Recipe
 
 
@@ -26,11 +25,11 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
     sources = [data.train_source, data.eval_source, data.choose_source]
     return {
         "model": recipe.model_name,
-        **evaluate(model, data),
-        # which weights model.keras has, and by which accuracy they were chosen
+        **recipe.task.evaluate(model, data),
+        # which weights model.keras has, and by which score they were chosen
         "weights": "best on minival" if chosen else "last",
         "epoch": progress["best_epoch"] if chosen else recipe.epochs,
-        "minival_accuracy": progress["best"],
+        f"minival_{recipe.task.chosen}": progress["best"],
         "eval_images": len(data.eval_source),
         "minival_images": len(data.choose_source) if chosen else 0,
         "train_images": len(data.train_source),
@@ -46,10 +45,3 @@ def summarize(model: keras.Model, recipe: Recipe, data: Data, progress: dict, se
         "command": made["command"],
         "record": made,
     }
-
-
-def evaluate(model: keras.Model, data: Data) -> dict:
-    """Returns accuracy, top-5 accuracy and loss of a model."""
-    if not model.compiled:
-        compile_model(model, jit_compile=jit_mode())
-    return model.evaluate(data.eval(), steps=data.eval_steps, verbose=0, return_dict=True)

@@ -9,11 +9,12 @@ import time
 import numpy as np
 
 from keraslight import machine
-from keraslight.machine import processor, read_text
+from keraslight.machine import kind, processor, read_text
 
 __all__ = [
     "copy_bandwidth",
     "facts",
+    "kind",
     "others_seconds",
     "peak_memory",
     "pin",

@@ -45,8 +45,9 @@ ROUNDINGS = ("nearest", "adaround")
 @click.option("--fuse/--no-fuse", default=True, help="Fuse the model first.")
 @click.option(
     "--target",
-    help="What to fuse it for: float, int8, or a .json file of keraslight tune. By default what "
-    "suits the quantization.",
+    help="What to fuse it for: float or int8, good on every machine that was measured; one of "
+    "them on one kind of machine, as int8:amx; or a .json file of keraslight tune. By default "
+    "what suits the quantization.",
 )
 @click.option(
     "--softmax/--no-softmax",

@@ -1,10 +1,10 @@
-"""`keraslight evaluate`: the accuracy of image classifiers, and how two of them agree."""
+"""`keraslight evaluate`: the accuracy of classifiers and detectors, and how two agree."""
 
 import time
 
 import click
 
-from keraslight.commands import classifiers, options
+from keraslight.commands import classifiers, detectors, options
 from keraslight.commands.program import Command, Failure, note, show
 from keraslight.files import require_place, write_json
 from keraslight.pictures.folder import list_pictures
@@ -27,7 +27,14 @@ HARDEST = 3  # classes that the summary names
         "--sheet=disagreements.png",
         "keraslight evaluate --tflite=model.tflite --tfds=imagenette/160px-v2 --labels=imagenet",
         "keraslight evaluate --model=runs/first --data_dir=pictures/val",
+        "keraslight evaluate --tflite=detector.tflite --annotations=instances_val.json "
+        "--data_dir=pictures/val --sheet=boxes.png",
     ],
+)
+@click.option(
+    "--annotations",
+    type=options.FILE,
+    help="COCO json of the pictures in --data_dir: measures the average precision of a detector.",
 )
 @click.option("--tflite", type=options.FILE, help="The .tflite file, made by anyone.")
 @click.option(
@@ -60,11 +67,13 @@ HARDEST = 3  # classes that the summary names
 @click.option(
     "--sheet",
     type=options.NEW_FILE,
-    help="PNG file to draw the pictures to that the two files of --compare differ on.",
+    help="PNG file to draw the pictures to that the two files of --compare differ on, or those "
+    "of --annotations with the boxes found.",
 )
 @click.pass_context
 def command(
     context,
+    annotations,
     tflite,
     model,
     compare,
@@ -82,7 +91,7 @@ def command(
     json_file,
     sheet,
 ):
-    """Measure the accuracy of image classifiers: .tflite files or Keras models.
+    """Measure the accuracy of classifiers and detectors: .tflite files or Keras models.
 
     The folder --data_dir holds a sub-folder of pictures for each class. Its name must be one of
     the labels: those in the file's metadata, or the lines of --labels. Size, resizing and
@@ -90,7 +99,29 @@ def command(
     them. What neither says is assumed and shown, or refused.
 
     With --compare, two of them are also compared with each other, picture by picture.
+
+    With --annotations, --tflite is a detector: a file of keraslight.export_detector, or any that
+    ends with TFLite_Detection_PostProcess. Its mean average precision is measured as COCO defines
+    it; --sheet draws what it finds.
     """
+    if annotations:
+        if not (tflite and data_dir) or model or compare or tfds or weights or input_size:
+            raise click.UsageError(
+                "--annotations goes with --tflite=FILE and --data_dir=FOLDER, and with no other "
+                "model or data set."
+            )
+        detectors.evaluate(
+            tflite,
+            annotations,
+            data_dir,
+            labels,
+            preprocessing,
+            limit,
+            skip_unreadable,
+            json_file,
+            sheet,
+        )
+        return
     given = {"--tflite": tflite, "--model": model, "--compare": compare}
     given = {option: value for option, value in given.items() if value}
     if len(given) != 1:

@@ -13,10 +13,12 @@ COMMANDS = {
     "convert": "Convert a Keras model to .tflite files and check that they compute the same.",
     "info": "Show what is in a .tflite or .keras file.",
     "classify": "Classify PICTURES, files or folders, with a .tflite file or a Keras model.",
-    "evaluate": "Measure the accuracy of image classifiers: .tflite files or Keras models.",
+    "evaluate": "Measure the accuracy of classifiers and detectors: .tflite files or Keras models.",
     "benchmark": "Time .tflite files, on this machine or on Android phones, all interleaved.",
+    "verify": "Say which runtime a device computes an int8 file with, bit for bit.",
     "tune": "Find the form of a fused model that is fastest here or on a phone.",
     "report": "Write a page with tables, plots and a card for each model.",
+    "page": "Write a folder with a page that runs MODEL, a .tflite file, in any browser.",
     "sample": "Make a small set of pictures in FOLDER, which must be new or empty.",
 }
 

@@ -104,6 +104,7 @@ def command(
     for warning in dict.fromkeys(text for report in tuned.reports for text in report.warnings):
         note(f"warning: {warning}")
     values = {
+        "target": STARTS[quantization],
         "policy": dict(tuned.policy),
         "ratio_to_default": tuned.ratio,
         "figures": tuned.figures,

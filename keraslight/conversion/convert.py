@@ -124,7 +124,8 @@ def convert_model(
         softmax: bool, whether to add a softmax at the end.
         raw_pixels: bool, whether to fold the normalization into the file, which then takes pixels.
         fuse: bool, whether to fuse the model.
-        target: what to fuse for: `"float"`, `"int8"`, or a .json file of `keraslight tune`.
+        target: what to fuse for: one of `keraslight.list_targets()`, or a .json file of
+            `keraslight tune`.
             Defaults to what suits the quantization.
         input_type: `"int8"` or `"uint8"`, of an int8 file.
         calibration_method: how ranges are found, see `keraslight.calibrate`.

@@ -5,8 +5,11 @@ from collections.abc import Collection, Sequence
 import keras
 import numpy as np
 
+from keraslight.export.lookups import marked
 from keraslight.graph.graph import Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.lookup_op import is_written_by_export
+from keraslight.quantization.ops import op_of
 from keraslight.quantization.rules import constant_calls, is_selecting
 
 # A leaky ReLU with this slope separates a layer that is kept in float32 from the rounding after it,
@@ -17,7 +20,10 @@ ALMOST_ONE = 1 + 2**-20
 
 
 def concrete_function(
-    graph: Graph, shapes: Sequence[tuple[int, ...]], float_layers: Collection[str] = ()
+    graph: Graph,
+    shapes: Sequence[tuple[int, ...]],
+    float_layers: Collection[str] = (),
+    marks_lookups: bool = False,
 ):
     """Returns a model as a concrete TensorFlow function of fixed input shapes.
 
@@ -27,6 +33,8 @@ def concrete_function(
         graph: the `Graph` of the model.
         shapes: the shape of each input, including the batch.
         float_layers: names of the layers of a quantized model that are kept in float32.
+        marks_lookups: bool, whether to mark the functions that `keraslight.export.lookups` writes
+            into the file.
     """
     import tensorflow as tf
 
@@ -36,7 +44,16 @@ def concrete_function(
     layers = {id(call.operation): call.operation for call in graph.calls}.values()
     weights = [(v, v.numpy()) for layer in layers for v in getattr(layer, "variables", ())]
 
+    numbers = {
+        id(call): number
+        for number, call in enumerate(graph.calls if marks_lookups else ())
+        if call.name not in float_layers and is_written_by_export(op_of(call))
+    }
+
     def visit(call, *args, **kwargs):
+        if id(call) in numbers:
+            (x,) = (leaf for leaf in args if keras.ops.is_tensor(leaf))
+            return marked(x, numbers[id(call)])
         if isinstance(call.operation, FakeQuantize) and id(call.inputs[0]) in float_tensors:
             args = (tf.nn.leaky_relu(args[0], alpha=ALMOST_ONE),)
         if id(call) not in constants:

@@ -11,6 +11,7 @@ from keraslight.export.check_outputs import check_outputs
 from keraslight.export.concrete_function import concrete_function
 from keraslight.export.convert import convert, representative_batches, single_examples
 from keraslight.export.integer_weights import with_integer_weights
+from keraslight.export.lookups import with_lookups
 from keraslight.files import write_whole
 from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import FakeQuantize
@@ -19,6 +20,8 @@ from keraslight.reparam.fuse import fuse
 from keraslight.tflite.flatbuffer import with_signature
 from keraslight.tflite.formats import FORMATS
 from keraslight.tflite.metadata import image_metadata, write_metadata
+from keraslight.tflite_import.file_model import FileModel
+from keraslight.tflite_import.write import written
 
 QUANTIZATIONS = tuple(None if name == "none" else name for name in FORMATS)
 INPUT_TYPES = (None, "int8", "uint8")
@@ -47,7 +50,9 @@ def export_tflite(
     Args:
         model: a functional Keras model, such as `keraslight.fuse` returns; or, for int8, a
             calibrated model of `keraslight.quantize_model`. A model that still holds layers of
-            keraslight, at any depth, is fused first, in the form that suits the quantization.
+            keraslight, at any depth, is fused first, in the form that suits the quantization. A
+            quantized model of `keraslight.load_tflite` is written with the operators, the types and
+            the metadata of the file that it came from.
         path: path of the file. It must end in .tflite. The file appears complete or not at all.
         quantization: `None` writes the model as it is: float32, or int8 for a quantized model.
             `"float16"`, `"int8_weights"` and `"int4_weights"` store the weights of a float model in
@@ -110,23 +115,11 @@ def export_tflite(
     data = (
         None if representative_data is None else representative_batches(representative_data, shapes)
     )
-    is_quantized = isinstance(model, QuantizedModel)
-    kind = "int8" if is_quantized else quantization or "none"
-    format = FORMATS[kind]
-    if graph.written_out:
-        target = "float" if format.computes_in_float else "int8"
-        graph = trace(fuse(model, target=target))
-    check_weights(_variables(graph), kind)
-    content = convert(
-        concrete_function(graph, shapes, model.float_layers if is_quantized else ()),
-        kind,
-        input_type or "int8",
-        single_examples(data) if kind == "int16x8" else None,
-    )
-    if format.weight_bits:
-        content = with_integer_weights(content, format.weight_bits)
-    content = with_signature(content, [x.name for x in sources], _output_names(model))
-    check_file(content, model)
+    kind = "int8" if isinstance(model, QuantizedModel) else quantization or "none"
+    if isinstance(model, FileModel):
+        content = written(model)
+    else:
+        content = _converted(model, graph, shapes, kind, input_type, data)
     if check:
         check_outputs(content, model, graph.inputs, kind, data and data[0])
     if about is not None:
@@ -135,12 +128,38 @@ def export_tflite(
     return path
 
 
+def _converted(model, graph, shapes, kind, input_type, data) -> bytes:
+    """Returns the file that TensorFlow's converter makes of a model, checked."""
+    is_quantized = isinstance(model, QuantizedModel)
+    format = FORMATS[kind]
+    if graph.written_out:
+        target = "float" if format.computes_in_float else "int8"
+        graph = trace(fuse(model, target=target))
+    check_weights(_variables(graph), kind)
+    content = convert(
+        concrete_function(
+            graph, shapes, model.float_layers if is_quantized else (), marks_lookups=is_quantized
+        ),
+        kind,
+        input_type or "int8",
+        single_examples(data) if kind == "int16x8" else None,
+    )
+    if is_quantized:
+        content = with_lookups(content, graph)
+    if format.weight_bits:
+        content = with_integer_weights(content, format.weight_bits)
+    names = [x.name for x in keras.tree.flatten(graph.inputs)]
+    content = with_signature(content, names, _output_names(model))
+    check_file(content, model)
+    return content
+
+
 def _variables(graph):
     return [v for call in graph.calls for v in getattr(call.operation, "variables", ())]
 
 
 def _refuse_unfit(model, path, quantization, representative_data, input_type):
-    if keras.config.backend() != "tensorflow":
+    if keras.config.backend() != "tensorflow" and not isinstance(model, FileModel):
         raise RuntimeError(
             "Export needs TensorFlow: save the model as .keras and export it in a process with "
             f"KERAS_BACKEND=tensorflow. Received: backend={keras.config.backend()!r}"
@@ -169,6 +188,11 @@ def _refuse_unfit(model, path, quantization, representative_data, input_type):
         raise ValueError(
             f"`input_type` must be one of {INPUT_TYPES}, and the model quantized. "
             f"Received: input_type={input_type!r}, model={model!r}"
+        )
+    if isinstance(model, FileModel) and input_type not in (None, model.input_type):
+        raise ValueError(
+            "A model that was read from a file keeps the type of its input. "
+            f"Received: input_type={input_type!r}, and a file with {model.input_type}"
         )
     if isinstance(model, QuantizedModel):
         model.require_calibration()
@@ -204,7 +228,12 @@ def _static_shape(source, input_shape):
 
 
 def _output_names(model) -> list[str]:
-    """Returns a name for each output: that of the layer that computes it."""
+    """Returns a name for each output: its key in a dict, or that of the layer that computes it."""
+    outputs = getattr(model, "output", None)
+    if isinstance(outputs, dict) and all(
+        isinstance(x, keras.KerasTensor) for x in outputs.values()
+    ):
+        return sorted(outputs)  # as Keras flattens a dict
     names = getattr(model, "output_names", None) or [model.layers[-1].name]  # of a Sequential
     if isinstance(model, QuantizedModel):
         rounding = {layer.name for layer in model.layers if isinstance(layer, FakeQuantize)}

@@ -30,17 +30,17 @@ def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> kera
     if not copy.built:
         copy.build(input_shape)
     copy.set_weights(layer.get_weights())
-    _copy_trainable(layer, copy)
+    copy_trainable(layer, copy)
     return copy
 
 
-def _copy_trainable(layer, copy):
+def copy_trainable(layer, copy):
     """Freezes the layers and the variables of a copy that are frozen in the original."""
     copy.trainable = layer.trainable  # sets it for all layers inside
     for inner, inner_copy in zip(
         inner_layers(layer, recursive=False), inner_layers(copy, recursive=False), strict=True
     ):
-        _copy_trainable(inner, inner_copy)
+        copy_trainable(inner, inner_copy)
     for variable, variable_copy in zip(layer.variables, copy.variables, strict=True):
         variable_copy.trainable = variable.trainable
 
@@ -68,18 +68,19 @@ def call_with_weights(layer: keras.layers.Layer, inputs, *weights):
     return outputs
 
 
-def copy_of(operation: keras.Operation) -> keras.Operation:
+def copy_of(operation: keras.Operation, **config) -> keras.Operation:
     """Returns a copy of a layer or an operation, not built.
 
     Args:
         operation: the layer or the operation of `keras.ops`.
+        **config: entries that replace those of its configuration, such as `name`.
 
     Example:
     >>> from keraslight.graph.copies import copy_of
     >>> copy_of(keras.layers.Dense(2, activation=keras.activations.silu)).units
     2
     """
-    copy = type(operation).from_config(operation.get_config())
+    copy = type(operation).from_config({**operation.get_config(), **config})
     function = getattr(operation, "activation", None)
     if function is not None and not isinstance(function, keras.layers.Layer):
         # the configuration has its name only, which a function of Keras may have, too

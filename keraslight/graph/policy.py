@@ -2,16 +2,25 @@
 
 Some layers can be written at inference in several forms that compute the same function. Which form
 is fastest depends on the machine and on whether the file computes in float32 or in int8. A layer
-declares its forms, a `Policy` chooses among them. `keraslight tune` measures the choices on
-another machine; `results/forms_by_choice.md` has what was measured here.
+declares its forms, a `Policy` chooses among them.
+
+The defaults are chosen by the worst case: of all forms, the one whose ratio to the plain form is
+lowest on the machine where that ratio is highest. `policies/` has a file for each kind of machine
+that was measured, with its figures and the choices that are fastest there. `keraslight tune` writes
+such a file for another machine.
 """
 
 import collections.abc
+import functools
 import json
 import os
 import pathlib
 import warnings
 from dataclasses import dataclass
+
+from keraslight import machine
+
+MEASURED = pathlib.Path(__file__).parent / "policies"
 
 
 @dataclass(frozen=True)
@@ -21,8 +30,8 @@ class Form:
     Attributes:
         name: str, the name of the choice in a `Policy`.
         choices: tuple of the possible values.
-        float: the value that is fastest in float32.
-        int8: the value that is fastest in int8.
+        float: the default in float32: the value that is best in the worst case.
+        int8: the default in int8.
         doc: str, what the values mean.
 
     Raises:
@@ -75,21 +84,25 @@ class Policy(collections.abc.Mapping):
     layers that are not imported: they are kept, with a warning, and checked once they are known.
 
     Args:
-        target: `"float"` or `"int8"`, whose defaults to start from.
-        **choices: the choices that differ from the defaults.
+        target: one of `keraslight.list_targets()`: `"float"` or `"int8"`, whose defaults are good
+            on every machine that was measured, or `"int8:amx"` and the like, what is fastest on one
+            kind of machine.
+        **choices: the choices that differ from those of the target.
+
+    Attributes:
+        looked_up: set of the names of forms whose default a model was written by.
 
     Raises:
         ValueError: if `target` is unknown, or if a choice is none that its form declares.
 
     Example:
-    >>> policy = keraslight.graph.policy.Policy("float", join="concat")
+    >>> policy = keraslight.Policy("float", join="concat")
     >>> policy["join"], policy["border"]
     ('concat', 'added')
     """
 
     def __init__(self, target: str = "int8", /, **choices):
-        if target not in TARGETS:
-            raise ValueError(f"`target` must be one of {TARGETS}. Received: target={target!r}")
+        check_target(target)
         for name, choice in choices.items():
             if name in FORMS:
                 FORMS[name].check(choice)
@@ -102,6 +115,9 @@ class Policy(collections.abc.Mapping):
             )
         self.target = target
         self.choices = choices
+        self.looked_up: set[str] = set()
+        self.arithmetic, _, kind = target.partition(":")
+        self._measured = measured_policy(self.arithmetic, kind)["policy"] if kind else {}
 
     def __getitem__(self, name: str):
         form = FORMS.get(name)
@@ -109,7 +125,10 @@ class Policy(collections.abc.Mapping):
             if form is not None:
                 form.check(self.choices[name])
             return self.choices[name]
-        return getattr(FORMS[name], self.target)
+        if name in self._measured:
+            return self._measured[name]
+        self.looked_up.add(name)
+        return getattr(FORMS[name], self.arithmetic)
 
     def __iter__(self):
         return iter({**FORMS, **self.choices})
@@ -129,30 +148,88 @@ class Policy(collections.abc.Mapping):
         return Policy(self.target, **{**self.choices, **choices})
 
 
+def list_targets() -> list[str]:
+    """Returns the targets that `keraslight.fuse` and `keraslight convert` know by name.
+
+    Returns:
+        A list of str: `"float"` and `"int8"`, for any machine, and for each kind of machine that
+        was measured a name such as `"int8:amx"`.
+
+    Example:
+    >>> keraslight.list_targets()[:2]
+    ['float', 'int8']
+    """
+    return [*TARGETS, *(f"{target}:{kind}" for target in TARGETS for kind in measured_kinds())]
+
+
+def measured_kinds() -> list[str]:
+    """Returns the kinds of machines (see `keraslight.machine.kind`) that were measured."""
+    kinds = {path.stem.partition("_")[2] for path in MEASURED.glob("*.json")}
+    return [kind for kind in machine.KINDS if kind in kinds]
+
+
+def measured_policy(target: str, kind: str) -> dict:
+    """Returns what was measured on a kind of machine: the policy, its figures, their source.
+
+    Args:
+        target: `"float"` or `"int8"`.
+        kind: one of `measured_kinds()`.
+    """
+    return json.loads((MEASURED / f"{target}_{kind}.json").read_text())
+
+
+def check_target(target: str) -> None:
+    """Raises a `ValueError` if a target is none of `list_targets()`."""
+    if target not in TARGETS and target not in list_targets():
+        raise ValueError(f"`target` must be one of {list_targets()}. Received: target={target!r}")
+
+
 def policy_for(target: str | os.PathLike | Policy) -> Policy:
     """Returns the policy for a target.
 
     Args:
-        target: `"float"`, `"int8"`, a `Policy`, or the path of a .json file that `keraslight tune`
-            wrote.
+        target: one of `list_targets()`, a `Policy`, or the path of a .json file that
+            `keraslight tune` wrote.
 
     Raises:
         ValueError: if `target` is none of these.
     """
     if isinstance(target, Policy):
         return target
-    if target in TARGETS:
+    if target in TARGETS or target in list_targets():
         return Policy(target)
     path = pathlib.Path(target)
     if path.suffix != ".json" or not path.is_file():
         raise ValueError(
-            f"`target` must be one of {list(TARGETS)}, a Policy, or the path of a .json file with "
+            f"`target` must be one of {list_targets()}, a Policy, or the path of a .json file with "
             f"a policy. Received: target={target!r}"
         )
     try:
-        return Policy(**json.loads(path.read_text())["policy"])
-    except (KeyError, TypeError, ValueError) as error:
+        values = json.loads(path.read_text())
+        return Policy(values.get("target", "int8"), **values["policy"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"The file holds no policy of this version of keraslight: {error}. "
             f"Received: target='{path}'"
         ) from error
+
+
+def warn_if_unmeasured(policy: Policy) -> None:
+    """Warns, once, if a model was written by a default that was never measured on such a machine.
+
+    Nothing is said where the model has one form only, or where it is not known what this machine's
+    processor can do.
+    """
+    kind = machine.kind()
+    if policy.looked_up and kind and kind not in measured_kinds():
+        _warn_of(kind)
+
+
+@functools.cache
+def _warn_of(kind):
+    warnings.warn(
+        f"The forms that keraslight writes by default were measured on {measured_kinds()}, not on "
+        f"a processor like this one ({machine.processor()}: {kind}). If the file is to run here, "
+        "find the fastest forms by `keraslight tune` and pass the file it writes as `target`.",
+        stacklevel=4,
+    )

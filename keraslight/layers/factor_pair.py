@@ -155,7 +155,7 @@ FACTOR_FORMS = (
         "narrow_pair",
         tuple(WRITERS),
         float="mixed",
-        int8="mixed",
+        int8="dense",
         doc="Two sparse factors of a 1x1 convolution with at most `narrow` input or output "
         "channels: one `dense` convolution; a `mixed` pair, the first dense, the second grouped; "
         "or a `grouped` pair with a shuffle between.",
@@ -164,7 +164,7 @@ FACTOR_FORMS = (
         "wide_pair",
         tuple(WRITERS),
         float="grouped",
-        int8="grouped",
+        int8="dense",
         doc="The same for wider ones.",
     ),
     Form("narrow", (16, 32, 64, 128), float=64, int8=64, doc="See `narrow_pair`."),

@@ -139,8 +139,7 @@ class Preprocessing:
         method = Image.Resampling[self.interpolation.upper()]
         if isinstance(self.crop, float):
             height, width = (max(1, round(self.crop * side)) for side in image.size[::-1])
-            image = _centre(image, height, width)
-            return image.resize((self.width, self.height), method)
+            return _resized(_centre(image, height, width), self.width, self.height, method)
         if isinstance(self.resize, tuple):
             height, width = self.resize
         else:
@@ -152,13 +151,9 @@ class Preprocessing:
                 "it is too long and narrow, or `resize` too large. "
                 f"Received: a picture of {image.width}x{image.height} pixels"
             )
-        if (width, height) != image.size:
-            image = image.resize((width, height), method)
+        image = _resized(image, width, height, method)
         cut = (self.crop, self.crop) if self.crop else (self.height, self.width)
-        image = _centre(image, *cut)
-        if image.size != (self.width, self.height):
-            image = image.resize((self.width, self.height), method)
-        return image
+        return _resized(_centre(image, *cut), self.width, self.height, method)
 
     def for_size(self, height: int, width: int) -> "Preprocessing":
         """Returns the same for an input of another size: pictures are resized in proportion."""
@@ -230,6 +225,21 @@ def open_picture(source, channels: int = 3):
 def is_of_tensorflow(images) -> bool:
     """Tells whether images are TensorFlow tensors, whatever the backend of Keras."""
     return type(images).__module__.startswith("tensorflow.")
+
+
+def _resized(image, width, height, method):
+    """Returns an image of another size, resized along its rows first.
+
+    Pillow rounds to bytes in between. Which direction it takes first depends on its version: since
+    13.0 on the proportions, too. Then the pixels would depend on the version.
+    """
+    from PIL import Image
+
+    if image.size == (width, height):
+        return image
+    if method != Image.Resampling.NEAREST:
+        image = image.resize((width, image.height), method)
+    return image.resize((width, height), method)
 
 
 def _centre(image, height, width):

@@ -57,7 +57,7 @@ class FakeQuantize(keras.layers.Layer):
 
     @property
     def averages(self) -> bool:
-        """Whether training updates the range by a moving average."""
+        """Whether training updates the range by a moving average, unless the layer is frozen."""
         return self.ranges == "average" and self.fixed_range is None
 
     def build(self, input_shape):
@@ -104,7 +104,7 @@ class FakeQuantize(keras.layers.Layer):
         self.maximum.assign(high)
 
     def call(self, inputs, training=None, follows=True):
-        if training and follows and self.averages:
+        if training and follows and self.averages and self.trainable:
             self.follow(inputs)
         outputs = keras.quantizers.fake_quant_with_min_max_vars(inputs, self.minimum, self.maximum)
         return outputs, keras.ops.stack([self.minimum.value, self.maximum.value])

@@ -62,7 +62,7 @@ class PairedRun:
         """Runs a call on all batches.
 
         Returns:
-            A `Pair`, or for an operation with several outputs a tuple of them.
+            A `Pair`, or for an operation with several outputs a structure of them.
         """
         operation = call.operation
         weights = self.weights.get(operation)
@@ -72,10 +72,12 @@ class PairedRun:
             exact.append(in_float(operation, *exact_args, weights=weights, **exact_kwargs))
             rounded_args, rounded_kwargs = _side((args, kwargs), "rounded", batch)
             rounded.append(operation(*rounded_args, **rounded_kwargs))
-        if not isinstance(rounded[0], list | tuple):
-            return Pair(exact, rounded)
-        outputs = zip(zip(*exact, strict=True), zip(*rounded, strict=True), strict=True)
-        return tuple(Pair(list(x), list(y)) for x, y in outputs)
+        return keras.tree.map_structure(
+            lambda _, *batches: Pair(list(batches[: len(exact)]), list(batches[len(exact) :])),
+            rounded[0],
+            *exact,
+            *rounded,
+        )
 
 
 def float_weights(graph: Graph) -> dict[QuantizedLinear, tuple]:

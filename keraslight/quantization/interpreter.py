@@ -75,7 +75,7 @@ class _Run:
     def round(self, quantizer, value, follows=True, **kwargs):
         if not hasattr(value, "rounded"):  # a constant
             value = Real(value, self.interpreter.one)
-        if self.training and follows and quantizer.averages:
+        if self.training and follows and quantizer.averages and quantizer.trainable:
             quantizer.follow(value.real())
         if quantizer not in self.grids:
             # one grid for all calls of the run, also if the last of them updates the range

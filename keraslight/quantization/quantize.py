@@ -1,12 +1,13 @@
 """Rewrites a model so that it computes with int8 values, in floating point."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import keras
 
 from keraslight.compat import inner_layers
 from keraslight.graph.graph import Graph, trace
 from keraslight.graph.reparam_layer import ReparamLayer
+from keraslight.graph.write_out import COMPOSITES
 from keraslight.quantization.linear_op import LinearOp
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.quantized_model import QuantizedModel
@@ -44,8 +45,8 @@ def quantize_model(
     Raises:
         ValueError: if the model holds layers of keraslight or BatchNormalizations after linear
             layers, also in a nested model, because they must be fused first; if it holds a layer
-            that has no int8 form, or a custom layer whose configuration does not describe it. The
-            message names the layer.
+            that has no int8 form, or a custom layer whose `call` cannot be read. The message names
+            the layer.
 
     Example:
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
@@ -59,11 +60,11 @@ def quantize_model(
     """
     if unknown not in UNKNOWN:
         raise ValueError(f"`unknown` must be one of {UNKNOWN}. Received: unknown={unknown!r}")
-    graph = fused_graph(model)
+    keep_float = frozenset(keep_float)
+    graph = fused_graph(model, keep=keep_float)
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), graph.inputs
     )
-    keep_float = frozenset(keep_float)
     writer = Writer(graph, ranges, keep_float, unknown)
     values = [
         writer.rounded(source, x, source.name, clips=False)
@@ -85,12 +86,15 @@ def quantize_model(
     return quantized
 
 
-def fused_graph(model: keras.Model, function: str = "quantize_model") -> Graph:
+def fused_graph(
+    model: keras.Model, function: str = "quantize_model", keep: Collection[str] = ()
+) -> Graph:
     """Returns the graph of a fused model.
 
     Args:
         model: the model.
         function: the function of keraslight that needs it, for the message.
+        keep: names of custom layers that are not replaced by their parts.
 
     Raises:
         ValueError: if the model is quantized already, or holds what `fuse` would have replaced:
@@ -100,8 +104,12 @@ def fused_graph(model: keras.Model, function: str = "quantize_model") -> Graph:
         raise ValueError(f"The model is already quantized. Received: model={model!r}")
     layers = inner_layers(model) if isinstance(model, keras.Model) else []
     blocks = [layer for layer in layers if isinstance(layer, ReparamLayer)]
-    graph = None if blocks else trace(model)
-    unfused = blocks or list(_norms_after_linear_layers(graph))
+    graph = None if blocks else trace(model, custom_layers=True, keep=keep, composites=True)
+    # a constant that a layer of attention multiplies by is written as a normalization
+    attention = tuple(f"{layer.name}_" for layer in layers if type(layer) in COMPOSITES)
+    unfused = blocks or [
+        norm for norm in _norms_after_linear_layers(graph) if not norm.name.startswith(attention)
+    ]
     if unfused:
         raise ValueError(
             f"Fuse the model first: keraslight.{function}(keraslight.fuse(model)). "

@@ -194,7 +194,7 @@ def quantization_report(
 def _float_weights(float_model, graph):
     """Returns the float kernel and bias of every linear layer of the quantized model, by layer."""
     by_name, names = {}, set()
-    for call in trace(float_model).calls:
+    for call in trace(float_model, custom_layers=True, composites=True).calls:
         names.add(call.name)
         op = op_of(call)
         if op is not None:

@@ -5,7 +5,7 @@ import os
 import keras
 
 from keraslight.graph.graph import trace
-from keraslight.graph.policy import Policy, policy_for
+from keraslight.graph.policy import Policy, policy_for, warn_if_unmeasured
 from keraslight.reparam.check import check_equal
 from keraslight.reparam.rules import RULES
 from keraslight.reparam.signal import Signal
@@ -30,17 +30,21 @@ def fuse(
       layer before it. Where an activation stands between, it is folded into the linear layers
       after it. If such a layer pads with zeros, the fused model also corrects the border of the
       image, so that it is exact there too, at any input size.
+    - A layer of another library or of your own is replaced by what its `call` does, or by the form
+      that `keraslight.register_deploy` has for it. Its weights become weights of built-in layers.
+      If `call` cannot be read, the layer stays.
 
     The fused model is compared with the original before it is returned. The model is not changed
     and shares nothing with the fused one, which computes in float32. The `.keras` file of the fused
     model can be loaded where keraslight is not installed.
 
     Args:
-        model: a functional or Sequential model that contains layers of keraslight,
-            BatchNormalizations, or both. Other layers are kept.
-        target: which of several equal forms to write. `"int8"`: those that are fastest in int8,
-            which are not bad in float32 either. `"float"`: those that are fastest in float32. Or a
-            `Policy`, or the path of a policy that `keraslight tune` measured elsewhere.
+        model: a functional or Sequential model that contains layers of keraslight or of others,
+            or BatchNormalizations. Other layers are kept.
+        target: which of several equal forms to write. `"int8"` or `"float"`: those that are good
+            in int8 or in float32 on every machine that was measured. `"int8:amx"` and the like, see
+            `keraslight.list_targets`: those that are fastest on one kind of machine. Or a `Policy`,
+            or the path of a policy that `keraslight tune` measured elsewhere.
         tolerance: float, the largest difference allowed between the outputs of the two models,
             relative to the scale of each output channel.
         data: optional batch of inputs on which to compare the two models. Defaults to random
@@ -50,8 +54,8 @@ def fuse(
         A functional `keras.Model` with the inputs and outputs of `model`.
 
     Raises:
-        NothingToFuse: a `ValueError`, if `model` has no layer of keraslight and no
-            BatchNormalization.
+        NothingToFuse: a `ValueError`, if `model` has no BatchNormalization and no layer that is
+            replaced.
         ValueError: if `model` is neither functional nor Sequential, or if the fused model differs
             by more than `tolerance`.
 
@@ -67,7 +71,7 @@ def fuse(
         correction of the border.
     """
     policy = policy_for(target)
-    graph = trace(model, policy=policy)
+    graph = trace(model, policy=policy, custom_layers=True)
     if not graph.written_out and not any(
         isinstance(call.operation, keras.layers.BatchNormalization) for call in graph.calls
     ):
@@ -83,4 +87,5 @@ def fuse(
     outputs = keras.tree.map_structure(writer.tensor, outputs)
     fused = keras.Model(inputs, outputs, name=f"{model.name}_fused")
     check_equal(model, fused, tolerance, data)
+    warn_if_unmeasured(policy)
     return fused

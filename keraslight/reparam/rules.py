@@ -71,7 +71,7 @@ def convolution(writer, call, x):
     pads = x.padding is not None or (layer.padding == "same" and layer.kernel_size != (1, 1))
     if (x.shift.any() and pads) or (x.border and not takes_border(layer)):
         x = writer.plain(x)
-    kernel, bias = _with_following_norm(writer, call)
+    kernel, bias = _with_following_norms(writer, call)
     bias = bias + response(kernel, x.shift)
     borders = {key: value.T @ kernel[0, 0] for key, value in x.border.items()}
     kernel = scale_inputs(kernel, x.scale)
@@ -89,11 +89,11 @@ def depthwise(writer, call, x):
         return None
     pads = x.padding is not None or layer.padding == "same"
     travels = _is_linear(layer) and reaches_pointwise(writer.graph, call.outputs)
-    if writer.policy["border"] == "added" and x.shift.any() and pads and not x.border:
+    if x.shift.any() and pads and not x.border and writer.policy["border"] == "added":
         x = writer.with_shift_added(x)
     if x.border or (x.shift.any() and pads and not (travels and _pads_by_one(layer, x))):
         x = writer.plain(x)
-    kernel, bias = _with_following_norm(writer, call)
+    kernel, bias = _with_following_norms(writer, call)
     bias = bias + (kernel * x.shift[:, None]).sum(axis=(0, 1)).ravel()
     scaled = kernel * x.scale[:, None]
     if not travels:
@@ -110,7 +110,7 @@ def dense(writer, call, x):
     """Rule of Dense: folds scales and shifts."""
     if x.border or x.padding is not None:
         x = writer.plain(x)
-    kernel, bias = _with_following_norm(writer, call)
+    kernel, bias = _with_following_norms(writer, call)
     return _linear(writer, call, x, kernel * x.scale[:, None], bias + x.shift @ kernel)
 
 
@@ -200,13 +200,13 @@ def _linear(writer, call, x, kernel, bias):
 def _pointwise(writer, call, x, kernel, bias, borders):
     """Writes a 1x1 convolution of parts and of maps of the border, as the policy chooses."""
     layer, policy = call.operation, writer.policy
-    if policy["border"] == "channels" or not _is_linear(layer):
+    if borders and (policy["border"] == "channels" or not _is_linear(layer)):
         maps = [Signal.of(writer.outside_maps(key)) for key in borders]
         x = replace(concatenate([x, *maps], x.name), grid=x.grid)
         kernel = np.concatenate([kernel, *(rows[None, None] for rows in borders.values())], axis=2)
         borders = {}
     terms = []
-    if policy["join"] == "split" and len(x.parts) > 1 and _is_linear(layer):
+    if len(x.parts) > 1 and _is_linear(layer) and policy["join"] == "split":
         for part, rows in zip(x.parts, x.split(kernel, axis=2), strict=True):
             terms.append(_linear(writer, call, x.with_parts([part]), rows, bias))
             bias = np.zeros_like(bias)
@@ -226,7 +226,7 @@ def _pointwise(writer, call, x, kernel, bias, borders):
 def _depthwise(writer, call, x, kernel, bias):
     """Writes a depthwise convolution, of each part on its own if the policy says so."""
     strided = call.operation.strides != (1, 1)
-    if writer.policy["downsample"] == "joined" or len(x.parts) == 1 or not strided:
+    if len(x.parts) == 1 or not strided or writer.policy["downsample"] == "joined":
         return _linear(writer, call, x, kernel, bias)
     biases = bias.reshape(kernel.shape[2:])
     outputs = [
@@ -239,24 +239,23 @@ def _depthwise(writer, call, x, kernel, bias):
     return Signal.of(joined, outputs[0].grid, call.name)
 
 
-def _with_following_norm(writer, call):
-    """Returns kernel and bias of a linear layer with the normalization after it folded in."""
+def _with_following_norms(writer, call):
+    """Returns kernel and bias of a linear layer with the normalizations after it folded in."""
     layer = call.operation
     kernel = np.asarray(layer.kernel, "float64")
     bias = np.asarray(layer.bias, "float64") if layer.use_bias else 0.0
     channels = call.outputs.shape[-1]
-    user = writer.graph.sole_user(call.outputs)
-    if (
-        user is None
-        or type(user.operation) is not L.BatchNormalization
-        or not is_last(user.operation.axis, call.outputs)
-        or not _is_linear(layer)
-    ):
-        return kernel, bias + np.zeros(channels)
-    writer.folded.add(user)
-    scale, shift = norm_scale_shift(user.operation)
     of_outputs = kernel.shape[2:] if isinstance(layer, L.DepthwiseConv2D) else (channels,)
-    return kernel * scale.reshape(of_outputs), bias * scale + shift
+    bias = bias + np.zeros(channels)
+    norm = writer.graph.sole_user(call.outputs) if _is_linear(layer) else None
+    while norm is not None and type(norm.operation) is L.BatchNormalization:
+        if not is_last(norm.operation.axis, norm.outputs):
+            break
+        writer.folded.add(norm)
+        scale, shift = norm_scale_shift(norm.operation)
+        kernel, bias = kernel * scale.reshape(of_outputs), bias * scale + shift
+        norm = writer.graph.sole_user(norm.outputs)
+    return kernel, bias
 
 
 def _border(writer, x, layer, kernel, output):

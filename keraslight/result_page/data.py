@@ -1,5 +1,6 @@
 """Puts together what several results in JSON say of the same models."""
 
+import base64
 import contextlib
 import json
 import os
@@ -16,6 +17,8 @@ COLUMNS = (
     "M MACs",
     "top-1 %",
     "top-5 %",
+    "mAP %",
+    "mAP50 %",
     "device",
     "threads",
     "delegate",
@@ -32,12 +35,15 @@ FORMATS = {
     "M MACs": ".1f",
     "top-1 %": ".2f",
     "top-5 %": ".2f",
+    "mAP %": ".2f",
+    "mAP50 %": ".2f",
     "ms": ".3f",
     "spread %": ".1f",
     "ratio": ".3f",
     "init ms": ".1f",
     "peak MB": ".1f",
 }
+JPEG = b"\xff\xd8\xff"
 INCOMPLETE = "not complete: the benchmark ended before everything was measured"
 
 
@@ -46,8 +52,8 @@ class Report:
     """All results.
 
     Attributes:
-        models: list of dicts, one for each file: its `name`, `facts`, `evaluation`, `conversion`
-            and `card`.
+        models: list of dicts, one for each file: its `name`, `facts`, `evaluation`, `detection`,
+            `conversion` and `card`.
         devices: list of dicts, one for each run: its `name`, `facts`, `warnings` and `results`.
         comparisons: list of dicts, as `keraslight evaluate --compare` writes them.
     """
@@ -113,7 +119,13 @@ def _model(models, facts):
     """Returns the entry of a file, which its content identifies."""
     entry = models.setdefault(
         facts["sha256"],
-        {"name": facts["name"], "facts": facts, "evaluation": None, "conversion": None},
+        {
+            "name": facts["name"],
+            "facts": facts,
+            "evaluation": None,
+            "detection": None,
+            "conversion": None,
+        },
     )
     entry["facts"] = {**facts, **entry["facts"]}
     return entry
@@ -150,6 +162,22 @@ def _evaluation(report, models, document):
     _model(models, document["model"])["evaluation"] = document
 
 
+def _detection(report, models, document):
+    entry = _model(models, document["model"])
+    entry["detection"] = {
+        **document,
+        "examples": [_picture(example) for example in document["examples"]],
+    }
+
+
+def _picture(example):
+    """Returns a picture of a result as text that can hold nothing but a JPEG file."""
+    content = base64.b64decode(example, validate=True)
+    if not content.startswith(JPEG):
+        raise ValueError("an example is not a JPEG file")
+    return base64.b64encode(content).decode()
+
+
 def _comparison(report, models, document):
     for evaluation in document["files"]:
         _evaluation(report, models, evaluation)
@@ -166,6 +194,7 @@ _READERS = {
     "benchmark": _benchmark,
     "evaluation": _evaluation,
     "comparison": _comparison,
+    "detection": _detection,
     "conversion": _conversion,
 }
 
@@ -218,6 +247,9 @@ def _of_model(model):
         values["top-5 %"] = round(100 * evaluation["top5"], 2)
     elif published.get("top1") is not None:
         values["top-1 %"] = f"{published['top1']} (published)"
+    if model["detection"] is not None:
+        values["mAP %"] = round(100 * model["detection"]["mAP"], 2)
+        values["mAP50 %"] = round(100 * model["detection"]["mAP50"], 2)
     return values
 
 
@@ -275,9 +307,36 @@ def _card(model):
         )
         if found.get("assumed"):
             card["assumed"] = "; ".join(found["assumed"])
+    if model["detection"]:
+        card |= _precision(model["detection"])
     if model.get("published"):
         top1, source = model["published"]["top1"], model["published"]["source"]
         card["published accuracy"] = f"{top1} % ({source})" if top1 else source
+    return card
+
+
+def _precision(found):
+    """Returns what there is to say of a detector's precision."""
+    by_size = ", ".join(
+        f"{size} {found[f'mAP_{size}']:.2%}"
+        for size in ("small", "medium", "large")
+        if found[f"mAP_{size}"] is not None
+    )
+    known = {name: value for name, value in found["per_class"].items() if value is not None}
+    worst = sorted(known.items(), key=lambda item: item[1])[:3]
+    card = {
+        "precision": (
+            f"mAP {found['mAP']:.2%}, mAP50 {found['mAP50']:.2%} of {found['objects']} objects in "
+            f"{found['pictures']} pictures of {found['data']['source']}"
+        ),
+        "mAP by size": by_size,
+        "hardest classes": ", ".join(f"{name} {value:.1%}" for name, value in worst),
+        "preprocessing": ", ".join(
+            f"{key} {value}" for key, value in found["preprocessing"].items()
+        ),
+    }
+    if found["assumed"]:
+        card["assumed"] = "; ".join(found["assumed"])
     return card
 
 

@@ -5,6 +5,7 @@ It needs LiteRT, NumPy and, for pictures, Pillow; not Keras and not TensorFlow.
 
 from keraslight.tflite.accuracy import accuracy_of, agreement
 from keraslight.tflite.classify import Classifier, Predictions, preprocessing_of
+from keraslight.tflite.detect import TFLiteDetector
 from keraslight.tflite.inspection import FileInfo, inspect_file
 from keraslight.tflite.labels import labels_of, outputs_of_labels, require_same_outputs
 from keraslight.tflite.metadata import (
@@ -26,6 +27,7 @@ __all__ = [
     "ModelFile",
     "Operator",
     "Predictions",
+    "TFLiteDetector",
     "TFLiteRunner",
     "Tensor",
     "accuracy_of",

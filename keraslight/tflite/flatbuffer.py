@@ -30,6 +30,12 @@ def with_signature(content: bytes, inputs: list[str], outputs: list[str]) -> byt
         outputs: a name for each output, in order.
     """
     model = read(content)
+    sign(model, inputs, outputs)
+    return write(model)
+
+
+def sign(model, inputs: list[str], outputs: list[str]) -> None:
+    """Gives the first graph of a model named inputs and outputs and one signature for them."""
     graph = model.subgraphs[0]
     signature = tflite_schema().SignatureDefT()
     signature.signatureKey = "serving_default"
@@ -37,7 +43,6 @@ def with_signature(content: bytes, inputs: list[str], outputs: list[str]) -> byt
     signature.inputs = _named(graph, graph.inputs, inputs)
     signature.outputs = _named(graph, graph.outputs, outputs)
     model.signatureDefs = [signature]
-    return write(model)
 
 
 def with_entry(content: bytes, name: str, value: bytes) -> bytes:

@@ -4,11 +4,14 @@ import collections
 import os
 from dataclasses import asdict
 
+from keraslight.text import printable
 from keraslight.tflite.classify import PROBABILITIES
+from keraslight.tflite.file_graph import FileGraph
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import LiteRTSession
 
 SHOWN_LABELS = 3
+SHOWN_NAME = 40  # characters of the name of a tensor
 
 
 class FileInfo(dict):
@@ -18,14 +21,18 @@ class FileInfo(dict):
         rows = [(name, text) for name, text in _rows(self) if text]
         width = max(len(name) for name, _ in rows)
         lines = [f"  {name:{width}}  {text}" for name, text in rows]
+        lines += [f"  {_operator(row)}" for row in self.get("graph", ())]
         return "\n".join([self["file"], *lines])
 
 
-def inspect_file(path: str | os.PathLike) -> FileInfo:
+def inspect_file(path: str | os.PathLike, graph: bool = False) -> FileInfo:
     """Returns the facts about a .tflite file.
 
     Args:
         path: path of the file.
+        graph: bool, whether to add `graph`: a dict for each operator, in the order they run, with
+            its place, its kind, the places of the operators that it reads, and the type, the shape
+            and the range of what it computes.
 
     Returns:
         A `FileInfo`. It has what `ModelFile.facts` has; `inputs` and `outputs` with type, shape,
@@ -46,7 +53,7 @@ def inspect_file(path: str | os.PathLike) -> FileInfo:
     """
     model = ModelFile(path)
     metadata = model.metadata
-    return FileInfo(
+    info = FileInfo(
         **model.facts(),
         inputs=[tensor.to_dict() for tensor in model.inputs],
         outputs=[tensor.to_dict() for tensor in model.outputs],
@@ -56,6 +63,29 @@ def inspect_file(path: str | os.PathLike) -> FileInfo:
         last_operator=model.last_operator,
         metadata=None if metadata is None else asdict(metadata),
     )
+    if graph:
+        info["graph"] = _graph(FileGraph.read(path))
+    return info
+
+
+def _graph(graph):
+    """Returns what every operator reads and computes."""
+    rows = []
+    for op in graph.operators:
+        before = [graph.writer(tensor) for tensor in op.inputs if tensor is not None]
+        tensor = op.outputs[0]
+        rows.append(
+            {
+                "place": op.place,
+                "operator": op.kind,
+                "reads": [found.place for found in before if found is not None],
+                "type": tensor.type.lower(),
+                "shape": [-1 if side is None else side for side in tensor.shape],
+                "range": tensor.range,
+                "tensor": tensor.name,
+            }
+        )
+    return rows
 
 
 def _shares(model):
@@ -142,6 +172,15 @@ def _tensor(tensor):
             f"zero point {tensor['zero_point']})"
         )
     return text
+
+
+def _operator(row):
+    reads = f" of {', '.join(map(str, row['reads']))}" if row["reads"] else ""
+    text = f"{row['place']:4}  {row['operator']}{reads}: {row['type']} "
+    text += "x".join(map(str, row["shape"]))
+    if row["range"]:
+        text += f", {row['range'][0]:.4g} to {row['range'][1]:.4g}"
+    return f"{text}  {printable(row['tensor'], SHOWN_NAME)}"
 
 
 def _numbers(values):

@@ -1,12 +1,10 @@
-"""Reads and writes TFLite metadata of image classifiers: normalization and labels.
+"""Reads and writes TFLite metadata of image classifiers and detectors: normalization and labels.
 
 The metadata follow the public standard, which the Android libraries read. The labels are a text
 file in a zip archive that is appended to the .tflite file.
 """
 
-import io
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,24 +14,31 @@ from keraslight.bounds import read_member
 from keraslight.pictures.normalization import checked_normalization
 from keraslight.text import printable
 from keraslight.tflite import flatbuffer
+from keraslight.tflite.archive import with_files
+from keraslight.tflite.detector_metadata import decoded_outputs, raw_outputs
 from keraslight.tflite.metadata_schema import pack, unpack
 
 ENTRY = "TFLITE_METADATA"
 # the name that Google's LiteRT sample for image classification on Android expects
 LABELS_FILE = "labels_without_background.txt"
 PREPROCESSING_FILE = "preprocessing.json"
+DETECTOR_FILE = "detector.json"
 
 # bytes of a text file in the archive: room for 200,000 labels
 MAX_TEXT = 4 * 1024**2
 
-DESCRIPTIONS, TENSOR_AXIS_LABELS = 1, 2  # AssociatedFileType
+FILES = {
+    PREPROCESSING_FILE: "How pictures were resized and cropped.",
+    DETECTOR_FILE: "How the outputs become boxes: anchors, scales and limits.",
+}
+DESCRIPTIONS, TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS = 1, 2, 3  # AssociatedFileType
 COLOR_SPACES = {1: 2, 3: 1}  # channels to ColorSpaceType: GRAYSCALE, RGB
 PARSER_VERSION = "1.0.0"  # the oldest parser that knows all fields written here
 
 
 @dataclass(frozen=True)
 class ImageMetadata:
-    """The metadata of an image classifier.
+    """The metadata of an image classifier or of a detector.
 
     Attributes:
         name: str, the name of the model.
@@ -44,6 +49,8 @@ class ImageMetadata:
         labels: tuple of the names of the classes, in the order of the outputs. Empty if unknown.
         preprocessing: dict that says how pictures were resized and cropped. The standard has no
             field for it, so it is written as the file `preprocessing.json`.
+        detector: dict of what decodes a detector's outputs, written as the file `detector.json`;
+            see `keraslight.tflite.detector_metadata`. Empty for a classifier.
     """
 
     name: str = ""
@@ -52,6 +59,7 @@ class ImageMetadata:
     std: tuple[float, ...] = ()
     labels: tuple[str, ...] = ()
     preprocessing: dict = field(default_factory=dict)
+    detector: dict = field(default_factory=dict)
 
 
 def image_metadata(
@@ -62,6 +70,7 @@ def image_metadata(
     normalization: tuple | None = None,
     description: str = "",
     preprocessing: dict | None = None,
+    detector: dict | None = None,
 ) -> ImageMetadata:
     """Returns metadata that fit the model.
 
@@ -73,6 +82,7 @@ def image_metadata(
         normalization: optional `(mean, std)`, each a number or one number for each channel.
         description: str, for people.
         preprocessing: optional dict that says how pictures are resized and cropped.
+        detector: optional dict of what decodes a detector's outputs.
 
     Raises:
         ValueError: if the number of labels differs from that of the outputs, a label cannot be a
@@ -102,6 +112,7 @@ def image_metadata(
         std=std,
         labels=labels,
         preprocessing=dict(preprocessing or {}),
+        detector=dict(detector or {}),
     )
 
 
@@ -115,16 +126,11 @@ def write_metadata(content: bytes, metadata: ImageMetadata, channels: int = 3) -
     """
     files = {}
     if metadata.labels:
-        files[LABELS_FILE] = "".join(f"{label}\n" for label in metadata.labels)
-    if metadata.preprocessing:
-        files[PREPROCESSING_FILE] = json.dumps(metadata.preprocessing, indent=1) + "\n"
+        files[LABELS_FILE] = "".join(f"{label}\n" for label in metadata.labels).encode()
+    for name, values in _json_files(metadata).items():
+        files[name] = (json.dumps(values, indent=1) + "\n").encode()
     content = flatbuffer.with_entry(content, ENTRY, pack(_values(metadata, channels)))
-    archive = io.BytesIO(content)
-    if files:
-        with zipfile.ZipFile(archive, "a", zipfile.ZIP_STORED) as zip_file:
-            for name, text in files.items():
-                zip_file.writestr(zipfile.ZipInfo(name), text.encode())  # without a date
-    return archive.getvalue()
+    return with_files(content, files)
 
 
 def read_metadata(content: bytes) -> ImageMetadata | None:
@@ -142,7 +148,7 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
     values = unpack(packed)
     subgraph = (values.get("subgraph_metadata") or [{}])[0]
     source = (subgraph.get("input_tensor_metadata") or [{}])[0]
-    output = (subgraph.get("output_tensor_metadata") or [{}])[0]
+    outputs = subgraph.get("output_tensor_metadata") or [{}]
     normalization = {}
     for unit in source.get("process_units", []):
         if "options" in unit:
@@ -150,18 +156,16 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
     labels = next(
         (
             _associated_file(content, file.get("name", "")).splitlines()
+            for output in outputs
             for file in output.get("associated_files", [])
-            if file.get("type") == TENSOR_AXIS_LABELS
+            if file.get("type") in (TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS)
         ),
         [],
     )
-    preprocessing = next(
-        (
-            _preprocessing(_associated_file(content, file["name"]))
-            for file in values.get("associated_files", [])
-            if file.get("name") == PREPROCESSING_FILE
-        ),
-        {},
+    written = [file.get("name") for file in values.get("associated_files", [])]
+    preprocessing, detector = (
+        _json(_associated_file(content, name), name) if name in written else {}
+        for name in (PREPROCESSING_FILE, DETECTOR_FILE)
     )
     return ImageMetadata(
         name=values.get("name", ""),
@@ -170,7 +174,13 @@ def read_metadata(content: bytes) -> ImageMetadata | None:
         std=tuple(normalization.get("std", [])),
         labels=tuple(labels),
         preprocessing=preprocessing,
+        detector=detector,
     )
+
+
+def _json_files(metadata):
+    files = {PREPROCESSING_FILE: metadata.preprocessing, DETECTOR_FILE: metadata.detector}
+    return {name: values for name, values in files.items() if values}
 
 
 def _associated_file(content, name):
@@ -183,17 +193,14 @@ def _associated_file(content, name):
         ) from error
 
 
-def _preprocessing(text):
+def _json(text, name):
     try:
         values = json.loads(text)
     except (RecursionError, ValueError) as error:
-        raise ValueError(
-            f"The .tflite file's {PREPROCESSING_FILE} is not JSON: {printable(error)}"
-        ) from error
+        raise ValueError(f"The .tflite file's {name} is not JSON: {printable(error)}") from error
     if not isinstance(values, dict):
         raise ValueError(
-            f"The .tflite file's {PREPROCESSING_FILE} must be a JSON object. "
-            f"Received: {printable(values)}"
+            f"The .tflite file's {name} must be a JSON object. Received: {printable(values)}"
         )
     return values
 
@@ -201,7 +208,7 @@ def _preprocessing(text):
 def _values(metadata, channels):
     source = {
         "name": "image",
-        "description": "The picture to classify.",
+        "description": "The picture.",
         "content": {
             "content_properties": (
                 "ImageProperties",
@@ -218,8 +225,33 @@ def _values(metadata, channels):
             "max": [(255 - m) / s for m, s in zip(mean, std, strict=True)],
             "min": [(0 - m) / s for m, s in zip(mean, std, strict=True)],
         }
+    subgraph = {"input_tensor_metadata": [source], **_outputs(metadata)}
+    values = {
+        "name": metadata.name,
+        "description": metadata.description,
+        "subgraph_metadata": [subgraph],
+        "min_parser_version": PARSER_VERSION,
+    }
+    files = _json_files(metadata)
+    if files:
+        values["associated_files"] = [
+            {"name": name, "description": FILES[name], "type": DESCRIPTIONS} for name in files
+        ]
+    return values
+
+
+def _outputs(metadata):
+    """Returns what the metadata say of the outputs."""
+    if not metadata.detector:
+        return {"output_tensor_metadata": [_scores(metadata, "score", TENSOR_AXIS_LABELS)]}
+    if metadata.detector.get("decoded"):
+        return decoded_outputs(_scores(metadata, "category", TENSOR_VALUE_LABELS))
+    return raw_outputs(_scores(metadata, "classes", TENSOR_AXIS_LABELS))
+
+
+def _scores(metadata, name, kind):
     output = {
-        "name": "score",
+        "name": name,
         "description": "A score for each class.",
         "content": {"content_properties": ("FeatureProperties", {})},
     }
@@ -228,23 +260,7 @@ def _values(metadata, channels):
             {
                 "name": LABELS_FILE,
                 "description": "The names of the classes, one a line.",
-                "type": TENSOR_AXIS_LABELS,
+                "type": kind,
             }
         ]
-    values = {
-        "name": metadata.name,
-        "description": metadata.description,
-        "subgraph_metadata": [
-            {"input_tensor_metadata": [source], "output_tensor_metadata": [output]}
-        ],
-        "min_parser_version": PARSER_VERSION,
-    }
-    if metadata.preprocessing:
-        values["associated_files"] = [
-            {
-                "name": PREPROCESSING_FILE,
-                "description": "How pictures were resized and cropped.",
-                "type": DESCRIPTIONS,
-            }
-        ]
-    return values
+    return output

@@ -12,18 +12,23 @@ from keraslight.bounds import Budget
 FILE_IDENTIFIER = b"M001"
 OPERATIONS_PER_VALUE = 10  # what reading a table or a string costs
 
-# the tables of the public metadata_schema.fbs for image classifiers, with their fields in order
+# the tables of the public metadata_schema.fbs for classifiers and detectors, their fields in order
 TABLES = {
     "ModelMetadata": """name:string description:string version:string
         subgraph_metadata:[SubGraphMetadata] author:string license:string
         associated_files:[AssociatedFile] min_parser_version:string""",
     "SubGraphMetadata": """name:string description:string input_tensor_metadata:[TensorMetadata]
-        output_tensor_metadata:[TensorMetadata] associated_files:[AssociatedFile]""",
+        output_tensor_metadata:[TensorMetadata] associated_files:[AssociatedFile]
+        input_process_units:[ProcessUnit] output_process_units:[ProcessUnit]
+        input_tensor_groups:[TensorGroup] output_tensor_groups:[TensorGroup]""",
+    "TensorGroup": "name:string tensor_names:[string]",
     "TensorMetadata": """name:string description:string dimension_names:[string] content:Content
         process_units:[ProcessUnit] stats:Stats associated_files:[AssociatedFile]""",
-    "Content": "content_properties:ContentProperties",
+    "Content": "content_properties:ContentProperties range:ValueRange",
+    "ValueRange": "min:int max:int",
     "FeatureProperties": "",
     "ImageProperties": "color_space:byte",
+    "BoundingBoxProperties": "index:[uint] type:byte coordinate_type:byte",
     "ProcessUnit": "options:ProcessUnitOptions",
     "NormalizationOptions": "mean:[float] std:[float]",
     "Stats": "max:[float] min:[float]",
@@ -31,7 +36,7 @@ TABLES = {
 }
 # a union has two fields: the number of its type in this list, from 1, and the table
 UNIONS = {
-    "ContentProperties": ("FeatureProperties", "ImageProperties"),
+    "ContentProperties": ("FeatureProperties", "ImageProperties", "BoundingBoxProperties"),
     "ProcessUnitOptions": ("NormalizationOptions",),
 }
 
@@ -84,8 +89,9 @@ def _write_table(builder, table, values):
     written = [(n, kind, value, _write_value(builder, kind, value)) for n, kind, value in fields]
     builder.StartObject(2 * len(TABLES[table].split()))
     for number, kind, value, offset in written:
-        if kind == "byte":
-            builder.PrependInt8Slot(number, value, 0)
+        if kind in ("byte", "int"):
+            write = builder.PrependInt8Slot if kind == "byte" else builder.PrependInt32Slot
+            write(number, value, 0)
             continue
         if kind in UNIONS:
             builder.PrependUint8Slot(number - 1, UNIONS[kind].index(value[0]) + 1, 0)
@@ -94,12 +100,14 @@ def _write_table(builder, table, values):
 
 
 def _write_value(builder, kind, value):
-    if kind == "byte":
+    if kind in ("byte", "int"):
         return None
     if kind == "string":
         return builder.CreateString(value)
     if kind == "[float]":
         return builder.CreateNumpyVector(np.asarray(value, "float32"))
+    if kind == "[uint]":
+        return builder.CreateNumpyVector(np.asarray(value, "uint32"))
     if kind.startswith("["):
         offsets = [_write_value(builder, kind[1:-1], item) for item in value]
         builder.StartVector(4, len(offsets), 4)
@@ -126,6 +134,8 @@ def _read_field(table, number, kind, budget):
         return None
     if kind == "byte":
         return table.Get(number_types.Int8Flags, table.Pos + offset)
+    if kind == "int":
+        return table.Get(number_types.Int32Flags, table.Pos + offset)
     if kind in UNIONS:
         which = table.Get(number_types.Uint8Flags, table.Pos + table.Offset(2 + 2 * number))
         if not 1 <= which <= len(UNIONS[kind]):
@@ -134,6 +144,8 @@ def _read_field(table, number, kind, budget):
         return member, _read_at(table, table.Pos + offset, member, budget)
     if kind == "[float]":
         return table.GetVectorAsNumpy(number_types.Float32Flags, offset).tolist()
+    if kind == "[uint]":
+        return table.GetVectorAsNumpy(number_types.Uint32Flags, offset).tolist()
     if kind.startswith("["):
         start = table.Vector(offset)
         return [

@@ -13,6 +13,7 @@ import numpy as np
 from keraslight.tflite.metadata import read_metadata
 from keraslight.tflite.schema import tflite_schema
 from keraslight.tflite.tensors import Tensor
+from keraslight.tflite.verified import verified
 
 # multiply-adds of one value: of the output, or of the input where an operator spreads it
 _PER_OUTPUT = {
@@ -72,7 +73,7 @@ class ModelFile:
         if self.content[4:8] != b"TFL3":
             raise ValueError(f"Not a .tflite file. Received: '{self.path}'")
         try:
-            self._model = tflite_schema().ModelT.InitFromPackedBuf(self.content, 0)
+            self._model = verified(self.content)
             self._graph = self._model.subgraphs[0]
             # whatever is asked later is there: indices point to something, types are known
             _ = self.operators, self.quantization, self.input_shape, self.last_operator
@@ -166,6 +167,23 @@ class ModelFile:
                 break
             tensor = int(writers[tensor].inputs[0])
         return kind
+
+    def outputs_of(self, operation: str) -> list[int]:
+        """Returns the places among the file's outputs of those of a custom operation, in its order.
+
+        Args:
+            operation: the name of the operation, such as `"TFLite_Detection_PostProcess"`.
+
+        Returns:
+            A list of int, empty if the file has no such operation or returns not all it computes.
+        """
+        outputs = [int(index) for index in self._graph.outputs]
+        for op in self._graph.operators:
+            name = self._model.operatorCodes[op.opcodeIndex].customCode
+            if name and name in (operation, operation.encode()):
+                found = [int(index) for index in op.outputs]
+                return [outputs.index(i) for i in found] if set(found) <= set(outputs) else []
+        return []
 
     @property
     def metadata(self):

@@ -124,7 +124,63 @@ def _random(rng, shape, dtype):
     return np.zeros(shape, dtype)
 
 
-class TFLiteRunner(LiteRTSession):
+class ImageSession(LiteRTSession):
+    """A .tflite file of one input, which takes images, and any outputs.
+
+    Args:
+        path: path of the file.
+        threads: int, the number of threads.
+        xnnpack: bool, whether the XNNPACK delegate runs what it can.
+
+    Attributes:
+        input: dict, LiteRT's details of the input.
+
+    Raises:
+        ImportError: if LiteRT is not installed.
+        ValueError: if the file is not a .tflite file with one input.
+    """
+
+    def __init__(self, path: str | os.PathLike, threads: int = 1, xnnpack: bool = True):
+        super().__init__(path, threads, xnnpack)
+        if len(self.inputs) != 1:
+            raise ValueError(
+                "The file must have one input. "
+                f"Received: {len(self.inputs)} inputs and {len(self.outputs)} outputs in '{path}'"
+            )
+        self.input = self.inputs[0]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """`(height, width, channels)` of the input."""
+        return tuple(int(side) for side in self.input["shape"][1:])
+
+    def run_all(self, image: np.ndarray) -> list[np.ndarray]:
+        """Runs one float image and returns all outputs as they are, integer or float."""
+        self._interpreter.set_tensor(self.input["index"], self.quantized(image[None]))
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(output["index"]) for output in self.outputs]
+
+    def quantized(self, image: np.ndarray) -> np.ndarray:
+        """Returns float values as the input takes them."""
+        kind = self.input["dtype"]
+        if not np.issubdtype(kind, np.integer):
+            return image.astype(kind)
+        scale, zero_point = self.input["quantization"]
+        limits = np.iinfo(kind)
+        # halves are rounded up, as fake quantization does
+        codes = np.floor(image / np.float32(scale) + np.float32(0.5)) + zero_point
+        return np.clip(codes, limits.min, limits.max).astype(kind)
+
+
+def dequantized(output: np.ndarray, details: dict) -> np.ndarray:
+    """Returns what an output stands for as floats."""
+    if not np.issubdtype(output.dtype, np.integer):
+        return output
+    scale, zero_point = details["quantization"]
+    return (output.astype("float32") - zero_point) * np.float32(scale)
+
+
+class TFLiteRunner(ImageSession):
     """A .tflite file of one image input and one output, ready to run on this machine's CPU.
 
     Args:
@@ -144,17 +200,12 @@ class TFLiteRunner(LiteRTSession):
 
     def __init__(self, path: str | os.PathLike, threads: int = 1, xnnpack: bool = True):
         super().__init__(path, threads, xnnpack)
-        if len(self.inputs) != 1 or len(self.outputs) != 1:
+        if len(self.outputs) != 1:
             raise ValueError(
                 "The file must have one input and one output. Received: "
                 f"{len(self.inputs)} inputs and {len(self.outputs)} outputs in '{path}'"
             )
-        self.input, self.output = self.inputs[0], self.outputs[0]
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """`(height, width, channels)` of the input."""
-        return tuple(int(side) for side in self.input["shape"][1:])
+        self.output = self.outputs[0]
 
     @property
     def classes(self) -> int:
@@ -185,24 +236,8 @@ class TFLiteRunner(LiteRTSession):
 
     def run(self, image: np.ndarray) -> np.ndarray:
         """Runs one float image and returns the output as it is, integer or float."""
-        self._interpreter.set_tensor(self.input["index"], self.quantized(image[None]))
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self.output["index"])
-
-    def quantized(self, image: np.ndarray) -> np.ndarray:
-        """Returns float values as the input takes them."""
-        kind = self.input["dtype"]
-        if not np.issubdtype(kind, np.integer):
-            return image.astype(kind)
-        scale, zero_point = self.input["quantization"]
-        limits = np.iinfo(kind)
-        # halves are rounded up, as fake quantization does
-        codes = np.floor(image / np.float32(scale) + np.float32(0.5)) + zero_point
-        return np.clip(codes, limits.min, limits.max).astype(kind)
+        return self.run_all(image)[0]
 
     def dequantized(self, output: np.ndarray) -> np.ndarray:
         """Returns what the output stands for as floats."""
-        if not np.issubdtype(output.dtype, np.integer):
-            return output
-        scale, zero_point = self.output["quantization"]
-        return (output.astype("float32") - zero_point) * np.float32(scale)
+        return dequantized(output, self.output)

@@ -17,13 +17,7 @@ COUNTS = {
     8: (7562, 1022.2, 2254, 192.5),
 }
 NAMES = [*keraslight.list_models("lightnet"), "falconnet"]
-VARIANTS = [
-    "lightnet_fasternet",
-    "lightnet_igcv3",
-    "lightnet_sandglass",
-    "lightnet_shufflenetv2",
-    "falconnet",
-]
+VARIANTS = ["lightnet_igcv3", "falconnet"]
 
 
 def randomized(model):

@@ -35,8 +35,8 @@ class Halves(L.Layer):
         return x[..., :4] / 2, keras.ops.softplus(x[..., 4:])
 
 
-def snr_of_file(model, path):
-    quantized = quantized_of(model, unknown="float")
+def snr_of_file(model, path, **kwargs):
+    quantized = quantized_of(model, unknown="float", **kwargs)
     x = images(6, *model.input_shape[1:])
     received = TFLiteRunner(keraslight.export_tflite(quantized, path)).predict(x)
     return quantized.float_layers, signal_to_noise(outputs(model, x)[0], received)
@@ -47,7 +47,8 @@ def test_layers_with_several_outputs(tmp_path):
         first, second = Halves(name="odd_one")(x)
         return L.Add()([L.Conv2D(4, 1)(first), second])
 
-    kept, snr = snr_of_file(model_of(make), tmp_path / "model.tflite")
+    model, path = model_of(make), tmp_path / "model.tflite"
+    kept, snr = snr_of_file(model, path, keep_float=["odd_one"])
     assert kept == ["odd_one"]
     assert snr > 25
 
@@ -59,9 +60,50 @@ def test_a_layer_that_the_converter_could_quantize_keeps_its_values(tmp_path):
         x = L.UpSampling2D(2, interpolation="bilinear", name="odd_one")(L.ReLU()(x))
         return L.Conv2D(4, 1)(x)
 
-    kept, snr = snr_of_file(model_of(make), tmp_path / "model.tflite")
+    model, path = model_of(make), tmp_path / "model.tflite"
+    kept, snr = snr_of_file(model, path, keep_float=["odd_one"])
     assert kept == ["odd_one"]
     assert snr > 25
+
+
+SPLIT_BY_FLOAT = {
+    "split in float": ("split", lambda x: keras.ops.split(x, 2, axis=-1)),
+    "split of floats": (
+        "odd_one",
+        lambda x: keras.ops.split(L.Dense(8, name="odd_one")(x), 2, axis=-1),
+    ),
+    "unstacked floats": (
+        "odd_one",
+        lambda x: keras.ops.unstack(L.Dense(2, name="odd_one")(x)[..., None], axis=-2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPLIT_BY_FLOAT)
+def test_several_outputs_beside_float_layers(name, tmp_path):
+    kept, split = SPLIT_BY_FLOAT[name]
+
+    def make(x):
+        first, second = split(x)
+        return L.Add()([L.Conv2D(first.shape[-1], 1)(first), second])
+
+    model = model_of(make)
+    quantized = keraslight.quantize_model(model, keep_float=[kept])
+    x = images(6, *model.input_shape[1:])
+    keraslight.calibrate(quantized, [x], verbose=0)
+    assert quantized.float_layers == [kept]
+    assert keraslight.quantization_report(model, quantized, [x]).worst[0].snr > 20
+    received = run_file(keraslight.export_tflite(quantized, tmp_path / "model.tflite"), x)[0]
+    assert signal_to_noise(outputs(model, x)[0], received) > 25
+
+
+def test_two_inputs_from_float_layers():
+    model = model_of(
+        lambda x: L.Add()([L.Dense(8, name=name)(x) for name in ("odd_one", "odd_two")])
+    )
+    quantized = quantized_of(model, keep_float=["odd_one", "odd_two"])
+    x = images(6, *model.input_shape[1:])
+    assert signal_to_noise(outputs(model, x)[0], outputs(quantized, x)[0]) > 25
 
 
 def test_a_layer_that_int8_could_express_stays_in_float(tmp_path):
@@ -73,16 +115,16 @@ def test_a_layer_that_int8_could_express_stays_in_float(tmp_path):
 
 
 def test_custom_layers_are_copied():
-    model = model_of(lambda x: L.Conv2D(4, 1)(Scaled(3.0)(x)))
+    model = model_of(lambda x: L.Conv2D(4, 1)(Scaled(3.0, name="odd_one")(x)))
     x = images(6, *model.input_shape[1:])
-    quantized = quantized_of(model, unknown="float")
+    quantized = quantized_of(model, keep_float=["odd_one"])
     assert signal_to_noise(outputs(model, x)[0], outputs(quantized, x)[0]) > 25
 
 
 def test_custom_layers_whose_configuration_is_not_complete_are_refused():
     model = model_of(lambda x: L.Conv2D(4, 1)(Scaled(3.0, complete=False, name="odd_one")(x)))
     with pytest.raises(ValueError, match=r"odd_one.*get_config"):
-        keraslight.quantize_model(model, unknown="float")
+        keraslight.quantize_model(model, keep_float=["odd_one"])
 
 
 def test_integers_around_float_layers_are_those_of_the_file(tmp_path):

@@ -7,8 +7,17 @@ import keras
 import pytest
 
 import keraslight
+from keraslight import machine
 from keraslight.graph import policy as policy_module
-from keraslight.graph.policy import Form, Policy, declare, policy_for
+from keraslight.graph.policy import (
+    TARGETS,
+    Form,
+    Policy,
+    declare,
+    measured_kinds,
+    measured_policy,
+    policy_for,
+)
 from keraslight.layers import InterleavedGroupBlock, RefCO
 from keraslight.tflite.runner import TFLiteRunner
 from tests.exhaustive import exhaustive_but
@@ -98,6 +107,63 @@ def test_policies_by_name_and_file(tmp_path):
     path = tmp_path / "phone.json"
     path.write_text(json.dumps({"policy": {"interleaved": "branches"}, "measured": {}}))
     assert policy_for(path) == Policy(interleaved="branches")
+
+
+def test_a_file_of_tune_says_its_target(tmp_path):
+    (tmp_path / "here.json").write_text('{"target": "float", "policy": {"join": "concat"}}')
+    assert policy_for(tmp_path / "here.json") == Policy("float", join="concat")
+
+
+def test_targets_of_machines():
+    targets = keraslight.list_targets()
+    assert targets[:2] == ["float", "int8"] and "int8:amx" in targets
+    assert all(dict(policy_for(target)).keys() == dict(Policy()).keys() for target in targets)
+    grouped, dense = policy_for("int8:avx512_vnni"), policy_for("int8:amx")
+    assert (grouped["wide_pair"], dense["wide_pair"]) == ("grouped", "dense")
+    assert Policy("int8:avx512_vnni", wide_pair="mixed")["wide_pair"] == "mixed"
+    with pytest.raises(ValueError, match=r"'int8:amx'.*Received: target='int8:abacus'"):
+        Policy("int8:abacus")
+
+
+@pytest.mark.parametrize("kind", measured_kinds())
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_default_is_slower_than_the_plain_network(target, kind):
+    """On any machine that was measured, but for the 3 % by which two runs differ."""
+    policy, figures = Policy(target), measured_policy(target, kind)["figures"]
+    defaults = [
+        f for f in figures if all(policy[name] == value for name, value in f["policy"].items())
+    ]
+    assert {"VGNetG-1.0MP", "RepVGG-A0", "IGCV3-D", "FalconNet"} <= {f["network"] for f in defaults}
+    assert [f for f in defaults if f["ratio"] > 1.03] == []
+
+
+@pytest.fixture
+def another_machine(monkeypatch):
+    """Lets this be a machine of a kind that was not measured."""
+    policy_module._warn_of.cache_clear()
+    monkeypatch.setattr(machine, "features", lambda: ["NEON", "NEON dotprod"])
+    yield
+    policy_module._warn_of.cache_clear()
+
+
+def told(warnings):
+    return [w for w in warnings if "processor like this one" in str(w.message)]
+
+
+def test_a_machine_that_was_not_measured_is_told_once(another_machine, recwarn):
+    with pytest.warns(UserWarning, match=r"not on a processor like this one.*neon_dotprod"):
+        keraslight.fuse(block((9, 9, 3), filters=12))
+    keraslight.fuse(block((9, 9, 3), filters=12))
+    assert not told(recwarn)
+
+
+def test_nothing_is_told_where_nothing_was_chosen(another_machine, recwarn):
+    start = keras.Input((8, 8, 3))
+    x = keraslight.layers.RepVGGBlock(4)(start)
+    keraslight.fuse(keras.Model(start, x))
+    keraslight.fuse(block((9, 9, 3), filters=12), target=Policy(interleaved="dense"))
+    keraslight.fuse(block((9, 9, 3), filters=12), target="int8:amx")
+    assert not told(recwarn)
 
 
 def test_refusals(tmp_path):

@@ -39,8 +39,11 @@ def test_a_file_without_a_suite_is_timed(capsys, float_file, monkeypatch):
 
 def test_a_result_stays_beside_the_files_unless_named():
     folder = pathlib.Path("runs/suite")
-    assert result_path(None, folder, "forms", "AMD EPYC") == folder / "forms_amd_epyc.json"
-    assert result_path("results/x.json", folder, "forms", "y") == pathlib.Path("results/x.json")
+    found = result_path(None, folder, "forms", "AMD EPYC", "avx2")
+    assert found == folder / "forms_amd_epyc_avx2.json"
+    assert result_path(None, folder, "forms", "M1", None) == folder / "forms_m1.json"
+    asked = result_path("results/x.json", folder, "forms", "y", None)
+    assert asked == pathlib.Path("results/x.json")
 
 
 def test_a_page_whose_tables_are_made_stays(tmp_path):

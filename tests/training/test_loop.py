@@ -18,8 +18,9 @@ from training.callbacks import BEST, CHECKPOINTS, LOG
 from training.checkpoint import NotFinite, read_state
 from training.data.data import make_data
 from training.data.folder import load_folder
-from training.loop import Options, cross_entropy, next_part, train
+from training.loop import Options, next_part, train
 from training.run_file import FILE, MODEL
+from training.task import cross_entropy
 
 # 3 of 48 pictures are held out, which leaves 5 steps of 8
 EPOCH = 5

@@ -6,8 +6,8 @@ import pytest
 
 import keraslight
 from tests.training.tiny_recipe import RECIPE, tiny_network
-from training.loop import compile_model
 from training.optimizer import build_optimizer, decayed_variables, learning_rate
+from training.task import compile_model
 
 STEPS = 10
 PLAIN = dataclasses.replace(RECIPE, ema=None, warmup_epochs=0, label_smoothing=0.0)

@@ -45,6 +45,9 @@ def test_every_recipe_builds_its_network(name):
     recipe = load_recipe(name)
     model = built(name, classes=7)
     assert model.inputs[0].shape == (None, recipe.image_size, recipe.image_size, 3)
+    if isinstance(model.output, dict):  # of a detector
+        assert {name: x.shape[-1] for name, x in model.output.items()} == {"boxes": 4, "classes": 7}
+        return
     assert {tuple(output.shape) for output in model.outputs} == {(None, 7)}
 
 

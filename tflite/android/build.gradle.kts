@@ -1,4 +1,5 @@
 plugins {
-  id("com.android.application") version "8.13.0" apply false
-  id("org.jetbrains.kotlin.android") version "2.2.20" apply false
+  alias(libs.plugins.android.application) apply false
+  alias(libs.plugins.kotlin.android) apply false
+  alias(libs.plugins.kotlin.compose) apply false
 }

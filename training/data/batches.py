@@ -4,10 +4,8 @@ import grain
 import numpy as np
 
 from training.data.draws import Draws
-from training.data.mixing import augment_batch
 from training.data.order import Order
 from training.data.source import Source
-from training.data.views import RandomViews
 from training.recipe import Recipe
 
 # of what the batches are, for the seed given: a run does not go on with those of another version
@@ -34,8 +32,9 @@ def train_batches(
             batch.
 
     Returns:
-        A dataset of normalized float32 images and float32 labels, one column per class. In place
-        of a picture that cannot be read stands the next that can.
+        A dataset of normalized float32 images and float32 targets, see the recipe's task; those of
+        a classifier have one column per class. In place of a picture that cannot be read stands the
+        next that can.
     """
     batches = by_step(source, recipe, order, steps, size, worker, workers)
     return batches.to_iter_dataset(_read_options(order.batch_size // workers, size))
@@ -46,15 +45,13 @@ def by_step(
 ) -> grain.MapDataset:
     """Returns the batches of `train_batches`, each of which is made when it is asked for."""
     rows = _rows(order.batch_size, worker, workers)
-    normalized = recipe.preprocessing(size, size).normalized
 
     def make(step):
         positions = order.positions(step)[rows]
         examples = [source.readable(index) for index in order.indices(step)[rows]]
         pictures, labels = zip(*examples, strict=True)
         draws = Draws(order.seed, positions[0], len(positions))
-        images = normalized(RandomViews(recipe, size, draws)(pictures))
-        return augment_batch(images, _one_hot(labels, source), recipe, draws)
+        return recipe.task.train_batch(recipe, source, pictures, labels, size, draws)
 
     return grain.MapDataset.range(steps.start, steps.stop).map(make)
 
@@ -65,7 +62,7 @@ def eval_batches(
     """Returns all pictures in order, over and over: one round is `source.batches(batch_size)`.
 
     Returns:
-        A dataset of normalized float32 images, float32 labels and float32 weights. The last batch
+        A dataset of normalized float32 images, float32 targets and float32 weights. The last batch
         is filled up with examples of weight 0, which pictures that cannot be read have too.
     """
     rows = _rows(batch_size, worker, workers)
@@ -75,13 +72,14 @@ def eval_batches(
     def make(number):
         indices = np.arange(number * batch_size, (number + 1) * batch_size)[rows]
         pixels = np.zeros((len(indices), size, size, 3), "uint8")
-        labels, readable = np.zeros(len(indices), "int64"), np.zeros(len(indices), bool)
+        labels, readable = [recipe.task.no_label] * len(indices), np.zeros(len(indices), bool)
         for row, index in enumerate(indices):
             if index < len(source) and (example := source.example(index)) is not None:
                 picture, labels[row] = example
                 pixels[row], readable[row] = preprocessing.pixels(picture), True
         weights = np.where(readable, source.weight(batch_size), 0).astype("float32")
-        return preprocessing.normalized(pixels), _one_hot(labels, source), weights
+        targets = recipe.task.targets(recipe, source, labels, size)
+        return preprocessing.normalized(pixels), targets, weights
 
     batches = grain.MapDataset.range(source.batches(batch_size)).map(make)
     return batches.repeat().to_iter_dataset(_read_options(batch_size // workers, size))
@@ -100,7 +98,3 @@ def _rows(batch_size, worker, workers):
         )
     rows = batch_size // workers
     return slice(worker * rows, (worker + 1) * rows)
-
-
-def _one_hot(labels, source):
-    return np.eye(len(source.class_names), dtype="float32")[np.asarray(labels)]

@@ -19,7 +19,7 @@ def load_source(
     download: bool = False,
     verbose: int = 1,
 ) -> Source:
-    """Returns the pictures of one split: of TFDS, or of a folder.
+    """Returns the pictures of one split, of TFDS or of a folder, as the recipe's task takes them.
 
     Args:
         recipe: a `Recipe`, which may name a data set of TFDS and its splits.
@@ -32,6 +32,13 @@ def load_source(
     Returns:
         A `Source`.
     """
+    return recipe.load_source(kind, data_dir, cache_gb, download, verbose)
+
+
+def load_classes(
+    recipe: Recipe, kind: str, data_dir: str | None, cache_gb: float, download: bool, verbose: int
+) -> Source:
+    """Returns the pictures of one split with a class each; the arguments are `load_source`'s."""
     from training.data.tfds import is_prepared_folder, load_tfds
 
     split = recipe.train_split if kind == "train" else recipe.eval_split

@@ -10,7 +10,7 @@ def as_tf_dataset(batches) -> tf.data.Dataset:
         batches: an iterable of tuples of arrays, of as many rows and of one size each.
     """
     first = next(iter(batches))
-    signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in first)
+    signature = tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), first)
     dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
     return dataset.prefetch(1).with_options(fixed_parallelism())
 

@@ -52,18 +52,8 @@ def load_tfds(
         ValueError: if there is no such data set or split, it is not prepared and not to be had, or
             it is not one of pictures with labels.
     """
-    builder = _builder(name, data_dir, download)
+    builder, split, examples = prepared_split(name, data_dir, kind, split, download)
     image, label = _features(builder)
-    splits = builder.info.splits
-    if split is None:
-        usual = ("train",) if kind == "train" else EVAL_SPLITS
-        split = next((one for one in usual if one in splits), None)
-    try:
-        examples = splits[split].num_examples
-    except (KeyError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"{builder.name} has the splits {list(splits)}. Received: split={split!r}"
-        ) from error
     records = Records(builder, split, examples, image, label)
     if examples * records.mean_pixels() * 3 / 1e9 <= cache_gb:
         return records.in_memory()
@@ -77,6 +67,26 @@ def load_tfds(
             f"{examples} pictures, cache_gb={cache_gb}"
         )
     return records
+
+
+def prepared_split(
+    name: str | None, data_dir: str | None, kind: str, split: str | None, download: bool
+) -> tuple:
+    """Returns a builder of TFDS, the name of a split, and how many examples that has.
+
+    The arguments and errors are those of `load_tfds`.
+    """
+    builder = _builder(name, data_dir, download)
+    splits = builder.info.splits
+    if split is None:
+        usual = ("train",) if kind == "train" else EVAL_SPLITS
+        split = next((one for one in usual if one in splits), None)
+    try:
+        return builder, split, splits[split].num_examples
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{builder.name} has the splits {list(splits)}. Received: split={split!r}"
+        ) from error
 
 
 class Records(Source):

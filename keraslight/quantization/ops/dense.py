@@ -1,12 +1,18 @@
 """Dense in int8."""
 
+import string
+
 import keras
 
+from keraslight.quantization.axes import arranged, separated
 from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.linear_op import LinearOp
 
 __all__ = ["DenseOp"]
+
+# the converter writes a Dense of a tensor of more axes in float
+MOST_AXES = 4
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -23,9 +29,25 @@ class QuantizedDense(QuantizedLinear, keras.layers.Dense):
 
 
 class DenseOp(LinearOp):
-    """Dense, on vectors or on the channels of images."""
+    """Dense, along the last axis of a tensor of any rank.
+
+    LiteRT has it for ranks of up to four: other tensors are reshaped.
+    """
 
     classes = (keras.layers.Dense, QuantizedDense)
+    sums = "dense"
+
+    def rewrite(self, writer, call, x, **kwargs):
+        shape = x.tensor.shape
+        if len(shape) <= MOST_AXES:
+            return super().rewrite(writer, call, x, **kwargs)
+        letters = string.ascii_letters[: len(shape)]
+        groups = letters[0], letters[1:-1], letters[-1]
+        x = x.with_tensor(arranged(x.tensor, letters, groups))
+        tensor = self.linear(writer, call, x)
+        value = writer.activated_before(call, tensor, self.activation(call))
+        sizes = dict(zip(letters, (*shape[:-1], call.operation.units), strict=True))
+        return value.with_tensor(separated(value.tensor, groups, sizes, letters))
 
     def channel_kernels(self, layer):
         return [ChannelKernel.of(layer.kernel, QuantizedDense.per_channel)]

@@ -1,74 +1,50 @@
-"""Sigmoid, tanh and GELU in int8: a table with an entry for each of the 256 codes."""
-
-import math
-from dataclasses import dataclass
+"""Functions for which the runtime of int8 files makes the table itself."""
 
 import keras
 
-from keraslight.compat import operation_class
-from keraslight.quantization.activation_op import UNIT_RANGE, ActivationOp
-from keraslight.quantization.integers import Grid, Int8, Pointwise
-from keraslight.quantization.rounding import in_double_precision
+from keraslight.compat import operation_class, operation_classes
+from keraslight.quantization.activation_op import UNIT_RANGE
+from keraslight.quantization.lookup_op import LookupOp
 
-__all__ = ["GeluOp", "SigmoidOp", "TanhOp"]
-
-
-@dataclass(frozen=True, eq=False)
-class FunctionOfCodes:
-    """A function of the 256 codes of an int8 tensor."""
-
-    values: object
-
-    def rounded(self, grid: Grid) -> Int8:
-        """Rounds halves to even, in double precision."""
-        steps = keras.ops.round(self.values / in_double_precision(grid.scale))
-        return grid.holding(keras.ops.cast(steps, "float32"))
+__all__ = ["ExponentialOp", "GeluOp", "SigmoidOp", "TanhOp"]
 
 
-class _LookupOp(ActivationOp):
-    def values(self, x):
-        """Returns the function of a tensor in double precision."""
-        raise NotImplementedError
-
-    def integer(self, call, x):
-        source = Pointwise.identity(x)
-        x = in_double_precision(x.grid.scale) * in_double_precision(source.codes.steps)
-        values = self.values(x)
-        return Pointwise(source.source, FunctionOfCodes(values), keras.ops.cast(values, "float32"))
-
-
-class SigmoidOp(_LookupOp):
+class SigmoidOp(LookupOp):
     """Sigmoid."""
 
+    converted = True
     classes = (operation_class("Sigmoid"),)
-    function = keras.activations.sigmoid
+    functions = (keras.activations.sigmoid,)
     fixed_range = UNIT_RANGE
 
-    def values(self, x):
+    def values(self, call, x):
         return 1 / (1 + keras.ops.exp(-x))
 
 
-class TanhOp(_LookupOp):
+class TanhOp(LookupOp):
     """Hyperbolic tangent."""
 
+    converted = True
     classes = (operation_class("Tanh"),)
-    function = keras.activations.tanh
+    functions = (keras.activations.tanh,)
     fixed_range = (-1.0, 127 / 128)
 
-    def values(self, x):
-        return keras.ops.tanh(x)
+
+class ExponentialOp(LookupOp):
+    """The exponential function."""
+
+    classes = operation_classes("Exp")
+    functions = (keras.activations.exponential,)
+
+    def builtin(self, call, source, grid):
+        return "EXP", {}
 
 
-class GeluOp(_LookupOp):
-    """GELU, the exact one."""
+class GeluOp(LookupOp):
+    """GELU, the exact one and its approximation by a hyperbolic tangent."""
 
     classes = (operation_class("Gelu"),)
-    function = keras.activations.gelu
+    functions = (keras.activations.gelu,)
 
-    def refusal(self, call):
-        if getattr(call.operation, "approximate", False):
-            return "only the exact GELU has one (approximate=False)"
-        return None
-
-    def values(self, x):
-        return x * 0.5 * (1 + keras.ops.erf(x / math.sqrt(2)))
+    def builtin(self, call, source, grid):
+        return "GELU", {"approximate": bool(getattr(call.operation, "approximate", False))}

@@ -1,14 +1,18 @@
 """Softmax in int8."""
 
+import string
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 
 from keraslight.compat import operation_class
 from keraslight.quantization.activation_op import UNIT_RANGE, ActivationOp
+from keraslight.quantization.axes import arranged, separated
 from keraslight.quantization.integers import Grid, Int8
-from keraslight.quantization.rounding import straight_through
+
+if TYPE_CHECKING:
+    from keraslight.quantization.writer import Value, Writer
 
 __all__ = ["SoftmaxOp"]
 
@@ -26,28 +30,44 @@ class Softmax:
         return ops.softmax(self.argument.real())
 
     def rounded(self, grid: Grid) -> Int8:
-        """Rounds halves up, as the kernel of TFLite does."""
-        x = self.argument.steps
-        scale = self.argument.grid.scale
-        powers = ops.exp(scale * (x - ops.max(x, axis=-1, keepdims=True)))
-        share = powers / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale)
-        exact = ops.floor(share + np.float32(0.5))
-        return grid.holding(straight_through(exact, share))
+        """Rounds the values."""
+        return grid.runtime.softmax(self.argument, grid)
 
 
 class SoftmaxOp(ActivationOp):
-    """Softmax along the last axis."""
+    """Softmax along any axes. LiteRT has it along the last one: other axes are transposed."""
 
     classes = (keras.layers.Softmax, operation_class("Softmax"))
     function = keras.activations.softmax
     fixed_range = UNIT_RANGE
 
     def refusal(self, call):
-        axis = getattr(call.operation, "axis", -1)
-        last = len(call.inputs[0].shape) - 1
-        if axis not in (-1, last) or len(call.inputs) > 1:
-            return f"softmax has one along the last axis only, without a mask; axis={axis}"
+        if len(call.inputs) > 1:
+            return "softmax has one without a mask"
         return None
+
+    def rewrite(self, writer, call, x, **kwargs):
+        letters = string.ascii_letters[: len(x.tensor.shape)]
+        along = "".join(letters[axis] for axis in _axes(call))
+        groups = (*(axis for axis in letters if axis not in along), along)
+        arguments = x.with_tensor(arranged(x.tensor, letters, groups))
+        value = write_softmax(writer, call.name, arguments)
+        sizes = dict(zip(letters, x.tensor.shape, strict=True))
+        return value.with_tensor(separated(value.tensor, groups, sizes, letters))
 
     def integer(self, call, x):
         return Softmax(x)
+
+
+def write_softmax(writer: "Writer", name: str, x: "Value") -> "Value":
+    """Writes the softmax of a value along its last axis."""
+    tensor = keras.layers.Activation("softmax", name=f"{name}_softmax")(x.tensor)
+    return writer.new_range(tensor, name, fixed_range=UNIT_RANGE)
+
+
+def _axes(call):
+    """Returns the axes of a softmax, in ascending order."""
+    rank = len(call.inputs[0].shape)
+    axis = getattr(call.operation, "axis", -1)
+    axes = range(rank) if axis is None else axis if isinstance(axis, list | tuple) else [axis]
+    return sorted(axis % rank for axis in axes)

@@ -22,7 +22,7 @@ def model_of(*makes, shape=SHAPE):
 def randomize_biases(model, low=-0.3, high=0.3):
     for weight in model.weights:
         if weight.path.endswith("bias"):
-            weight.assign(np.linspace(low, high, weight.shape[0]))
+            weight.assign(np.linspace(low, high, np.prod(weight.shape)).reshape(weight.shape))
 
 
 def quantized_of(model, **kwargs):

@@ -1,6 +1,7 @@
 plugins {
-  id("com.android.application")
-  id("org.jetbrains.kotlin.android")
+  alias(libs.plugins.android.application)
+  alias(libs.plugins.kotlin.android)
+  alias(libs.plugins.kotlin.compose)
 }
 
 android {
@@ -13,7 +14,10 @@ android {
     targetSdk = 36
     versionCode = 1
     versionName = "1.0"
+    ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
   }
+
+  buildFeatures { compose = true }
 
   compileOptions {
     sourceCompatibility = JavaVersion.VERSION_17
@@ -22,21 +26,28 @@ android {
 
   // the file is mapped into memory, which is impossible if it is compressed
   androidResources { noCompress += "tflite" }
+
+  // Android 15 and later may have memory pages of 16 KB: native libraries lie uncompressed in the
+  // app, and AGP 8.5.1 and later aligns them to 16 KB
+  packaging { jniLibs { useLegacyPackaging = false } }
 }
 
 kotlin { jvmToolchain(17) }
 
 dependencies {
-  val litert = "2.3.0"
-  implementation("com.google.ai.edge.litert:litert:$litert")
-  // without it Accelerator.GPU throws, or runs on the CPU without a word
-  implementation("com.google.ai.edge.litert:litert-gpu:$litert")
-  implementation("com.google.ai.edge.litert:litert-metadata:$litert")
+  implementation(libs.litert)
+  implementation(libs.litert.gpu)
+  implementation(libs.litert.metadata)
 
-  val camerax = "1.6.2"
-  implementation("androidx.camera:camera-core:$camerax")
-  implementation("androidx.camera:camera-camera2:$camerax")
-  implementation("androidx.camera:camera-lifecycle:$camerax")
-  implementation("androidx.camera:camera-view:$camerax")
-  implementation("androidx.activity:activity-ktx:1.10.1")
+  implementation(libs.camera.core)
+  implementation(libs.camera.camera2)
+  implementation(libs.camera.lifecycle)
+  implementation(libs.camera.view)
+
+  implementation(libs.activity.compose)
+  implementation(platform(libs.compose.bom))
+  implementation(libs.compose.foundation)
+  implementation(libs.compose.material3)
+  implementation(libs.compose.runtime)
+  implementation(libs.compose.ui)
 }

@@ -52,7 +52,7 @@ def run_suite(
         threads: numbers of threads.
         rounds: int, how often each file is visited.
         json_file: file of the result; a table goes beside it, as Markdown. Defaults to
-            forms_<processor>.json in the folder.
+            forms_<processor>_<kind>.json in the folder.
         goals: list of `Goal`.
 
     Returns:
@@ -60,13 +60,12 @@ def run_suite(
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = dict.fromkeys(end for goal in goals for end in (goal.file, goal.reference))
-    paths = {
-        (*end, kind): folder / f"{slug('_'.join(end))}_{kind}.tflite"
-        for end in wanted
-        for kind in KINDS
-    }
-    path = result_path(json_file, folder, "forms", machine.processor())
+    goals = [goal for goal in goals if goal.kinds]
+    wanted = dict.fromkeys(
+        (*end, kind) for goal in goals for kind in goal.kinds for end in (goal.file, goal.reference)
+    )
+    paths = {key: folder / f"{slug('_'.join(key))}.tflite" for key in wanted}
+    path = result_path(json_file, folder, "forms", machine.processor(), machine.kind())
     _build(paths)
     models = {key: _model(file, key) for key, file in paths.items()}
     result_file = ResultFile(path, list(models.values()))
@@ -87,6 +86,7 @@ def run_suite(
         for count in threads
         for goal in goals
         for kind, most in zip(KINDS, goal.goals, strict=True)
+        if kind in goal.kinds
     ]
     report.warnings += bound_warnings(
         {
@@ -114,6 +114,7 @@ def _figure(goal, most, kind, count, found, bounds):
         "file": " ".join(file),
         "reference": " ".join(reference),
         "threads": count,
+        "policy": networks.form_of(*goal.file, kind),
         "ratio": found[file, count].ratio(found[reference, count]),
         "goal": most if count == 1 else None,
         "median_ms": latency,
@@ -138,7 +139,6 @@ def _build(paths):
             write_by_tensorflow(model, path)
         elif form == "plain":
             write_int8_by_tensorflow(model, path, noise)
-        elif kind == "float":
-            keraslight.export_tflite(keraslight.fuse(model, target=kind), path)
         else:
-            write_int8(keraslight.fuse(model, target=kind), path)
+            fused = keraslight.fuse(model, target=networks.policy_of(form, kind))
+            keraslight.export_tflite(fused, path) if kind == "float" else write_int8(fused, path)

@@ -63,7 +63,7 @@ def run_suite(
         threads: numbers of threads.
         rounds: int, how often each file is visited.
         json_file: file of the result; a table goes beside it, as Markdown. Defaults to
-            latency_<processor>.json in the folder.
+            latency_<processor>_<kind>.json in the folder.
         only: names of the networks wanted, beside the first, to which ratios are taken; all if
             empty.
         peers: list of `Peer`.
@@ -79,7 +79,7 @@ def run_suite(
     peers = [peer for peer in peers if not only or peer.name in only or peer is peers[0]]
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = result_path(json_file, folder, "latency", machine.processor())
+    path = result_path(json_file, folder, "latency", machine.processor(), machine.kind())
     files = [entry for peer in peers for entry in _files(peer, folder)]
     result_file = ResultFile(path, [entry["model"] for entry in files])
     note("measuring the peaks of this machine")

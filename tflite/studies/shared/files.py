@@ -53,12 +53,20 @@ def write_table(path: str | os.PathLike, text: str) -> None:
     note(f"written to {page}")
 
 
-def result_path(json_file: str | os.PathLike | None, folder: pathlib.Path, name: str, device: str):
+def result_path(
+    json_file: str | os.PathLike | None,
+    folder: pathlib.Path,
+    name: str,
+    processor: str,
+    kind: str | None,
+) -> pathlib.Path:
     """Returns where a result goes: the file that was asked for, or one beside the timed files.
 
-    Nothing in results/ is replaced unless that is asked for.
+    Nothing in results/ is replaced unless that is asked for. Processors of one name may be of
+    several kinds (see `keraslight.machine.KINDS`), so the name of the file has both.
     """
-    return pathlib.Path(json_file or folder / f"{name}_{slug(device)}.json")
+    device = slug(" ".join(filter(None, (processor, kind))))
+    return pathlib.Path(json_file or folder / f"{name}_{device}.json")
 
 
 def slug(text: str) -> str:

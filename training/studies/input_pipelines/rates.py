@@ -8,9 +8,10 @@ import numpy as np
 
 from training.data.batches import by_step
 from training.data.data import Data
-from training.loop import compile_model, jit_mode
+from training.loop import jit_mode
 from training.optimizer import build_optimizer
 from training.studies.input_pipelines import tf_data
+from training.task import compile_model
 
 REFERENCE = "tf.data"
 

@@ -1,0 +1,153 @@
+"""The base class of functions of one number, which int8 computes with a table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keraslight.graph.copies import copy_of
+from keraslight.graph.graph import Call
+from keraslight.quantization.activation_op import ActivationOp
+from keraslight.quantization.integers import LOWEST, Grid, Int8, Pointwise
+from keraslight.quantization.op import Op
+from keraslight.quantization.rounding import in_double_precision
+from keraslight.quantization.runtimes import XNNPACK
+
+L = keras.layers
+ops = keras.ops
+
+# what the layers of Keras compute that are functions of one number
+FUNCTIONS_OF_LAYERS = {
+    L.Activation: lambda layer: layer.activation,
+    L.ELU: lambda layer: lambda x: keras.activations.elu(x, layer.alpha),
+    L.LeakyReLU: lambda layer: lambda x: keras.activations.leaky_relu(x, layer.negative_slope),
+    L.ReLU: lambda layer: (
+        lambda x: keras.activations.relu(x, layer.negative_slope, layer.max_value, layer.threshold)
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionOfCodes:
+    """A function of the 256 codes of an int8 tensor.
+
+    Attributes:
+        values: float64 tensor of shape `(256,)`.
+        in_file: bool, whether the file holds the table. Otherwise the runtime makes it.
+    """
+
+    values: object
+    in_file: bool = True
+
+    def rounded(self, grid: Grid) -> Int8:
+        """Rounds the values, in double precision."""
+        runtime = XNNPACK if self.in_file else grid.runtime
+        return runtime.lookup(self, grid)
+
+
+class LookupOp(ActivationOp):
+    """A function of one number: a table with an entry for each of the 256 codes.
+
+    The table of the file and that of the simulation are computed by the same lines, so they are
+    equal whatever the function is.
+
+    Attributes:
+        converted: bool, whether the converter of TFLite writes the function in int8. Otherwise
+            `keraslight.export.lookups` writes what `builtin` says.
+        functions: functions of `keras.activations` that `L.Activation` may hold. They are compared
+            by identity.
+    """
+
+    converted = False
+    functions: tuple[Callable, ...] = ()
+
+    def matches(self, call):
+        if type(call.operation) is L.Activation:
+            return any(call.operation.activation is function for function in self.functions)
+        return super().matches(call)
+
+    def refusal(self, call):
+        others = [leaf for leaf in call.args if not isinstance(leaf, keras.KerasTensor)]
+        if len(call.inputs) > 1 or any(np.ndim(leaf) for leaf in others):
+            return f"{type(call.operation).__name__} has one of a tensor and numbers"
+        return None
+
+    def function(self, call: Call) -> Callable:
+        """Returns the function that a call applies to every number of its tensor."""
+        operation = call.operation
+        if type(operation) in FUNCTIONS_OF_LAYERS:
+            return FUNCTIONS_OF_LAYERS[type(operation)](operation)
+
+        def apply(x):
+            args = [x if isinstance(leaf, keras.KerasTensor) else leaf for leaf in call.args]
+            return operation.call(*args)
+
+        return apply
+
+    def values(self, call: Call, x):
+        """Returns the function of the values of the 256 codes, in double precision."""
+        return self.function(call)(x)
+
+    def codes(self, call: Call, x: Int8, values):
+        """Returns a value of shape `(256,)` that rounds as the file does.
+
+        Args:
+            call: the call.
+            x: the codes of the input.
+            values: what `values` returns for them.
+        """
+        in_file = not self.converted and self.rare_operator(call) is None
+        return FunctionOfCodes(values, in_file)
+
+    def builtin(self, call: Call, source: Grid, grid: Grid) -> tuple[str, dict] | None:
+        """Returns the int8 operation of TFLite that computes the function, `None` for a table.
+
+        Args:
+            call: the call.
+            source: the grid of the input.
+            grid: the grid of the output.
+
+        Returns:
+            The name of the operation in the schema and its options.
+        """
+        return None
+
+    def rare_operator(self, call):
+        written = self.builtin(call, None, None)
+        return None if written is None else written[0]
+
+    def table(self, call: Call, source: Grid, grid: Grid) -> np.ndarray:
+        """Returns the int8 code of the output for each of the 256 codes of the input."""
+        codes = self.integer(call, Int8(ops.zeros(()), source)).rounded(grid).codes
+        return ops.convert_to_numpy(codes.steps + grid.zero_point).astype("int8")
+
+    def rewrite(self, writer, call, *args, **kwargs):
+        operation = copy_of(call.operation)
+        operation.name = f"{call.name}_{type(operation).__name__.lower()}"
+        tensors = [leaf.tensor if hasattr(leaf, "tensor") else leaf for leaf in args]
+        tensor = operation(*tensors)
+        if self.fixed_range is not None:
+            return writer.new_range(tensor, call.name, fixed_range=self.fixed_range)
+        return writer.rounded(call.outputs, tensor, call.name)
+
+    def integer(self, call, *args, **kwargs):
+        (x,) = (leaf for leaf in args if hasattr(leaf, "grid"))
+        source = Pointwise.identity(x)
+        values = self.values(
+            call, in_double_precision(x.grid.scale) * in_double_precision(source.codes.steps)
+        )
+        smooth = ops.cast(values, "float32")
+        return Pointwise(x, self.codes(call, source.codes, values), smooth)
+
+
+def is_written_by_export(op: Op | None) -> bool:
+    """Tells whether `keraslight.export.lookups` writes the operation of a call."""
+    return isinstance(op, LookupOp) and not op.converted
+
+
+def grid_of(scale: float, zero_point: int) -> Grid:
+    """Returns the grid with a scale and a zero point, such as those of a tensor of a file."""
+    scale, zero_point = np.float32(scale), np.float32(zero_point)
+    ends = LOWEST - zero_point, LOWEST + 255 - zero_point
+    return Grid(tuple(end * scale for end in ends), scale, zero_point, *ends)

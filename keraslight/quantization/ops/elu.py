@@ -1,0 +1,20 @@
+"""ELU in int8."""
+
+import keras
+import numpy as np
+
+from keraslight.compat import operation_classes
+from keraslight.quantization.lookup_op import LookupOp
+
+__all__ = ["EluOp"]
+
+
+class EluOp(LookupOp):
+    """ELU: ELU of TFLite, or a table with another `alpha` than 1."""
+
+    classes = (keras.layers.ELU, *operation_classes("Elu"))
+    functions = (keras.activations.elu,)
+
+    def builtin(self, call, source, grid):
+        value = float(self.function(call)(np.float32([-1]))[0])
+        return ("ELU", {}) if np.isclose(value, np.expm1(-1)) else None

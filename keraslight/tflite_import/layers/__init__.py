@@ -1,0 +1,1 @@
+"""Layers with the numbers that a .tflite file stores."""

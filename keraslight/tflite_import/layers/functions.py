@@ -1,0 +1,294 @@
+"""Activation functions that TFLite computes with integers of their own."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keraslight.quantization.integer_layer import IntegerLayer
+from keraslight.quantization.integers import Clamped, Grid, Int8, Pointwise
+from keraslight.quantization.rounding import in_double_precision, straight_through
+from keraslight.tflite_import.layers.fixed_point import (
+    divide_by_power,
+    doubling_high_product,
+    multiplier_of,
+    rescaled,
+    shifted_left,
+)
+
+L = keras.layers
+ops = keras.ops
+
+
+@dataclass(frozen=True, eq=False)
+class _Codes:
+    """A function of 256 codes that is known when the grid of the result is."""
+
+    steps: object
+    scale: object
+    function: object
+
+    def rounded(self, grid: Grid) -> Int8:
+        return grid.holding(ops.cast(self.function(self.steps, self.scale, grid), "float32"))
+
+
+def _looked_up(x, function, smooth):
+    """Returns a tensor whose codes are a function of those of `x`."""
+    source = Pointwise.identity(x)
+    codes = _Codes(source.codes.steps, x.grid.scale, function)
+    return Pointwise(source.source, codes, smooth(source.codes.real()))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredHardSwish(IntegerLayer, L.Activation):
+    """Hard swish, `x * relu6(x + 3) / 6`, as TFLite's own kernel computes it with 16 bits."""
+
+    def __init__(self, activation="hard_silu", **kwargs):
+        super().__init__(activation, **kwargs)
+
+    def integers(self, x):
+        return _looked_up(x, _hard_swish, keras.activations.hard_silu)
+
+
+def _hard_swish(steps, scale, grid):
+    """Returns the steps of a hard swish.
+
+    With `x` in 7 more bits, `relu6(x + 3) / 6 = (clip(x / 3, -1, 1) + 1) / 2`.
+    """
+    fine = in_double_precision(scale) / 128
+    output, output_exponent = multiplier_of(fine / in_double_precision(grid.scale), bits=16)
+    gate, gate_exponent = multiplier_of(fine / (3 / 32768), bits=16)
+    x = ops.cast(steps, "int32") * 128
+    unshifted = doubling_high_product(x, output, bits=16)
+    share = ops.where(gate_exponent > 0, shifted_left(x, gate_exponent - 1), x)
+    share = doubling_high_product(share, gate, bits=16)
+    share = ops.where(gate_exponent > 0, shifted_left(share, 1), share)
+    share = divide_by_power(share, ops.maximum(-gate_exponent, 0))
+    share = ops.right_shift(share + 2**15, 1)
+    # this product is not rounded, which makes up for the rounding of the other one
+    product = share * unshifted
+    product = ops.sign(product) * ops.right_shift(ops.abs(product), 15)
+    return divide_by_power(product, -output_exponent)
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredReLU(IntegerLayer, L.ReLU):
+    """ReLU that an operator of its own computes, in fixed point."""
+
+    def integers(self, x):
+        return Clamped(_Rescaled(x), 0.0, self.max_value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rescaled:
+    x: Int8
+
+    def rounded(self, grid: Grid) -> Int8:
+        ratio = in_double_precision(self.x.grid.scale) / in_double_precision(grid.scale)
+        exact = rescaled(ops.cast(self.x.steps, "int32"), ratio)
+        smooth = self.x.real() / grid.scale
+        return grid.holding(straight_through(ops.cast(exact, "float32"), smooth))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredRescaling(IntegerLayer, L.Identity):
+    """An input of a concatenation of uint8 tensors, which has another scale than the output."""
+
+    def integers(self, x):
+        return _RescaledInFloat(x)
+
+
+@dataclass(frozen=True, eq=False)
+class _RescaledInFloat:
+    x: Int8
+
+    def rounded(self, grid: Grid) -> Int8:
+        zero = self.x.grid.zero_point + np.float32(128)
+        scale = self.x.grid.scale * (np.float32(1) / grid.scale)
+        values = (self.x.steps + zero) * scale - zero * scale
+        exact = ops.sign(values) * ops.floor(ops.abs(values) + np.float32(0.5))
+        return grid.holding(straight_through(exact, values))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredPReLU(IntegerLayer, L.Layer):
+    """PReLU; called with the tensor and its slopes for negative values."""
+
+    def call(self, inputs):
+        x, slopes = inputs
+        return ops.where(x < 0, x * slopes, x)
+
+    def integers(self, xs):
+        return _Sloped(*xs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sloped:
+    x: Int8
+    slopes: Int8
+
+    def rounded(self, grid: Grid) -> Int8:
+        ratio = in_double_precision(self.x.grid.scale) / in_double_precision(grid.scale)
+        slope = ratio * in_double_precision(self.slopes.grid.scale)
+        steps = ops.cast(self.x.steps, "int32")
+        products = steps * ops.cast(self.slopes.steps, "int32")
+        exact = ops.where(steps < 0, rescaled(products, slope), rescaled(steps, ratio))
+        smooth = ops.where(self.x.steps < 0, self.x.steps * self.slopes.real(), self.x.real())
+        return grid.holding(straight_through(ops.cast(exact, "float32"), smooth / grid.scale))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredGelu(IntegerLayer, L.Activation):
+    """GELU by a table in single precision, halves away from zero.
+
+    Args:
+        approximate: bool, whether the formula with tanh is meant.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(self, approximate: bool = False, activation="gelu", **kwargs):
+        super().__init__(activation, **kwargs)
+        self.approximate = approximate
+
+    def call(self, inputs):
+        return ops.gelu(inputs, approximate=self.approximate)
+
+    def integers(self, x):
+        def function(steps, scale, grid):
+            values = self.call(in_double_precision(steps) * in_double_precision(scale))
+            values = ops.cast(values, "float32") * (np.float32(1) / grid.scale)
+            return ops.sign(values) * ops.floor(ops.abs(values) + np.float32(0.5))
+
+        return _looked_up(x, function, self.call)
+
+    def get_config(self):
+        return {**super().get_config(), "approximate": self.approximate}
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredSoftmax(IntegerLayer, L.Layer):
+    """Softmax of `beta * x` along the last axis, in single precision and rounded.
+
+    Args:
+        beta: float.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(self, beta: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.beta = beta
+
+    def call(self, inputs):
+        return ops.softmax(self.beta * inputs)
+
+    def integers(self, x):
+        return _Softmax(x, self.beta)
+
+    def get_config(self):
+        return {**super().get_config(), "beta": self.beta}
+
+
+@dataclass(frozen=True, eq=False)
+class _Softmax:
+    x: Int8
+    beta: float
+
+    def rounded(self, grid: Grid) -> Int8:
+        steps, scale = self.x.steps, self.x.grid.scale * np.float32(self.beta)
+        powers = ops.exp(scale * (steps - ops.max(steps, axis=-1, keepdims=True)))
+        share = powers * (1 / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale))
+        return grid.holding(straight_through(ops.floor(share + np.float32(0.5)), share))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredTable(IntegerLayer, L.Layer):
+    """A function of one number that a file holds as a table; its ranges do not change.
+
+    Args:
+        steps: list of 256 ints, the output for every code of the input, its zero point subtracted.
+        scale: float, the scale of the output.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(self, steps: list, scale: float, **kwargs):
+        super().__init__(**kwargs)
+        self.steps, self.scale = list(steps), scale
+
+    def call(self, inputs):
+        return inputs  # only the integers of the input say which entry is meant
+
+    def integers(self, x):
+        steps = np.array(self.steps, "float32")
+        source = Pointwise.identity(x)
+        codes = _Codes(source.codes.steps, x.grid.scale, lambda *_: steps)
+        return Pointwise(source.source, codes, ops.convert_to_tensor(steps * self.scale))
+
+    def get_config(self):
+        return {**super().get_config(), "steps": self.steps, "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredResizing(IntegerLayer, L.Layer):
+    """Bilinear resizing with 11 fractional bits in each direction, as XNNPACK computes it.
+
+    Args:
+        size: `(height, width)` of the output.
+        align_corners, half_pixel_centers: bools, which pixels lie upon each other.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(self, size: tuple, align_corners=False, half_pixel_centers=False, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+        self.align_corners, self.half_pixel_centers = align_corners, half_pixel_centers
+
+    def call(self, inputs):
+        return self._interpolated(inputs, lambda share: share, lambda total: total)
+
+    def integers(self, x):
+        def whole(share):
+            return np.round(share * np.float32(2048)).astype("float32") / 2048
+
+        # sums of codes with two times 11 fractional bits need 30 bits: in double precision
+        steps = in_double_precision(x.steps)
+        exact = self._interpolated(steps, whole, lambda total: ops.floor(total + 0.5))
+        return Int8(straight_through(ops.cast(exact, "float32"), self.call(x.steps)), x.grid)
+
+    def _interpolated(self, x, rounded, finished):
+        for axis in (2, 1):
+            size = x.shape[axis]
+            low, high, share = self._places(size, self.size[axis - 1])
+            shape = [1, 1, 1, 1]
+            shape[axis] = len(share)
+            share = ops.cast(rounded(share).reshape(shape), x.dtype)
+            first, second = ops.take(x, low, axis), ops.take(x, high, axis)
+            x = first + (second - first) * share
+        return finished(x)
+
+    def _places(self, size, out):
+        """Returns the pixels before and after each output pixel, and the share of the latter."""
+        numbers = np.arange(out, dtype="float32")
+        if self.align_corners and out > 1:
+            places = numbers * np.float32((size - 1) / np.float32(out - 1))
+        else:
+            step = np.float32(size) / np.float32(out)
+            places = numbers * step
+            if self.half_pixel_centers:
+                places = (numbers + np.float32(0.5)) * step - np.float32(0.5)
+        places = np.clip(places, 0, size - 1).astype("float32")
+        low = np.floor(places).astype("int32")
+        return low, np.minimum(low + 1, size - 1), places - low
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.size, input_shape[3])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "align_corners": self.align_corners,
+            "half_pixel_centers": self.half_pixel_centers,
+        }

@@ -1,0 +1,1 @@
+"""Training of detectors, by the same loop as that of classifiers."""

@@ -1,0 +1,111 @@
+"""What a training run of a detector computes."""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+
+import keraslight
+from keraslight.boxes import Anchors
+from keraslight.detection.ssdlite import EXTRA_CHANNELS
+from keraslight.pictures.preprocessing import Preprocessing
+from training.recipe import Recipe
+
+LOSSES = {"focal": keraslight.FocalLoss, "hard_negative": keraslight.HardNegativeLoss}
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectionRecipe(Recipe):
+    """Everything that decides what the training of an SSDLite computes.
+
+    `model` is the backbone. Of the fields of `Recipe` those of classifiers alone have no effect:
+    `eval_crop`, `crop`, `rand_augment`, `random_erasing`, `mixup`, `cutmix`, `label_smoothing` and
+    `auxiliary_weight`; pictures are squashed to the size of the input.
+
+    Args:
+        levels: the backbone's feature maps that the heads read; `()` for the last two.
+        extra_channels: of `keraslight.SSDLite`.
+        min_scale, max_scale, aspect_ratios, reduce_first: of `keraslight.boxes.Anchors`.
+        form: of `keraslight.SSDLite`.
+        class_loss: `"focal"` or `"hard_negative"`.
+        box_weight: float, what the loss of the boxes is multiplied with.
+        crop_share: float, the share of pictures of which training sees a random part; the least
+            area is `crop_area`'s.
+        zoom_out: float, how much larger than the picture a view may be; what is beyond is grey.
+        distortion: float, how much brightness and contrast change at most.
+
+    Raises:
+        ValueError: if two settings contradict each other.
+    """
+
+    flip: bool = True
+    crop_area: tuple[float, float] = (0.3, 1.0)
+    levels: tuple[str, ...] = ()
+    extra_channels: tuple[int, ...] = EXTRA_CHANNELS
+    min_scale: float = 0.2
+    max_scale: float = 0.95
+    aspect_ratios: tuple[float, ...] = Anchors().aspect_ratios
+    reduce_first: bool = True
+    form: str = "mobilenetv2"
+    class_loss: str = "focal"
+    box_weight: float = 1.0
+    crop_share: float = 0.5
+    zoom_out: float = 1.0
+    distortion: float = 0.3
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.class_loss not in LOSSES:
+            raise ValueError(
+                f"`class_loss` must be one of {list(LOSSES)}. "
+                f"Received: class_loss={self.class_loss!r}"
+            )
+        if any(size != self.image_size for _, size in self.train_sizes):
+            raise ValueError(
+                "The anchors of a detector are made for one size: leave `train_sizes` out. "
+                f"Received: train_sizes={self.train_sizes}, image_size={self.image_size}"
+            )
+        if self.zoom_out < 1:
+            raise ValueError(f"`zoom_out` must be at least 1. Received: zoom_out={self.zoom_out!r}")
+
+    @property
+    def task(self):
+        from training.detection.task import Detection
+
+        return Detection()
+
+    @property
+    def model_name(self) -> str:
+        return f"{super().model_name}_ssdlite"
+
+    def build(self, classes: int, input_shape: tuple) -> keras.Model:
+        arguments = {"include_top": False, "input_shape": input_shape, **self.model_args}
+        if isinstance(self.model, str):
+            backbone = keraslight.create_model(self.model, **arguments)
+        else:
+            backbone = self.model(**arguments)
+        return keraslight.SSDLite(
+            backbone,
+            classes,
+            tuple(input_shape[:2]),
+            levels=self.levels or None,
+            extra_channels=self.extra_channels,
+            anchors=Anchors(self.min_scale, self.max_scale, self.aspect_ratios, self.reduce_first),
+            form=self.form,
+            name=self.model_name,
+        )
+
+    @functools.cached_property
+    def anchor_boxes(self) -> np.ndarray:
+        """The anchors of the model."""
+        return self.build(1, (self.image_size, self.image_size, 3)).anchor_boxes
+
+    def preprocessing(self, height: int, width: int) -> Preprocessing:
+        return Preprocessing(height, width, resize=(height, width), mean=self.mean, std=self.std)
+
+    def load_source(self, kind, data_dir, cache_gb, download, verbose):
+        """Returns the pictures of one split, see `training.data.data.load_source`."""
+        from training.detection.source import load_boxes
+
+        return load_boxes(self, kind, data_dir, cache_gb, download, verbose)
