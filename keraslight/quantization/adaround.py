@@ -77,7 +77,7 @@ def round_adaptively(
     batches: list,
     weights: Mapping[QuantizedLinear, tuple],
     progress: keras.utils.Progbar,
-) -> bool:
+) -> float:
     """Writes rounded kernels into the linear layers of a calibrated model, one after the other.
 
     A layer sees the inputs that the layers before it compute with their rounded weights. All is
@@ -90,7 +90,7 @@ def round_adaptively(
         progress: a progress bar that counts every call of the graph.
 
     Returns:
-        Whether the rounded kernels were kept.
+        The error of the outputs in the end, see `keraslight.quantization.float_run.error_of`.
     """
 
     def change(run, call, *args, **kwargs):
@@ -144,7 +144,7 @@ def best_rounding(exact, step, rounded_moments, mixed_moments) -> np.ndarray:
     return np.where(fixed & (found == nearest * step), exact, found)
 
 
-def _sweep(found, other, moments, target) -> bool:
+def _sweep(found, other, moments, target) -> float:
     """Takes the other value of each weight in turn where it is better; tells whether any was."""
     changed = False
     for first in range(0, found.shape[1], BLOCK):

@@ -30,7 +30,7 @@ def correct_biases(
     batches: list,
     weights: Mapping[QuantizedLinear, tuple],
     progress: keras.utils.Progbar,
-) -> bool:
+) -> float:
     """Corrects all biases of a quantized model, layer by layer over all batches.
 
     The float model and the quantized model run side by side, so the correction of a layer takes the
@@ -44,7 +44,7 @@ def correct_biases(
         progress: a progress bar that counts every call of the graph.
 
     Returns:
-        Whether the corrections were kept.
+        The error of the outputs in the end, see `keraslight.quantization.float_run.error_of`.
     """
 
     def correct(run, call, *args, **kwargs):

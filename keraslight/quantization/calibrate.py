@@ -46,7 +46,7 @@ def calibrate(
         rounding: how weights are rounded. `"nearest"` takes the nearest multiple of the step;
             `"adaround"` takes the one above or below, whichever lowers the error of the layer's
             outputs, over at most 100 of the pictures. It writes the rounded weights into the
-            model. It is undone if it does not bring the outputs nearer to the float model's.
+            model. It is undone if its outputs are not nearer to the float model's.
         verbose: 0 for silence, 1 for a progress bar.
 
     Returns:
@@ -85,15 +85,32 @@ def calibrate(
     if not batches:
         raise ValueError(f"Calibration needs at least one batch. Received: batches={batches!r}")
     graph = trace(model)
-    changes = [round_adaptively] * (rounding == "adaround") + [correct_biases] * bias_correction
-    steps = 2 * len(batches) + len(graph.calls) * len(changes)
+    walks = bias_correction + (rounding == "adaround") * (1 + bias_correction)
+    steps = 2 * len(batches) + len(graph.calls) * walks
     progress = keras.utils.Progbar(steps, verbose=verbose, unit_name="step")
     for quantizer, (low, high) in _find_ranges(graph, batches, METHODS[method], progress).items():
         quantizer.set_range(low, high)
-    weights = float_weights(graph)
-    for change in changes:
-        change(graph, _first(batches, CORRECTION_IMAGES), weights, progress)
+    if walks:
+        given = (graph, _first(batches, CORRECTION_IMAGES), float_weights(graph), progress)
+        _change_weights(*given, bias_correction, rounding)
     return model
+
+
+def _change_weights(graph, batches, weights, progress, bias_correction, rounding):
+    """Corrects biases and rounds weights; of two ways of rounding, the better one is kept."""
+    given = (graph, batches, weights, progress)
+    error = correct_biases(*given) if bias_correction else np.inf
+    if rounding == "nearest":
+        return
+    nearest = {layer: layer.get_weights() for layer in weights}
+    for layer, values in weights.items():
+        layer.set_weights([value for value in values if value is not None])
+    error_rounded = round_adaptively(*given)
+    if bias_correction:
+        error_rounded = correct_biases(*given)
+    if not error_rounded < error:
+        for layer, values in nearest.items():
+            layer.set_weights(values)
 
 
 def _first(batches, count):

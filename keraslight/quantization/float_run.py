@@ -100,7 +100,7 @@ def change_layers(
     weights: Mapping[QuantizedLinear, tuple],
     change: Callable,
     progress: keras.utils.Progbar,
-) -> bool:
+) -> float:
     """Changes the linear layers of a quantized model one after the other, beside the float model.
 
     All changes are undone if they do not bring the outputs nearer to those of the float model.
@@ -115,7 +115,7 @@ def change_layers(
         progress: a progress bar that counts every call of the graph.
 
     Returns:
-        Whether the changes were kept.
+        The error of the outputs in the end, see `error_of`.
     """
     run, changed = PairedRun(weights), {}
 
@@ -138,11 +138,12 @@ def change_layers(
     before = [
         Pair(pair.exact, list(rounded)) for pair, *rounded in zip(outputs, *unchanged, strict=True)
     ]
-    is_nearer = error_of(outputs) < error_of(before)
-    if not is_nearer:
-        for layer, values in changed.items():
-            layer.set_weights(values)
-    return is_nearer
+    error, error_before = error_of(outputs), error_of(before)
+    if error < error_before:
+        return error
+    for layer, values in changed.items():
+        layer.set_weights(values)
+    return error_before
 
 
 def error_of(outputs: list[Pair]) -> float:

@@ -12,6 +12,7 @@ from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.ops import op_of
 from keraslight.tflite.runner import TFLiteRunner
 from tests.helpers import images, outputs, signal_to_noise
+from tests.quantization.test_faults import coarse, coloured
 
 L = keras.layers
 SHAPE = (9, 9, 4)
@@ -28,20 +29,6 @@ LAYERS = {
 
 def linear_calls(model):
     return [c for c in trace(model).calls if isinstance(c.operation, QuantizedLinear)]
-
-
-def coarse_model():
-    """A dense layer of one step, whose one large weight reads a small channel."""
-    start = keras.Input((8, 8, 3))
-    x = L.Conv2D(16, 3, activation="relu", name="good")(start)
-    x = L.Dense(16, activation="relu", name="coarse")(x)
-    model = keras.Model(start, L.Dense(4, name="logits")(L.GlobalAveragePooling2D()(x)))
-    good, coarse = model.get_layer("good"), model.get_layer("coarse")
-    good.kernel.assign(good.kernel.numpy() * np.array([0.05] + [1] * 15))
-    kernel = coarse.kernel.numpy()
-    kernel[0, 0] = 30 * kernel.max()
-    coarse.kernel.assign(kernel)
-    return model
 
 
 def quantized(model, x, **kwargs):
@@ -86,8 +73,7 @@ def test_the_error_of_the_outputs_is_far_below_that_of_the_nearest(inputs):
 
 
 def test_moves_weights_by_less_than_a_step_and_the_file_holds_them(tmp_path):
-    model, x = coarse_model(), images(40, 8, 8, 3)
-    held_out = images(32, 8, 8, 3, seed=1)
+    model, x, held_out = coarse(), coloured(64, 0), coloured(64, 5)
     batches = [x[:24], x[24:]]
     (expected,) = outputs(model, held_out)
     nearest = quantized(model, batches)
@@ -97,15 +83,25 @@ def test_moves_weights_by_less_than_a_step_and_the_file_holds_them(tmp_path):
         np.testing.assert_array_equal(one, other)
     step = np.abs(model.get_layer("coarse").kernel.numpy()).max() / 127
     moved = np.abs(rounded.get_layer("coarse").kernel - model.get_layer("coarse").kernel)
-    assert step / 2 < moved.max() <= step * (1 + 1e-5)
+    assert step / 2 < moved.max() <= step * (1 + 1e-4)
     snr = [signal_to_noise(expected, outputs(m, held_out)[0]) for m in (nearest, rounded)]
-    assert snr[1] > snr[0] + 3
+    assert snr[1] > snr[0] + 2
     runner = TFLiteRunner(keraslight.export_tflite(rounded, tmp_path / "x.tflite"))
     np.testing.assert_array_equal(runner.predict(held_out), outputs(rounded, held_out)[0])
 
 
+def test_of_two_ways_of_rounding_the_better_one_is_kept():
+    model, x = coarse(), images(16, 8, 8, 3)
+    (expected,) = outputs(model, x)
+    snr = [
+        signal_to_noise(expected, outputs(quantized(model, [x], rounding=rounding), x)[0])
+        for rounding in ("nearest", "adaround")
+    ]
+    assert snr[1] > snr[0] - 0.1
+
+
 def test_rounding_that_does_not_help_is_undone(monkeypatch):
-    model, x = coarse_model(), images(8, 8, 8, 3)
+    model, x = coarse(), images(8, 8, 8, 3)
     monkeypatch.setattr(float_run, "error_of", lambda outputs: 1.0)
     rounded = quantized(model, [x], rounding="adaround")
     for layer in ("good", "coarse", "logits"):
@@ -128,4 +124,4 @@ def test_a_layer_without_bias_and_one_that_is_called_twice():
 
 def test_unknown_roundings_are_refused():
     with pytest.raises(ValueError, match="`rounding` must be one of"):
-        quantized(coarse_model(), [images(2, 8, 8, 3)], rounding="up")
+        quantized(coarse(), [images(2, 8, 8, 3)], rounding="up")
