@@ -99,7 +99,7 @@ HARD_CASES = {
     ),
     "branches": HardCase(branches, [(("stem",), ("one", "two")), (("one",), ("last",))]),
     # ReLU6 lets no factor through: the ranges are those of the training
-    "depthwise, ReLU6": HardCase(lambda: depthwise("relu6")),
+    "depthwise_relu6": HardCase(lambda: depthwise("relu6")),
 }
 
 
