@@ -347,6 +347,36 @@ def quantization_cost() -> str:
     return markdown_table(rows, formats, missing="")
 
 
+def hard_cases() -> str:
+    """What brings back networks that int8 breaks."""
+    cases = {}
+    for row in read_csv("hard_cases.csv"):
+        text = f"{_percent(row['same_class']):.1f} %, {float(row['db']):.0f} dB"
+        cases.setdefault(row["case"], {"network": row["case"]})[row["way"]] = text
+    return markdown_table(list(cases.values()))
+
+
+def formats() -> str:
+    """Size, error and, where it was timed, latency of a file in each number format."""
+    found = read_csv("formats.csv")
+    timed = any(row["ms"] for row in found)
+    rows = [
+        {
+            "network": f"`{row['network']}`" if row["ms"] else row["network"],
+            "format": f"`{row['format']}`",
+            "size (KB)": int(row["bytes"]) / 1000,
+            "operators": int(row["operators"]),
+            "outside XNNPACK": int(row["outside_xnnpack"]),
+            "same class (%)": _percent(row["same_class"]) if row["same_class"] else None,
+            "dB": _number(row["db"]),
+            **({"latency (ms)": _number(row["ms"])} if timed else {}),
+        }
+        for row in found
+    ]
+    formats = {"size (KB)": ".0f", "same class (%)": ".1f", "dB": ".1f", "latency (ms)": ".1f"}
+    return markdown_table(rows, formats, missing="")
+
+
 def refco() -> str:
     """What a training step of one RefCO layer costs."""
     rows = [

@@ -41,6 +41,8 @@ TABLES = {
         made_tables.training_speed,
         made_tables.quantization_cost,
         made_tables.refco,
+        made_tables.hard_cases,
+        made_tables.formats,
     )
 } | {**speed_tables.TABLES, **import_tables.TABLES}
 
