@@ -41,6 +41,7 @@ TABLES = {
         made_tables.training_speed,
         made_tables.quantization_cost,
         made_tables.refco,
+        made_tables.gallery,
     )
 } | speed_tables.TABLES
 
