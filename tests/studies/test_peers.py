@@ -78,7 +78,8 @@ def test_settled_statistics_keep_values_alive():
 def test_the_networks_of_the_suite():
     names = [peer.name for peer in PEERS]
     assert len(set(names)) == len(names) and names[0] == "MobileNetV2 1.0"
-    families = {"VGNetG", "RepVGG", "IGCV3", "FalconNet"}
+    families = {"VGNetG", "RepVGG", "IGCV3", "FalconNet", "MobileOne", "MobileNetV4", "LCNetV2"}
+    families |= {"RepGhostNet", "RepViT"}
     assert families <= {name.split("-")[0].split(" ")[0] for name in names}
 
 
