@@ -7,9 +7,10 @@ import pathlib
 import pytest
 from click.testing import CliRunner
 
+from keraslight.quantization.runtimes import RUNTIMES
 from tests.benchmark.fake_phone import write_executable
-from tflite.studies.arm import emulator
-from tflite.studies.arm.command import command
+from tflite.studies.arm import emulator, networks
+from tflite.studies.arm.command import HERE, command
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -30,6 +31,20 @@ def test_the_emulator_must_be_new_enough(tmp_path, monkeypatch):
     assert emulator.qemu() == found
 
 
+def test_every_network_runtime_and_processor_agrees():
+    with (ROOT / "results/arm.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = {*networks.OPERATIONS, *networks.FAMILIES}
+    processors = {HERE.name, *(processor.name for processor in emulator.PROCESSORS)}
+    on_xnnpack = [row for row in rows if row["runtime"] == "xnnpack"]
+    assert {(row["network"], row["processor"]) for row in on_xnnpack} == {
+        (name, processor) for name in names for processor in processors
+    }
+    assert {row["runtime"] for row in rows} == set(RUNTIMES)
+    for row in rows:
+        assert row["values"] == row["equal_to_x86"] == row["equal_to_keras"], row
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(emulator.qemu() is None, reason="needs qemu-user-static, version 8 or later")
 def test_operations_in_the_emulator(tmp_path):
@@ -41,6 +56,7 @@ def test_operations_in_the_emulator(tmp_path):
     assert done.exit_code == 0, done.output
     with output.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * len(emulator.PROCESSORS)
+    assert {row["processor"] for row in rows} >= {p.name for p in emulator.PROCESSORS}
+    assert len(rows) >= 3 * 2 * (1 + len(emulator.PROCESSORS))
     for row in rows:
         assert row["values"] == row["equal_to_x86"] == row["equal_to_keras"], row
