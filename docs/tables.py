@@ -34,7 +34,6 @@ TABLES = {
         made_tables.int8,
         made_tables.int8_exact,
         made_tables.runtime_rules,
-        made_tables.arm,
         made_tables.devices,
         made_tables.replacement,
         made_tables.census,
