@@ -83,6 +83,31 @@ def imagenette() -> str:
     return markdown_table(rows, formats)
 
 
+def detection() -> str:
+    """What is left of a trained detector's precision in each of its forms."""
+    percents = {
+        "mAP (%)": "mAP",
+        "mAP50 (%)": "mAP50",
+        "small (%)": "mAP_small",
+        "medium (%)": "mAP_medium",
+        "large (%)": "mAP_large",
+        "of the trained (%)": "kept",
+    }
+    rows = []
+    for row in read_csv("detection.csv"):
+        size = row["file_bytes"]
+        rows.append(
+            {
+                "detector": f"`{row['detector']}`",
+                "form": row["form"],
+                **{title: _percent_of(row[name]) for title, name in percents.items()},
+                "file (kB)": int(size) / 1000 if size else None,
+            }
+        )
+    formats = {**dict.fromkeys(percents, ".1f"), "file (kB)": ".0f"}
+    return markdown_table(rows, formats, missing="")
+
+
 def detection_cost() -> str:
     """What SSDLite costs on backbones of ours, beside published ones."""
     rows = [
