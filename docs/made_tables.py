@@ -347,6 +347,33 @@ def quantization_cost() -> str:
     return markdown_table(rows, formats, missing="")
 
 
+def gallery() -> str:
+    """Networks that others wrote: what fuse, int8 and export make of them."""
+    rows = [
+        {
+            "network": f"`{row['network']}`",
+            "fuse error": row["fuse_error"],
+            "layers in float32": row["float_layers"],
+            "file (dB)": _number(row["db"]),
+            "exact_model = file": _number(row["exact"]),
+            "within one step": _number(row["one_step"]),
+            "outside XNNPACK": row["outside_xnnpack"].replace(" ", ", "),
+            "quantize (s)": _number(row["quantize_seconds"]),
+            "export (s)": _number(row["export_seconds"]),
+            "failure": row["failure"],
+        }
+        for row in read_csv("gallery.csv")
+    ]
+    formats = {
+        "file (dB)": ".1f",
+        "exact_model = file": ".3f",
+        "within one step": ".3f",
+        "quantize (s)": ".1f",
+        "export (s)": ".1f",
+    }
+    return markdown_table(rows, formats, missing="")
+
+
 def refco() -> str:
     """What a training step of one RefCO layer costs."""
     rows = [
