@@ -1,9 +1,11 @@
 """The tables of the documentation, each made from files in results/."""
 
 import csv
+import inspect
 import json
 import pathlib
 
+from keraslight.quantization.runtimes import RUNTIMES, XNNPack
 from keraslight.report import markdown_table
 from training.studies.census.shares import shares
 
@@ -238,6 +240,54 @@ def int8_exact() -> str:
     return markdown_table(rows, formats)
 
 
+def arm() -> str:
+    """How many values are equal on Arm processors, on this machine and in Keras."""
+    found = {}
+    for row in read_csv("arm.csv"):
+        counts = found.setdefault((row["processor"], row["instructions"]), [0, 0, 0, 0])
+        equal = [int(row[key]) for key in ("values", "equal_to_x86", "equal_to_keras")]
+        found[row["processor"], row["instructions"]] = [
+            one + other for one, other in zip(counts, [1, *equal], strict=True)
+        ]
+    rows = [
+        {
+            "processor": processor,
+            "instructions": instructions,
+            "files": files,
+            "values": values,
+            "equal to x86": x86,
+            "equal to Keras": exact,
+        }
+        for (processor, instructions), (files, values, x86, exact) in found.items()
+    ]
+    formats = dict.fromkeys(("files", "values", "equal to x86", "equal to Keras"), ",d")
+    return markdown_table(rows, formats)
+
+
+def devices() -> str:
+    """What `keraslight verify` says of devices that do one thing wrong."""
+    rows = read_csv("devices.csv")
+    return markdown_table([{"planted": row["planted"], "said": row["said"]} for row in rows])
+
+
+def runtime_rules() -> str:
+    """How each runtime rounds, from the docstrings of its methods."""
+    operations = [name for name in vars(XNNPack) if inspect.isfunction(getattr(XNNPack, name))]
+    rows = [
+        {
+            "operation": name,
+            **{r.title: _first_line(getattr(r, name)) for r in RUNTIMES.values()},
+        }
+        for name in operations
+        if not name.startswith("_")
+    ]
+    return markdown_table(rows)
+
+
+def _first_line(function):
+    return inspect.getdoc(function).splitlines()[0].rstrip(".")
+
+
 def replacement() -> str:
     """What it costs to replace learned kernels by fixed ones."""
     rows = [
@@ -319,6 +369,33 @@ def quantization_cost() -> str:
     ]
     formats = dict.fromkeys(rows[0], ".2f") | {"model": "", "layers": ""}
     formats |= {"step, fused (ms)": ".1f", "step, quantized (ms)": ".1f"}
+    return markdown_table(rows, formats, missing="")
+
+
+def gallery() -> str:
+    """Networks that others wrote: what fuse, int8 and export make of them."""
+    rows = [
+        {
+            "network": f"`{row['network']}`",
+            "fuse error": row["fuse_error"],
+            "layers in float32": row["float_layers"],
+            "file (dB)": _number(row["db"]),
+            "exact_model = file": _number(row["exact"]),
+            "within one step": _number(row["one_step"]),
+            "outside XNNPACK": row["outside_xnnpack"].replace(" ", ", "),
+            "quantize (s)": _number(row["quantize_seconds"]),
+            "export (s)": _number(row["export_seconds"]),
+            "failure": row["failure"],
+        }
+        for row in read_csv("gallery.csv")
+    ]
+    formats = {
+        "file (dB)": ".1f",
+        "exact_model = file": ".3f",
+        "within one step": ".3f",
+        "quantize (s)": ".1f",
+        "export (s)": ".1f",
+    }
     return markdown_table(rows, formats, missing="")
 
 

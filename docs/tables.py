@@ -13,7 +13,7 @@ import re
 
 import click
 
-from docs import latency_map, made_tables, speed_tables
+from docs import import_tables, latency_map, made_tables, speed_tables
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
 
@@ -34,14 +34,17 @@ TABLES = {
         made_tables.claims_int8,
         made_tables.int8,
         made_tables.int8_exact,
+        made_tables.runtime_rules,
+        made_tables.devices,
         made_tables.replacement,
         made_tables.census,
         made_tables.runtimes,
         made_tables.training_speed,
         made_tables.quantization_cost,
         made_tables.refco,
+        made_tables.gallery,
     )
-} | speed_tables.TABLES
+} | {**speed_tables.TABLES, **import_tables.TABLES}
 
 
 def pages() -> list[pathlib.Path]:

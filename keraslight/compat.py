@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 import keras
 from keras.src.ops import core as core_ops
+from keras.src.ops import image as image_ops
 from keras.src.ops import math as math_ops
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 from keras.src.utils import naming
 
 # the classes behind keras.ops.* calls on symbolic tensors, which Keras does not export
-OPERATION_MODULES = (numpy_ops, nn_ops, core_ops, math_ops)
+OPERATION_MODULES = (numpy_ops, nn_ops, core_ops, math_ops, image_ops)
 
 
 def operation_class(name: str) -> type[keras.Operation]:

@@ -6,6 +6,7 @@ USAGE = 2  # the command line cannot be read
 NO_PHONE = 3
 PHONE_FAILED = 4
 REFUSED = 5  # a converted file differs too much
+DIFFERS = 6  # a device differs
 INTERRUPTED = 130
 
 EXIT_CODES = {
@@ -15,6 +16,7 @@ EXIT_CODES = {
     NO_PHONE: "there is no phone to use",
     PHONE_FAILED: "something failed on the phone",
     REFUSED: "a converted file differs too much from the Keras model and was not kept",
+    DIFFERS: "a device computes other numbers than the runtimes, or fell back",
     INTERRUPTED: "interrupted",
 }
 

@@ -42,7 +42,7 @@ ARROWS = {
     },
     "models": {"compat", "discover", "graph", "layers", "reparam", "report"},
     "weights": {"bounds", "discover", "download", "files", "layers", "models", "pictures", "text"},
-    "visualize": {"canvas", "compat", "graph", "layers", "report"},
+    "visualize": {"canvas", "compat", "graph", "layers", "models", "report"},
     "detection": {"boxes", "export", "files", "layers", "models", "tflite"},
     "api": {
         "detection",
@@ -72,6 +72,7 @@ ARROWS = {
         "report",
         "tflite",
     },
+    "verification": {"benchmark", "tflite"},
     "result_page": {"report", "text"},
     "browser_page": {"download", "files", "pictures", "record", "tflite"},
     "commands": {
@@ -90,6 +91,7 @@ ARROWS = {
         "result_page",
         "text",
         "tflite",
+        "verification",
     },
     "__main__": {"commands"},
 }

@@ -120,6 +120,7 @@ def test_every_command_runs(environment, model, picture_folder, tmp_path):
     files = ("colours_none.tflite", "colours_int8.tflite")
     assert "probabilities" in program("info", *files)
     picture = next((picture_folder / "red").glob("7.*"))
+    assert "in every bit" in program("verify", files[1], "--pictures=2")
     assert "red" in program("classify", files[0], picture, "--top=1")
     evaluation = ("evaluate", f"--data_dir={picture_folder}", "--workers=1")
     program(*evaluation, f"--tflite={files[1]}", "--json=accuracy.json")

@@ -15,6 +15,7 @@ COMMANDS = {
     "classify": "Classify PICTURES, files or folders, with a .tflite file or a Keras model.",
     "evaluate": "Measure the accuracy of classifiers and detectors: .tflite files or Keras models.",
     "benchmark": "Time .tflite files, on this machine or on Android phones, all interleaved.",
+    "verify": "Say which runtime a device computes an int8 file with, bit for bit.",
     "tune": "Find the form of a fused model that is fastest here or on a phone.",
     "report": "Write a page with tables, plots and a card for each model.",
     "page": "Write a folder with a page that runs MODEL, a .tflite file, in any browser.",

@@ -74,6 +74,10 @@ class Graph:
         """Returns whether a tensor is an output of the model."""
         return id(tensor) in self._output_ids
 
+    def is_read(self, tensor) -> bool:
+        """Returns whether a call reads a tensor or it is an output of the model."""
+        return bool(self.users(tensor)) or self.is_output(tensor)
+
     def sole_user(self, tensor) -> Call | None:
         """Returns the only reader of a tensor, or `None` if there are more or it is an output."""
         users = self.users(tensor)

@@ -19,6 +19,7 @@ def trace(
     policy: Policy | None = None,
     custom_layers: bool = False,
     keep: Collection[str] = (),
+    composites: bool = False,
 ) -> Graph:
     """Reads a functional model as a graph of calls.
 
@@ -34,7 +35,9 @@ def trace(
         custom_layers: whether layers that are neither Keras's nor keraslight's are replaced by
             their parts too: by the form that `keraslight.register_deploy` has for them, or by what
             their `call` does.
-        keep: names of custom layers that are not replaced.
+        keep: names of custom layers and of `composites` that are not replaced.
+        composites: whether layers of Keras that consist of others are replaced by their parts:
+            those of attention.
 
     Returns:
         A `Graph`. Its operations are the model's own layers where these are built-in.
@@ -52,7 +55,9 @@ def trace(
         raise ValueError(f"`phase` must be one of {PHASES}. Received: phase={phase!r}")
     model = as_functional(model)
     sized = None if input_shape is None else _sized_inputs(model, input_shape)
-    write_out = WriteOut(phase, policy or Policy(), model.operations, custom_layers, keep)
+    write_out = WriteOut(
+        phase, policy or Policy(), model.operations, custom_layers, keep, composites
+    )
     # what a nested model or layer consists of may hold nested ones again
     while sized is not None or any(map(write_out.replaces, model.operations)):
         model = keras.models.clone_model(

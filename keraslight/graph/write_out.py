@@ -6,13 +6,20 @@ from collections.abc import Collection
 
 import keras
 
-from keraslight.compat import is_of_keras, output_structure, standardized_inputs
+from keraslight.compat import output_structure, standardized_inputs
 from keraslight.graph.calls import Graph, calls_between, tensors_in
 from keraslight.graph.copies import clone_with_weights, copy_of, copy_trainable
 from keraslight.graph.deploy import registered_form
 from keraslight.graph.layer_calls import NotReadable, Weight, read_layer
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.graph.weight_layers import call_on_weights
+
+# layers of Keras that are made of other layers and operations, which int8 knows
+COMPOSITES = (
+    keras.layers.Attention,
+    keras.layers.GroupQueryAttention,
+    keras.layers.MultiHeadAttention,
+)
 
 
 class StandIn(keras.Operation):
@@ -42,7 +49,8 @@ class WriteOut:
         originals: the operations of the model that is read. They are copied before their parts are
             called, so that they stay unchanged.
         custom_layers: whether layers that are neither Keras's nor keraslight's are replaced.
-        keep: names of custom layers that are not replaced.
+        keep: names of custom layers and of `composites` that are not replaced.
+        composites: whether the layers of `COMPOSITES` are replaced.
 
     Attributes:
         layers: int, how many layers were written out.
@@ -56,12 +64,14 @@ class WriteOut:
         originals: list[keras.Operation],
         custom_layers: bool = False,
         keep: Collection[str] = (),
+        composites: bool = False,
     ):
         self.phase = phase
         self.policy = policy
         self.originals = {id(operation) for operation in originals}
         self.custom_layers = custom_layers
         self.keep = frozenset(keep)
+        self.composites = composites
         self.calls = collections.Counter()
         self.layers = 0
         self.unreadable: dict[str, str] = {}
@@ -73,11 +83,13 @@ class WriteOut:
         """Tells whether an operation is replaced by its parts."""
         if isinstance(operation, ReparamLayer | keras.Model):
             return True
+        if operation.name in self.keep or operation.name in self.unreadable:
+            return False
+        if type(operation) in COMPOSITES:
+            return self.composites
         return (
             self.custom_layers
             and isinstance(operation, keras.layers.Layer)
-            and operation.name not in self.keep
-            and operation.name not in self.unreadable
             and (not _is_known(operation) or registered_form(operation) is not None)
         )
 
@@ -212,9 +224,14 @@ def is_functional(model: keras.Model) -> bool:
         return False
 
 
-def _is_known(operation) -> bool:
-    """Tells whether a layer is Keras's or keraslight's."""
-    return is_of_keras(operation) or type(operation).__module__.split(".")[0] == "keraslight"
+def _is_known(layer) -> bool:
+    """Tells whether a layer is one of `keras.layers` or keraslight's.
+
+    Those inside keras.applications are neither.
+    """
+    kind = type(layer)
+    is_public = getattr(keras.layers, kind.__name__, None) is kind
+    return is_public or kind.__module__.split(".")[0] == "keraslight"
 
 
 def _only_input(operation, args, kwargs):

@@ -5,7 +5,7 @@ import math
 import keras
 
 from keraslight.compat import operation_class
-from keraslight.graph.graph import trace
+from keraslight.graph.graph import Call, trace
 from keraslight.report import markdown_table
 
 __all__ = ["count_macs", "summary_table"]
@@ -40,7 +40,14 @@ def count_macs(model: keras.Model, input_shape: tuple[int, ...] | None = None) -
     >>> keraslight.count_macs(model)
     3888
     """
-    return sum(_macs(call) for call in _calls(model, input_shape))
+    return sum(macs for _, macs in macs_of_calls(model, input_shape))
+
+
+def macs_of_calls(
+    model: keras.Model, input_shape: tuple[int, ...] | None = None
+) -> list[tuple[Call, int]]:
+    """Returns the calls of a model with the multiply-adds of each, as `count_macs` counts them."""
+    return [(call, _macs(call)) for call in _calls(model, input_shape)]
 
 
 def summary_table(*models: keras.Model, input_shape: tuple[int, ...] | None = None) -> str:

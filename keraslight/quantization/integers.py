@@ -1,9 +1,10 @@
-"""Tensors of an int8 file and how XNNPACK rounds them.
+"""Tensors of an int8 file.
 
 A tensor of an int8 file is `scale * (code - zero_point)`. An operation computes with the integers
 `code - zero_point`, called steps here. Its result, in steps of another scale, is rounded to the
-scale of the output tensor. XNNPACK, which runs these files on phones and on desktops, rounds in
-different ways after different operations: each class below has one `rounded` method.
+scale of the output tensor. Runtimes round in different ways, and in different ways after different
+operations: each class below has one `rounded` method, which asks the runtime of the grid, see
+`keraslight.quantization.runtimes`.
 
 Integers are stored in float32, which represents them exactly below 2 ** 24. All that is computed
 here has gradients, see `keraslight.quantization.rounding`: the same code trains a quantized model
@@ -11,7 +12,8 @@ and is its exact form.
 """
 
 import functools
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -19,6 +21,7 @@ import numpy as np
 from keraslight.quantization import rounding
 from keraslight.quantization.fake_quantize import RANGE_OF_ZEROS, SMALLEST_RANGE
 from keraslight.quantization.rounding import in_double_precision, straight_through
+from keraslight.quantization.runtimes import XNNPACK, XNNPack
 
 ops = keras.ops
 
@@ -38,6 +41,7 @@ class Grid:
         learned: bool, whether training learns the range.
         training: bool, whether a training step computes with the grid. TensorFlow then compiles
             what rounds to it: that takes longer once and makes every step faster.
+        runtime: whose rounding it is.
     """
 
     range: tuple
@@ -47,16 +51,18 @@ class Grid:
     upper: object
     learned: bool = False
     training: bool = False
+    runtime: XNNPack = XNNPACK
 
     @classmethod
-    def of(cls, low: float, high: float) -> "Grid":
+    def of(cls, low: float, high: float, runtime: XNNPack = XNNPACK) -> "Grid":
         """Returns the grid of a known range."""
         if high - low < SMALLEST_RANGE:
             low, high = RANGE_OF_ZEROS
         scale = (high - low) / (HIGHEST - LOWEST)
         zero_point = np.clip(np.round(LOWEST - low / scale), LOWEST, HIGHEST).astype("float32")
         ends = (np.float32(low), np.float32(high))
-        return cls(ends, np.float32(scale), zero_point, LOWEST - zero_point, HIGHEST - zero_point)
+        lower, upper = LOWEST - zero_point, HIGHEST - zero_point
+        return cls(ends, np.float32(scale), zero_point, lower, upper, runtime=runtime)
 
     @classmethod
     def of_variables(cls, minimum, maximum, learned: bool, training: bool) -> "Grid":
@@ -81,8 +87,11 @@ class Grid:
         if highest is not None:
             limit = ops.round(highest / self.scale)
             upper = ops.where(limit < upper, limit, upper)
-        ends = (self.range, self.scale, self.zero_point, lower, upper)
-        return Grid(*ends, self.learned, self.training)
+        return replace(self, lower=lower, upper=upper)
+
+    def tensor(self, steps) -> "Int8":
+        """Returns an int8 tensor of steps that lie in the range."""
+        return Int8(steps, self)
 
     def holding(self, steps) -> "Int8":
         """Returns an int8 tensor of steps, clipped to the range."""
@@ -109,12 +118,8 @@ class Int8:
         return self.steps * self.grid.scale
 
     def rounded(self, grid: Grid) -> "Int8":
-        """Returns the tensor on another grid, as XNNPACK converts it with 8 fractional bits."""
-        if grid is self.grid:
-            return self
-        multiplier = ops.round(np.float32(256) * (self.grid.scale / grid.scale))
-        exact = ops.floor((self.steps * multiplier + 128) / 256)
-        return grid.holding(straight_through(exact, self.steps * (multiplier / 256)))
+        """Returns the tensor on another grid."""
+        return self if grid is self.grid else grid.runtime.conversion(self, grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,40 +147,38 @@ class Real:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """Integer sums with the scale `scale / count`, per channel or for the whole tensor.
+    """Integer sums, per channel or for the whole tensor.
 
     Attributes:
+        kind: the operation that computed them: the name of a method of a runtime.
         sums: float32 tensor of integers.
-        scale: float32, per channel or for the whole tensor.
+        scales: float32, per channel or for the whole tensor; their product is the scale.
         count: number, or float32 tensor, by which a mean divides the sums.
         bias: optional float32 tensor that receives the gradient of an integer bias.
         bias_parts: two float32 tensors, whose sum is the integer bias.
+        integers: optional int32 tensor of the sums, where float32 may not hold them.
     """
 
+    kind: str
     sums: object
-    scale: object
+    scales: tuple
     count: object = 1.0
     bias: object = None
     bias_parts: tuple = (0.0, 0.0)
+    integers: object = None
+
+    @property
+    def scale(self):
+        """The scale of the sums, float32."""
+        return math.prod(self.scales[1:], start=self.scales[0])
 
     def real(self):
         """Returns the real values, not rounded."""
         return (self.sums + sum(self.bias_parts)) * (self.scale / self.count)
 
     def rounded(self, grid: Grid) -> Int8:
-        """Multiplies by a float32 number and rounds halves to even."""
-        multiplier = self.scale / (grid.scale * ops.cast(self.count, "float32"))
-        steps = rounding.requantize(
-            self.sums,
-            self.bias,
-            self.bias_parts,
-            multiplier,
-            grid.lower,
-            grid.upper,
-            grid.learned,
-            grid.training,
-        )
-        return Int8(steps, grid)
+        """Returns the sums on the grid of the output."""
+        return getattr(grid.runtime, self.kind)(self, grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,23 +187,22 @@ class FixedPointSums:
 
     Attributes:
         sums: int32 or float32 tensor of integers.
-        scale: float32 for the whole tensor.
+        scales: float32 numbers for the whole tensor. Their product in double precision is its
+            scale.
         smooth: float32 tensor: the sums, as exact as float32 is, with a gradient.
     """
 
     sums: object
-    scale: object
+    scales: tuple
     smooth: object
 
     def real(self):
         """Returns the real values, not rounded."""
-        return self.smooth * self.scale
+        return self.smooth * math.prod(self.scales)
 
     def rounded(self, grid: Grid) -> Int8:
-        """Multiplies by an integer and shifts to the right."""
-        ratio = in_double_precision(self.scale) / in_double_precision(grid.scale)
-        exact = rounding.multiply_in_fixed_point(self.sums, ratio)
-        return grid.holding(straight_through(exact, self.smooth * ops.cast(ratio, "float32")))
+        """Returns the sums on the grid of the output."""
+        return grid.runtime.matrix_product(self, grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,16 +222,10 @@ class Clamped:
         """Rounds the value and clips the codes."""
         clipped = grid.clipped_to(self.lower, self.upper)
         if isinstance(self.value, INT8) and not self.value.clamps_itself:
-            return Int8(_of_relu(self.value, clipped), grid)
-        return Int8(self.value.rounded(clipped).steps, grid)
-
-
-def _of_relu(x, grid):
-    """Returns the steps of an int8 tensor on another grid, as TFLite's own ReLU rounds them."""
-    ratio = in_double_precision(x.grid.scale) / in_double_precision(grid.scale)
-    exact = ops.floor(in_double_precision(x.steps) * ratio + 0.5)
-    smooth = x.steps * ops.cast(ratio, "float32")
-    return grid.holding(straight_through(ops.cast(exact, "float32"), smooth)).steps
+            rounded = grid.runtime.relu(self.value, clipped, self.upper)
+        else:
+            rounded = self.value.rounded(clipped)
+        return Int8(rounded.steps, grid)
 
 
 class Pointwise:

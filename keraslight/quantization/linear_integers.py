@@ -1,6 +1,7 @@
 """The integers of a linear layer in an int8 file."""
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -22,19 +23,26 @@ EXACT_IN_FLOAT32 = 2**24
 LOW_PART = 2**12
 
 
-def linear_sums(layer: QuantizedLinear, x: Int8) -> Sums:
-    """Returns the integer sums that a linear layer computes from an int8 tensor."""
+def linear_sums(layer: QuantizedLinear, x: Int8, kind: str) -> Sums:
+    """Returns the integer sums that a linear layer computes from an int8 tensor.
+
+    Args:
+        layer: the layer.
+        x: its input.
+        kind: the method of a runtime that rounds the sums.
+    """
     kernel = ops.convert_to_tensor(layer.flat_kernel())
     bias = ops.convert_to_tensor(layer.bias) if layer.use_bias else None
     largest = amplitude(kernel, layer.per_channel, bias, x.grid.range)
     step = in_double_precision(largest) * 2 / 254
     scale = ops.cast(step, "float32")
     kernel = _integer_kernel(kernel, largest, scale)
-    sums = _sums(layer, kernel, x)
+    sums, integers = _sums(layer, kernel, x)
+    found = Sums(kind, sums, (x.grid.scale, scale), integers=integers)
     if bias is None:
-        return Sums(sums, x.grid.scale * scale)
+        return found
     smooth, parts = _integer_bias(bias, largest, step, x.grid)
-    return Sums(sums, x.grid.scale * scale, bias=smooth, bias_parts=parts)
+    return replace(found, bias=smooth, bias_parts=parts)
 
 
 def _integer_kernel(kernel, largest, scale):
@@ -55,12 +63,13 @@ def _integer_bias(bias, largest, kernel_step, grid):
 
 
 def _sums(layer, kernel, x):
+    """Returns the sums in float32 and, where it may not hold them, in int32."""
     if x.grid.training:
-        return layer.linear_in_training(x.steps, layer.from_flat(kernel))
+        return layer.linear_in_training(x.steps, layer.from_flat(kernel)), None
     if fits_in_float32(kernel, 127 * 255):
-        return layer.linear(x.steps, layer.from_flat(kernel))
+        return layer.linear(x.steps, layer.from_flat(kernel)), None
     exact, smooth = split_sums(layer, kernel, x)
-    return straight_through(ops.cast(exact, "float32"), smooth)
+    return straight_through(ops.cast(exact, "float32"), smooth), exact
 
 
 def fits_in_float32(kernel, largest_product: int) -> bool:
@@ -82,4 +91,5 @@ def split_sums(layer, kernel, x: Int8) -> tuple:
     rest = kernel - 16 * multiples
     high = layer.linear(x.steps, layer.from_flat((kernel - rest) / 16))
     low = layer.linear(x.steps, layer.from_flat(rest))
-    return ops.cast(high, "int32") * 16 + ops.cast(low, "int32"), high * np.float32(16) + low
+    exact = [ops.cast(ops.round(part), "int32") for part in (high, low)]
+    return exact[0] * 16 + exact[1], high * np.float32(16) + low

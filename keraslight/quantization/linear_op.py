@@ -13,9 +13,13 @@ class LinearOp(Op):
     """A layer with a kernel, an optional bias and an optional activation.
 
     A subclass names the Keras layer and its `QuantizedLinear` in `classes`, in that order.
+
+    Attributes:
+        sums: the method of a runtime that rounds the sums.
     """
 
     fuses_activation = True
+    sums = "convolution"
 
     def refusal(self, call):
         return refusal_of_data_format(call.operation)
@@ -28,10 +32,13 @@ class LinearOp(Op):
         return NamedCall(layer, (call.outputs,), {}, call.outputs, call.name)
 
     def rewrite(self, writer, call, x, **kwargs):
+        return writer.activated(call, self.linear(writer, call, x), self.activation(call))
+
+    def linear(self, writer, call, x):
+        """Writes the layer without its activation and returns the output, not rounded."""
         layer = call.operation
         config = {**layer.get_config(), "activation": "linear"}
-        tensor = writer.linear(self.classes[1], config, layer.get_weights(), x)
-        return writer.activated(call, tensor, self.activation(call))
+        return writer.linear(self.classes[1], config, layer.get_weights(), x)
 
     def float_weights(self, layer):
         return {layer.name: (layer.kernel, layer.bias if layer.use_bias else None)}
@@ -45,4 +52,4 @@ class LinearOp(Op):
 
     def integer(self, call, inputs):
         x, _ = inputs
-        return linear_sums(call.operation, x)
+        return linear_sums(call.operation, x, self.sums)

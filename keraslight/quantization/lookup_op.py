@@ -12,6 +12,7 @@ from keraslight.quantization.activation_op import ActivationOp
 from keraslight.quantization.integers import LOWEST, Grid, Int8, Pointwise
 from keraslight.quantization.op import Op
 from keraslight.quantization.rounding import in_double_precision
+from keraslight.quantization.runtimes import XNNPACK
 
 L = keras.layers
 ops = keras.ops
@@ -33,14 +34,16 @@ class FunctionOfCodes:
 
     Attributes:
         values: float64 tensor of shape `(256,)`.
+        in_file: bool, whether the file holds the table. Otherwise the runtime makes it.
     """
 
     values: object
+    in_file: bool = True
 
     def rounded(self, grid: Grid) -> Int8:
-        """Rounds halves to even, in double precision."""
-        steps = ops.round(self.values / in_double_precision(grid.scale))
-        return grid.holding(ops.cast(steps, "float32"))
+        """Rounds the values, in double precision."""
+        runtime = XNNPACK if self.in_file else grid.runtime
+        return runtime.lookup(self, grid)
 
 
 class LookupOp(ActivationOp):
@@ -94,7 +97,8 @@ class LookupOp(ActivationOp):
             x: the codes of the input.
             values: what `values` returns for them.
         """
-        return FunctionOfCodes(values)
+        in_file = not self.converted and self.rare_operator(call) is None
+        return FunctionOfCodes(values, in_file)
 
     def builtin(self, call: Call, source: Grid, grid: Grid) -> tuple[str, dict] | None:
         """Returns the int8 operation of TFLite that computes the function, `None` for a table.
@@ -108,6 +112,10 @@ class LookupOp(ActivationOp):
             The name of the operation in the schema and its options.
         """
         return None
+
+    def rare_operator(self, call):
+        written = self.builtin(call, None, None)
+        return None if written is None else written[0]
 
     def table(self, call: Call, source: Grid, grid: Grid) -> np.ndarray:
         """Returns the int8 code of the output for each of the 256 codes of the input."""

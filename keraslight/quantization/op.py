@@ -12,6 +12,7 @@ import keras
 
 from keraslight.graph.graph import Call
 from keraslight.quantization.integers import Int8
+from keraslight.quantization.runtimes import XNNPack
 
 if TYPE_CHECKING:
     from keraslight.quantization.writer import Value, Writer
@@ -64,6 +65,14 @@ class Op:
         """Returns why int8 cannot express a call of this kind, or `None` if it can."""
         return None
 
+    def rare_operator(self, call: Call) -> str | None:
+        """Returns the operator that the file holds for a call, if some runtimes do not have it."""
+        return None
+
+    def is_known(self, call: Call, runtime: XNNPack) -> bool:
+        """Tells whether `integer` rounds as a runtime does, if that has the operator."""
+        return True
+
     def activation(self, call: Call) -> Call | None:
         """Returns the activation that a layer applies to its output, as a call of its own."""
         return None
@@ -71,6 +80,10 @@ class Op:
     def ties(self, call: Call) -> list:
         """Returns the input tensors that share one range with the outputs."""
         return []
+
+    def covers(self, call: Call) -> tuple[float, float]:
+        """Returns the ends of a range that the range of the outputs must contain."""
+        return 0.0, 0.0
 
     def rewrite(self, writer: "Writer", call: Call, *args, **kwargs) -> "Value":
         """Writes the call into the quantized model.

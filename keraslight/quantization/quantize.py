@@ -7,6 +7,7 @@ import keras
 from keraslight.compat import inner_layers
 from keraslight.graph.graph import Graph, trace
 from keraslight.graph.reparam_layer import ReparamLayer
+from keraslight.graph.write_out import COMPOSITES
 from keraslight.quantization.linear_op import LinearOp
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.quantized_model import QuantizedModel
@@ -103,8 +104,12 @@ def fused_graph(
         raise ValueError(f"The model is already quantized. Received: model={model!r}")
     layers = inner_layers(model) if isinstance(model, keras.Model) else []
     blocks = [layer for layer in layers if isinstance(layer, ReparamLayer)]
-    graph = None if blocks else trace(model, custom_layers=True, keep=keep)
-    unfused = blocks or list(_norms_after_linear_layers(graph))
+    graph = None if blocks else trace(model, custom_layers=True, keep=keep, composites=True)
+    # a constant that a layer of attention multiplies by is written as a normalization
+    attention = tuple(f"{layer.name}_" for layer in layers if type(layer) in COMPOSITES)
+    unfused = blocks or [
+        norm for norm in _norms_after_linear_layers(graph) if not norm.name.startswith(attention)
+    ]
     if unfused:
         raise ValueError(
             f"Fuse the model first: keraslight.{function}(keraslight.fuse(model)). "

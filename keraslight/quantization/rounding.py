@@ -8,7 +8,10 @@ rounding where the result lies inside the range, zero where the range clips it.
 Every function is one pass over its tensor: with `compiled=True` TensorFlow compiles it as a whole.
 """
 
+import math
+
 import keras
+import numpy as np
 
 from keraslight.compat import compiled_by_tensorflow
 
@@ -18,6 +21,24 @@ ops = keras.ops
 def straight_through(exact, smooth):
     """Returns the values of `exact` with the gradient of `smooth`."""
     return ops.stop_gradient(exact) + (smooth - ops.stop_gradient(smooth))
+
+
+def exactly(exact, smooth):
+    """Returns the values of `exact` to the last bit with the gradient of `smooth`.
+
+    A compiler may compute the two terms of the difference in `straight_through` in different ways,
+    so that a rest of them is left. Sums of integers must not have one.
+    """
+
+    @ops.custom_gradient
+    def chosen(exact, smooth):
+        def gradient(*args, upstream=None):
+            upstream = args[0] if upstream is None else upstream
+            return ops.zeros_like(exact), upstream
+
+        return exact, gradient
+
+    return chosen(ops.convert_to_tensor(exact), ops.convert_to_tensor(smooth))
 
 
 def in_double_precision(x):
@@ -95,21 +116,19 @@ def add_in_fixed_point(first, second, ratios, lower, upper, learned=False, compi
     return added(*(ops.convert_to_tensor(x, "float32") for x in tensors))
 
 
-def multiply_in_fixed_point(sums, multiplier):
-    """Returns integer sums times a positive number, rounded as TFLite's own kernels round.
+def multiply_in_fixed_point(sums, scales, new_scale):
+    """Returns integers times a ratio of scales, rounded as TFLite's own kernels round.
 
-    They write the number as `m / 2 ** (31 + shift)` with an integer m of 31 bits. The product is
+    They write the ratio as `m / 2 ** (31 + shift)` with an integer m of 31 bits. The product is
     rounded twice: `sums * m / 2 ** 31` halves up, then what is left of the shift halves away from
     zero.
 
     Args:
-        sums: int32 tensor of integers below `2 ** 26`.
-        multiplier: float32 or float64 scalar.
+        sums: tensor of integers below `2 ** 26`.
+        scales: tuple of float32 scalars.
+        new_scale: float32 scalar.
     """
-    multiplier = in_double_precision(multiplier)
-    shift = -ops.floor(ops.log2(multiplier)) - 1
-    mantissa = ops.round(multiplier * 2.0 ** (31 + shift))
-    shift = ops.cast(shift, "int32")
+    mantissa, shift = _mantissa_and_shift(scales, new_scale)
     left, right = ops.maximum(-shift, 0), ops.maximum(shift, 0)
     product = _high_product(ops.left_shift(ops.cast(sums, "int32"), left), mantissa)
     rest_bits = ops.left_shift(ops.ones_like(right), right) - 1
@@ -117,6 +136,17 @@ def multiply_in_fixed_point(sums, multiplier):
     half = ops.right_shift(rest_bits, 1) + ops.cast(product < 0, "int32")
     rounded = ops.right_shift(product, right) + ops.cast(rest > half, "int32")
     return ops.cast(rounded, "float32")
+
+
+def _mantissa_and_shift(scales, new_scale):
+    """Returns a ratio of scales as a number of 31 bits and a shift."""
+    # the scales of an exact model are numbers: those have double precision on any backend
+    are_numbers = all(isinstance(scale, np.generic) for scale in (*scales, new_scale))
+    library, to_double = (np, np.float64) if are_numbers else (ops, in_double_precision)
+    ratio = math.prod(map(to_double, scales)) / to_double(new_scale)
+    shift = -library.floor(library.log2(ratio)) - 1
+    mantissa = library.round(ratio * 2.0 ** (31 + shift))
+    return mantissa, ops.cast(shift, "int32")
 
 
 def _high_product(x, mantissa):
@@ -127,7 +157,7 @@ def _high_product(x, mantissa):
 
         x mantissa = 2^28 x1 m1 + 2^16 x0 m1 + 2^12 x1 m0 + x0 m0
     """
-    high = ops.floor(mantissa / 2.0**16)
+    high = mantissa // 2.0**16
     m1, m0 = ops.cast(high, "int32"), ops.cast(mantissa - high * 2.0**16, "int32")
     x1, x0 = ops.right_shift(x, 12), ops.bitwise_and(x, 2**12 - 1)
     carry = ops.right_shift(x0 * m0, 12)

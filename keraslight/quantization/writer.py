@@ -1,6 +1,7 @@
 """Writes the calls of a float model into a quantized model."""
 
 import collections
+import itertools
 from dataclasses import dataclass, replace
 
 import keras
@@ -30,6 +31,8 @@ class Value:
         quantizer: the layer that rounded it, or `None`.
         is_float: whether a layer that is kept in float32 computed it.
         affine: the `keraslight.quantization.ops.affine.Affine` that computed it, or `None`.
+        applied: the call that follows in the float model and was written together with the one
+            before, or `None`.
     """
 
     tensor: object
@@ -37,6 +40,7 @@ class Value:
     quantizer: FakeQuantize | None = None
     is_float: bool = False
     affine: object = None
+    applied: Call | None = None
 
     def with_tensor(self, tensor) -> "Value":
         """Returns the value with another tensor of the same range."""
@@ -64,7 +68,7 @@ class Writer:
         self.float_layers: list[str] = []
         self._tied = TiedRanges(graph)
         self._constants = constant_calls(graph)
-        self._covers = self._ranges_of_constants()
+        self._covers = self._covered_ranges()
         self._quantizers: dict[int, FakeQuantize] = {}
         self._calls: dict[FakeQuantize, int] = {}
         self._layers: dict = {}
@@ -87,6 +91,8 @@ class Writer:
             if not is_of_keras(call.operation):
                 _check_copy(call, self._layers[id(call.operation)])
             return self._values(outputs, is_float=True)
+        if args and isinstance(args[0], Value) and args[0].applied is call:
+            return replace(args[0], applied=None)
         self._seen[id(call.operation)] += 1
         if self._seen[id(call.operation)] > 1:  # a shared layer; what is written needs other names
             name = f"{call.name}_call{self._seen[id(call.operation)]}"
@@ -144,6 +150,21 @@ class Writer:
         if not op.fused:
             value = self.new_range(tensor, f"{call.name}_before", clips=False)
         return op.rewrite(self, activation, value)
+
+    def activated_before(self, call: Call, tensor, activation: Call | None = None) -> Value:
+        """Applies an activation and rounds a tensor whose axes are moved afterwards.
+
+        The converter fuses a ReLU that follows with the layer before, whatever moves the axes
+        between them and however the tensor between them was rounded. So such a ReLU is written here
+        too.
+        """
+        user = self.graph.sole_user(call.outputs)
+        op = None if user is None or user.name in self.keep_float else op_of(user)
+        if activation is not None or not isinstance(op, ActivationOp) or not op.fused:
+            return self.activated(call, tensor, activation)
+        name = f"{call.name}_activation"
+        named = NamedCall(user.operation, user.args, user.kwargs, user.outputs, name)
+        return replace(op.rewrite(self, named, Value(tensor)), applied=user)
 
     def output(self, call: Call, tensor) -> Value:
         """Rounds the output of a call, or leaves that to a fused activation that follows."""
@@ -205,6 +226,7 @@ class Writer:
     def _int8_arguments(self, call, args):
         """Rounds the arguments that a layer kept in float32 computed."""
         sources = iter(call.inputs)
+        names = (f"{call.name}_input{number or ''}" for number in itertools.count())
 
         def rounded(leaf):
             if not isinstance(leaf, Value):
@@ -212,12 +234,16 @@ class Writer:
             source = next(sources)
             if not leaf.is_float:
                 return leaf
-            return self.rounded(source, leaf.tensor, f"{call.name}_input")
+            return self.rounded(source, leaf.tensor, next(names))
 
         return keras.tree.map_structure(rounded, args)
 
-    def _ranges_of_constants(self):
-        """Makes ranges contain the constants that share them: the maps of `fuse` are 0 or 1."""
+    def _covered_ranges(self):
+        """Returns what the ranges must contain, by the root of the tensors that share them.
+
+        That is what an `Op` says, and the constants that share a range: the maps of `fuse` are 0
+        or 1.
+        """
         made = {
             id(tensor)
             for call in self.graph.calls
@@ -229,8 +255,11 @@ class Writer:
             op = op_of(call)
             if op is None or id(call) in self._constants:
                 continue
-            if any(id(tensor) in made for tensor in op.ties(call)):
-                covers[self._tied.root(call.outputs)] = (0.0, 1.0)
+            root = self._tied.root(keras.tree.flatten(call.outputs)[0])
+            of_constants = any(id(tensor) in made for tensor in op.ties(call))
+            for low, high in (op.covers(call), (0.0, 1.0 if of_constants else 0.0)):
+                before = covers.get(root, (0.0, 0.0))
+                covers[root] = min(low, before[0]), max(high, before[1])
         return covers
 
 

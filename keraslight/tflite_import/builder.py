@@ -20,7 +20,15 @@ MOST_FOLDED = 2**22
 # operators whose output has the same range for any data
 FIXED = ("LOGISTIC", "TANH", "SOFTMAX")
 # operators that read and write tensors of one range, besides those of `Reader.selecting`
-TIES = ("CONCATENATION", "AVERAGE_POOL_2D", "MAXIMUM", "MINIMUM", "REDUCE_MAX", "REDUCE_MIN")
+TIES = (
+    "AVERAGE_POOL_2D",
+    "CONCATENATION",
+    "MAXIMUM",
+    "MINIMUM",
+    "PACK",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+)
 
 
 class Builder:
@@ -47,6 +55,7 @@ class Builder:
         self.linear: dict[int, keras.Layer] = {}
         self.shared: dict[tuple, keras.Layer] = {}
         self._values: dict[int, object] = {}
+        self._leading: dict[int, int] = {}
         self._roots = _Roots(graph)
         self._by_root: dict[int, FakeQuantize] = {}
         self._calls: dict[FakeQuantize, int] = {}
@@ -98,8 +107,18 @@ class Builder:
         return outputs
 
     def shape(self, x) -> tuple:
-        """Returns the shape of a tensor, with the batch of the file where it is open."""
-        return tuple(1 if side is None else side for side in x.shape)
+        """Returns the shape of a tensor in the file, whose batch is open in the model."""
+        leading = self._leading.get(id(x), 1)
+        return tuple(leading if side is None else side for side in x.shape)
+
+    def with_leading(self, x, count: int):
+        """Returns a tensor whose first axis holds `count` rows of every image of the batch."""
+        self._leading[id(x)] = count
+        return x
+
+    def rounded(self, tensor: FileTensor, x, op: FileOperator):
+        """Rounds a symbolic tensor to the codes of a tensor of the file."""
+        return self._quantized(tensor, x, self.name(op, "range"))
 
     def operand(self, op: FileOperator, tensor: FileTensor, like, batched: bool = False):
         """Returns an operand that may be a constant, which is then made a tensor if it is int8.
@@ -117,6 +136,9 @@ class Builder:
             raise Refused("an operand is missing")
         if tensor.is_quantized and tensor.grid is None:
             raise Refused("an operand has a scale for each channel")
+        rank = len(like.shape)
+        if self.batch is None and not batched and len(x.shape) == rank and x.shape[0] != 1:
+            raise NeedsBatch("a constant has a row for every image")
         if not (tensor.is_quantized or batched):
             return x.astype("float32")
         scale, zero_point = tensor.grid or (1.0, 0)
@@ -155,7 +177,7 @@ class Builder:
             raise
         except Refused as error:
             raise ValueError(_message(op, error)) from error
-        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        except Exception as error:  # damaged numbers make Keras and its backends raise any error
             text = printable(error)
             raise ValueError(_message(op, f"Keras refuses it: {text}")) from error
 
@@ -171,7 +193,7 @@ class Builder:
         if quantized and not reader.has_integers:
             self._in_float(reader, op, inputs)
             return
-        outputs = reader.read(self, op, *inputs)
+        outputs = self._followed(reader.read(self, op, *inputs), inputs)
         if isinstance(outputs, np.ndarray | Codes):  # known without running, as a shape is
             self._store(op, outputs)
             return
@@ -183,6 +205,17 @@ class Builder:
             else:
                 name = self.name(op, f"range_{number}" if number else "range")
                 self._values[tensor.index] = self._quantized(tensor, x, name)
+
+    def _followed(self, outputs, inputs):
+        """Lets the first axis of outputs hold as many rows of an image as that of the inputs."""
+        symbolic = [x for x in inputs if isinstance(x, keras.KerasTensor)]
+        rank = max((len(x.shape) for x in symbolic), default=0)
+        # of several ranks, the largest decides
+        counts = [self._leading.get(id(x), 1) for x in symbolic if len(x.shape) == rank]
+        for x in keras.tree.flatten(outputs):
+            if isinstance(x, keras.KerasTensor):
+                self._leading.setdefault(id(x), max(counts, default=1))
+        return outputs
 
     def _store(self, op, array):
         for tensor in op.outputs:
@@ -223,6 +256,7 @@ class Builder:
         quantizer = self._quantizer(tensor, name)
         self._calls[quantizer] = self._calls.get(quantizer, 0) + 1
         rounded, _ = quantizer(x)
+        self._leading[id(rounded)] = self._leading.get(id(x), 1)
         low, high = ends_of(*tensor.grid)
         quantizer.minimum.assign(low)
         quantizer.maximum.assign(high)
@@ -247,6 +281,8 @@ class _Roots:
             if op.kind in TIES or (reader is not None and reader.selecting and not _is_table(op)):
                 self._join([*op.inputs, *op.outputs])
         fixed = [tensor for op in graph.operators if op.kind in FIXED for tensor in op.outputs]
+        # the codes of a constant stand for the range that the file says
+        fixed += [tensor for tensor in graph.tensors if tensor.values is not None]
         fixed += [tensor for op in graph.operators if op.kind == "CAST" for tensor in op.inputs]
         fixed += [op.outputs[0] for op in graph.operators if _is_table(op)]
         self.fixed = {self.of(tensor) for tensor in fixed}

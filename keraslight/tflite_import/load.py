@@ -9,6 +9,7 @@ import keras
 
 from keraslight.graph.graph import trace
 from keraslight.quantization.fake_quantize import RANGES, FakeQuantize
+from keraslight.text import printable
 from keraslight.tflite.archive import files_of, without_files
 from keraslight.tflite.file_graph import FileGraph, FileTensor, read_content
 from keraslight.tflite.metadata import read_metadata, write_metadata
@@ -109,7 +110,14 @@ def load_tflite(
             "The file computes with int16 activations, whose integers are not known. "
             f"dequantize=True reads it as a float model. Received: '{path}'"
         )
-    model = model_of(graph, ranges, unknown, resized=input_shape is not None)
+    try:
+        model = model_of(graph, ranges, unknown, resized=input_shape is not None)
+    except ValueError:
+        raise
+    except Exception as error:  # damaged numbers make Keras raise any error
+        raise ValueError(
+            f"Keras cannot build the graph of the file: {printable(error)}. Received: '{path}'"
+        ) from error
     if about is not None and isinstance(model, FileModel) and (changed or pixels is not None):
         mean, std = (about.mean, about.std) if pixels is None else ((0.0,), (1.0,))
         about = replace(about, labels=() if changed else about.labels, mean=mean, std=std)

@@ -1,6 +1,7 @@
-"""Counts the depthwise kernels that are near a fixed kernel."""
+"""Counts the kernels that are near a fixed kernel."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,8 +9,8 @@ import keras
 import numpy as np
 
 from keraslight.report import Report, markdown_table, name_rows
-from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
 from keraslight.visualize.patterns import KINDS, NONE, ZERO, can_match, match
+from keraslight.visualize.spatial_kernels import find_kernels
 
 ALL_KINDS = (*KINDS, NONE, ZERO)
 COLORS = dict(zip(ALL_KINDS, ("#3a86c8", "#e69f00", "#2a9d6f", "#a0a0a0", "#606060"), strict=True))
@@ -17,7 +18,7 @@ COLORS = dict(zip(ALL_KINDS, ("#3a86c8", "#e69f00", "#2a9d6f", "#a0a0a0", "#6060
 
 @dataclass(frozen=True)
 class LayerCensus:
-    """The depthwise kernels of one layer.
+    """The kernels of one layer.
 
     Attributes:
         layer: str, the name of the layer.
@@ -26,6 +27,8 @@ class LayerCensus:
             learned too.
         kinds: dict from kinds to the number of kernels.
         patterns: dict from the names of fixed kernels to the number of kernels near them.
+        connection: str, `"depthwise"`, `"grouped"` or `"dense"`.
+        strides: int.
     """
 
     layer: str
@@ -33,6 +36,8 @@ class LayerCensus:
     learned: bool
     kinds: dict[str, int]
     patterns: dict[str, int]
+    connection: str = "depthwise"
+    strides: int = 1
 
     @property
     def kernels(self) -> int:
@@ -45,7 +50,7 @@ class LayerCensus:
 
 
 class KernelCensus(Report):
-    """The depthwise kernels of a model, counted by layer and kind.
+    """The kernels of a model, counted by layer and kind.
 
     Attributes:
         model: str, the name of the model.
@@ -60,16 +65,22 @@ class KernelCensus(Report):
         self.threshold = threshold
         self.layers = layers
 
-    def share(self, kind: str, learned_only: bool = False) -> float:
+    def share(self, kind: str, learned_only: bool = False, strided: bool | None = None) -> float:
         """Returns the share of all kernels that are of one kind, between 0 and 1.
 
         Args:
             kind: str, one of `"identity"`, `"gaussian"`, `"edge"`, `"none"` and `"zero"`.
             learned_only: bool, whether to count only layers whose kernels are learned.
+            strided: optional bool, whether to count only layers that reduce the resolution
+                (`True`), or only those that do not (`False`).
         """
         if kind not in ALL_KINDS:
             raise ValueError(f"`kind` must be one of {ALL_KINDS}. Received: kind={kind!r}")
-        layers = [layer for layer in self.layers if layer.learned or not learned_only]
+        layers = [
+            layer
+            for layer in self.layers
+            if (layer.learned or not learned_only) and strided in (None, layer.strides > 1)
+        ]
         total = sum(layer.kernels for layer in layers)
         return sum(layer.kinds[kind] for layer in layers) / total if total else 0.0
 
@@ -79,6 +90,8 @@ class KernelCensus(Report):
             {
                 "layer": layer.layer,
                 "size": layer.size,
+                "connection": layer.connection,
+                "strides": layer.strides,
                 "learned": layer.learned,
                 "kernels": layer.kernels,
                 **layer.kinds,
@@ -123,8 +136,10 @@ def _row(name, kernels, size, learned, share):
     }
 
 
-def kernel_census(model: keras.Model, threshold: float = 0.9) -> KernelCensus:
-    """Counts the depthwise kernels of a model that are near a fixed kernel.
+def kernel_census(
+    model: keras.Model, threshold: float = 0.9, connections: Sequence[str] = ("depthwise",)
+) -> KernelCensus:
+    """Counts the kernels of a model that are near a fixed kernel.
 
     The fixed kernels are the identity, Gaussians of several widths, and edge detectors (Sobel in
     four directions, Laplace), each in the size of the kernel. A kernel is near a fixed kernel if
@@ -135,15 +150,17 @@ def kernel_census(model: keras.Model, threshold: float = 0.9) -> KernelCensus:
     weight decay may leave it.
 
     Args:
-        model: any Keras model with depthwise convolutions, fused or not.
+        model: any Keras model with convolutions larger than 1x1, fused or not.
         threshold: float, the smallest cosine similarity that counts as near.
+        connections: the convolutions to look at: some of `"depthwise"`, `"grouped"`, `"dense"`.
+            Of grouped and dense ones each slice from an input to an output channel is a kernel.
 
     Returns:
         A `KernelCensus`: print it, or call its methods `table`, `as_dicts` and `plot`.
 
     Raises:
-        ValueError: if the model has no square depthwise kernels, or `threshold` is not between 0
-            and 1.
+        ValueError: if the model has no square kernels of these, or `threshold` is not between 0 and
+            1.
 
     Example:
     >>> model = keraslight.VGNetF("1.0mp", kernels="edge", input_shape=(32, 32, 3))
@@ -156,7 +173,7 @@ def kernel_census(model: keras.Model, threshold: float = 0.9) -> KernelCensus:
         (https://arxiv.org/abs/2207.10318), which drew its guidelines from looking at such kernels.
     """
     layers = []
-    for found in find_depthwise_kernels(model):
+    for found in find_kernels(model, connections):
         if not can_match(found.values):
             continue
         matched = match(found.values, threshold)
@@ -169,10 +186,13 @@ def kernel_census(model: keras.Model, threshold: float = 0.9) -> KernelCensus:
                 found.is_learned,
                 {kind: counts[kind] for kind in ALL_KINDS},
                 dict(Counter(near).most_common()),
+                found.connection,
+                found.strides,
             )
         )
     if not layers:
         raise ValueError(
-            f"The model has no square depthwise kernels of odd size. Received: model={model!r}"
+            f"The model has no square kernels of odd size, {' or '.join(connections)}. "
+            f"Received: model={model!r}"
         )
     return KernelCensus(model.name, threshold, layers)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keraslight.canvas import INK, canvas
-from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
+from keraslight.visualize.spatial_kernels import find_depthwise_kernels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,8 +9,8 @@ import numpy as np
 
 from keraslight.graph.copies import clone_with_weights
 from keraslight.report import Report, markdown_table, name_rows
-from keraslight.visualize.depthwise_kernels import find_depthwise_kernels
 from keraslight.visualize.patterns import KINDS, can_match, match
+from keraslight.visualize.spatial_kernels import find_depthwise_kernels
 
 
 @dataclass(frozen=True)

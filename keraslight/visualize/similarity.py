@@ -103,6 +103,26 @@ def feature_similarity(
         Efficient CNN Architecture Design Guided by Visualization, ICME 2022
         (https://arxiv.org/abs/2207.10318), whose half-identity block follows from it.
     """
+    return FeatureSimilarity([_compare(*pair) for pair in consecutive_maps(model, image, layers)])
+
+
+def consecutive_maps(
+    model: keras.Model, image, layers: Sequence[str] | None = None
+) -> list[tuple[str, str, np.ndarray, np.ndarray]]:
+    """Returns the pairs of consecutive feature maps that have the same size.
+
+    Args:
+        model: as of `feature_similarity`.
+        image: likewise.
+        layers: likewise.
+
+    Returns:
+        A list of the names of two layers and their maps, arrays of shape `(batch, height, width,
+        channels)`.
+
+    Raises:
+        ValueError: if there are none, or the model does not have the `layers`.
+    """
     model, maps = feature_maps(model)
     chosen = _ends_of_blocks(model, maps) if layers is None else layers
     unknown = set(chosen) - set(maps)
@@ -115,7 +135,7 @@ def feature_similarity(
     batch = batch if batch.ndim == 4 else batch[None]
     found = [_joined(output) for output in extractor(batch, training=False)]
     pairs = [
-        _compare(first, second, before, after)
+        (first, second, before, after)
         for first, second, before, after in zip(chosen, chosen[1:], found, found[1:], strict=False)
         if before.shape[:3] == after.shape[:3] and math.prod(before.shape[:3]) > 1
     ]
@@ -124,7 +144,7 @@ def feature_similarity(
             "No two feature maps of the same size, larger than one pixel, follow each other. "
             f"Received: layers {list(chosen)}"
         )
-    return FeatureSimilarity(pairs)
+    return pairs
 
 
 def _ends_of_blocks(model, maps):
@@ -145,11 +165,11 @@ def _joined(maps):
 
 
 def _compare(first, second, before, after):
-    best = np.abs(_unit(after).T @ _unit(before)).max(axis=1)
+    best = np.abs(unit_columns(after).T @ unit_columns(before)).max(axis=1)
     return PairSimilarity(first, second, float(best.mean()), float((best >= REPEATED).mean()))
 
 
-def _unit(maps):
+def unit_columns(maps: np.ndarray) -> np.ndarray:
     """Returns the channels of a map as columns of mean 0 and length 1, constant ones as zeros."""
     columns = maps.reshape(-1, maps.shape[-1])
     columns = columns[np.random.default_rng(0).permutation(len(columns))[:MAX_PIXELS]]

@@ -10,6 +10,7 @@ import pathlib
 import stat
 import sys
 
+ROOT = pathlib.Path(__file__).parents[2]
 ADB = """#!{python} -IS
 import json, os, pathlib, re, shutil, subprocess, sys, time
 
@@ -131,16 +132,21 @@ if "output_filepath" in given:
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
-    model = Interpreter(graph)
-    model.allocate_tensors()
-    source, output = model.get_input_details()[0], model.get_output_details()[0]
     content = pathlib.Path(given["input_layer_value_files"].split(":")[1]).read_bytes()
     shape = [int(n) for n in given["input_layer_shape"].split(",")]
-    model.set_tensor(source["index"], np.frombuffer(content, source["dtype"]).reshape(shape))
-    model.invoke()
-    pathlib.Path(given["output_filepath"]).write_bytes(
-        model.get_tensor(output["index"]).tobytes()
-    )
+    if behaviour.get("planted"):
+        from tflite.studies.devices.planted import run
+
+        codes = np.frombuffer(content, "int8").reshape(shape)
+        outputs = run(behaviour["planted"], pathlib.Path(graph).read_bytes(), codes)
+    else:
+        model = Interpreter(graph)
+        model.allocate_tensors()
+        source = model.get_input_details()[0]
+        model.set_tensor(source["index"], np.frombuffer(content, source["dtype"]).reshape(shape))
+        model.invoke()
+        outputs = [model.get_tensor(output["index"]) for output in model.get_output_details()]
+    pathlib.Path(given["output_filepath"]).write_bytes(b"".join(y.tobytes() for y in outputs))
 text = pathlib.Path({report!r}).read_text()
 print(text)
 if "true" in (given.get("enable_op_profiling"), given.get("use_profiler")):
@@ -259,7 +265,7 @@ class FakePhones:
         path = self.home / "benchmark_model"
         text = BENCHMARK_MODEL.format(
             python=sys.executable,
-            packages=sys.path,
+            packages=[*sys.path, str(ROOT)],
             flags=list(flags),
             behaviour=behaviour,
             report=str(self.home / "report.txt"),

@@ -94,7 +94,7 @@ def test_keep_float_refuses_unknown_names(model):
 def test_unknown_layers_may_stay_in_float(tmp_path):
     start = keras.Input(SHAPE)
     x = keras.layers.Conv2D(4, 3, name="before")(start)
-    x = keras.layers.Activation("softplus", name="odd_one")(x)
+    x = keras.layers.Activation("log_softmax", name="odd_one")(x)
     x = keras.layers.Conv3DTranspose(4, (1, 3, 3), name="odd_two")(x[:, None])[:, 0]
     model = keras.Model(start, keras.layers.Conv2D(4, 3, name="after")(x))
     with pytest.raises(ValueError, match="odd_one"):

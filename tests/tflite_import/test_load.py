@@ -8,7 +8,8 @@ import keraslight
 from keraslight.quantization import QuantizedModel
 from keraslight.tflite.metadata import read_metadata
 from tests.exhaustive import exhaustive_but
-from tests.helpers import outputs
+from tests.helpers import images, outputs
+from tests.quantization import small_models
 from tests.tflite_import import files
 
 
@@ -41,6 +42,63 @@ def test_every_operator_computes_the_bits_of_the_runtime(kind, tmp_path):
 def test_a_network_of_another_converter(io, tmp_path):
     path = files.converted(files.small_network(), tmp_path / "x.tflite", io)
     assert_equals_the_runtime(keraslight.load_tflite(path), path)
+
+
+@pytest.mark.parametrize("family", exhaustive_but(["vgnetg"], small_models.BLOCKS))
+def test_our_own_files(family, tmp_path):
+    quantized = keraslight.quantize_model(keraslight.fuse(small_models.build(family)))
+    x = images(8, *small_models.SHAPE)
+    keraslight.calibrate(quantized, [x], "minmax", bias_correction=False, verbose=0)
+    path = keraslight.export_tflite(quantized, tmp_path / "x.tflite", check=False)
+    model = keraslight.load_tflite(path)
+    expected = outputs(keraslight.exact_model(quantized), x)[0]
+    np.testing.assert_array_equal(outputs(keraslight.exact_model(model), x)[0], expected)
+    # compiled as a whole, too
+    found = keraslight.exact_model(model).predict(x, verbose=0)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_functions_that_a_file_holds_as_tables(tmp_path):
+    inputs = x = keras.Input((8, 8, 3))
+    for function in ("mish", "softplus", "elu"):
+        x = keras.layers.Conv2D(4, 1)(keras.layers.Activation(function)(x))
+    quantized = keraslight.quantize_model(files.drawn(keras.Model(inputs, x)))
+    keraslight.calibrate(quantized, [images(8, 8, 8, 3)], "minmax", verbose=0)
+    path = keraslight.export_tflite(quantized, tmp_path / "x.tflite", check=False)
+    model = keraslight.load_tflite(path, ranges="learned")
+    assert_equals_the_runtime(model, path)
+    again = keraslight.export_tflite(model, tmp_path / "again.tflite")
+    np.testing.assert_array_equal(files.run(again)[1][0], files.run(path)[1][0])
+
+
+def test_float_files_become_ordinary_models():
+    model = keraslight.load_tflite(files.DATA / "float.tflite")
+    assert not isinstance(model, QuantizedModel)
+    x, expected = files.run(files.DATA / "float.tflite")
+    error = np.abs(outputs(model, x[0])[0] - expected[0]).max()
+    assert error < 1e-5 * np.abs(expected[0]).max()
+
+
+def test_wide_codes_are_read_as_floats(tmp_path):
+    model = files.small_network()
+    path = keraslight.export_tflite(
+        model, tmp_path / "x.tflite", "int16x8", representative_data=[images(4, 16, 16, 3)]
+    )
+    with pytest.raises(ValueError, match="int16 activations"):
+        keraslight.load_tflite(path)
+    x = images(4, 16, 16, 3)
+    found, expected = (
+        outputs(m, x)[0] for m in (keraslight.load_tflite(path, dequantize=True), model)
+    )
+    assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("format", exhaustive_but(["int4_weights"], ["int4_weights", "float16"]))
+def test_weights_of_fewer_bits(format, tmp_path):
+    path = keraslight.export_tflite(files.small_network(), tmp_path / "x.tflite", format)
+    x, expected = files.run(path)
+    found = outputs(keraslight.load_tflite(path), x[0])[0]
+    assert np.abs(found - expected[0]).max() < 1e-4 * np.abs(expected[0]).max()
 
 
 def test_a_uint8_file_with_asymmetric_weights(old):
@@ -86,13 +144,13 @@ def test_a_loaded_model_is_saved_and_loaded(network, tmp_path):
 def test_a_trained_model_computes_what_its_file_computes(network, tmp_path):
     model = keraslight.load_tflite(network, ranges="learned")
     before = model.get_weights()
-    x = np.random.default_rng(0).normal(0, 1, (16, 16, 16, 3)).astype("float32")
+    x = np.random.default_rng(0).normal(0, 1, (4, 16, 16, 3)).astype("float32")
     model.compile(
         keras.optimizers.Adam(1e-2),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         run_eagerly=True,
     )
-    model.fit(x, np.arange(16) % 10, verbose=0)
+    model.fit(x, np.arange(4), verbose=0)
     changed = [(a != b).any() for a, b in zip(before, model.get_weights(), strict=True)]
     assert np.mean(changed) > 0.4
     path = keraslight.export_tflite(model, tmp_path / "trained.tflite")

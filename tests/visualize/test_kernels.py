@@ -81,8 +81,26 @@ def test_census(model):
 def test_census_of_larger_kernels():
     census = kernel_census(keras.Sequential([L.Input((8, 8, 16)), L.DepthwiseConv2D(5)]))
     assert census.layers[0].size == 5
-    with pytest.raises(ValueError, match="no square depthwise kernels of odd size"):
+    with pytest.raises(ValueError, match="no square kernels of odd size, depthwise"):
         kernel_census(keras.Sequential([L.Input((8, 8, 2)), L.DepthwiseConv2D((1, 3))]))
+
+
+def test_census_of_dense_and_grouped_kernels(model):
+    census = kernel_census(model, connections=("dense", "grouped"))
+    assert [(x.layer, x.connection, x.kernels) for x in census.layers] == [
+        (model.layers[0].name, "dense", 5 * 5),
+        (model.layers[5].name, "grouped", 4 * 8),
+    ]
+    with pytest.raises(ValueError, match=r"must be some of .*Received: connections=\('wide',\)"):
+        kernel_census(model, connections=("wide",))
+
+
+def test_layers_with_strides_are_counted_apart():
+    layers = [L.Input((8, 8, 5)), depthwise(EXAMPLES, strides=2), depthwise(EXAMPLES[..., :2])]
+    census = kernel_census(keras.Sequential([*layers[:2], L.Conv2D(2, 1), layers[2]]))
+    assert [layer.strides for layer in census.layers] == [2, 1]
+    assert census.share("edge", strided=True) == 0.2
+    assert census.share("gaussian", strided=False) == 0.5
 
 
 def test_our_layers_and_their_fused_forms_count_alike():

@@ -10,9 +10,13 @@ __all__ = ["ConcatenateOp"]
 
 
 class ConcatenateOp(Op):
-    """Concatenation along any axis."""
+    """Concatenation and stacking along any axis."""
 
-    classes = (keras.layers.Concatenate, operation_class("Concatenate"))
+    classes = (
+        keras.layers.Concatenate,
+        operation_class("Concatenate"),
+        operation_class("Stack"),
+    )
     scales = "select"
 
     def ties(self, call):

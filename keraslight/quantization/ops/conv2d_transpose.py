@@ -3,10 +3,13 @@
 import keras
 
 from keraslight.quantization.channel_kernel import ChannelKernel
+from keraslight.quantization.integers import FixedPointSums
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.linear_op import LinearOp
 
 __all__ = ["Conv2DTransposeOp"]
+
+ops = keras.ops
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -37,9 +40,27 @@ class QuantizedConv2DTranspose(QuantizedLinear, keras.layers.Conv2DTranspose):
 
 
 class Conv2DTransposeOp(LinearOp):
-    """Conv2DTranspose, which upsamples by its strides."""
+    """Conv2DTranspose, which upsamples by its strides, without dilation."""
 
     classes = (keras.layers.Conv2DTranspose, QuantizedConv2DTranspose)
 
+    def refusal(self, call):
+        dilation = call.operation.dilation_rate
+        if set(dilation) != {1}:
+            return f"Conv2DTranspose has one with dilation_rate=1 only; dilation_rate={dilation}"
+        return super().refusal(call)
+
     def channel_kernels(self, layer):
         return [ChannelKernel.of_transposed(layer.kernel, QuantizedConv2DTranspose.per_channel)]
+
+    def integer(self, call, inputs):
+        sums = super().integer(call, inputs)
+        layer = call.operation
+        if all(k >= s for k, s in zip(layer.kernel_size, layer.strides, strict=True)):
+            return sums
+        # XNNPACK has no kernel for strides larger than the kernel
+        smooth = sums.sums if sums.bias is None else sums.sums + sums.bias
+        exact = sum(
+            (ops.cast(part, "int32") for part in sums.bias_parts), ops.cast(sums.sums, "int32")
+        )
+        return FixedPointSums(exact, sums.scales, smooth)

@@ -35,6 +35,7 @@ class DenseOp(LinearOp):
     """
 
     classes = (keras.layers.Dense, QuantizedDense)
+    sums = "dense"
 
     def rewrite(self, writer, call, x, **kwargs):
         shape = x.tensor.shape
@@ -43,7 +44,8 @@ class DenseOp(LinearOp):
         letters = string.ascii_letters[: len(shape)]
         groups = letters[0], letters[1:-1], letters[-1]
         x = x.with_tensor(arranged(x.tensor, letters, groups))
-        value = super().rewrite(writer, call, x, **kwargs)
+        tensor = self.linear(writer, call, x)
+        value = writer.activated_before(call, tensor, self.activation(call))
         sizes = dict(zip(letters, (*shape[:-1], call.operation.units), strict=True))
         return value.with_tensor(separated(value.tensor, groups, sizes, letters))
 

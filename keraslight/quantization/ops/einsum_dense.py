@@ -22,7 +22,6 @@ class EinsumDenseOp(LinearOp):
     """EinsumDense, if its weights are one matrix: it is written as transpositions and a Dense."""
 
     classes = (keras.layers.EinsumDense,)
-    fuses_activation = False
 
     def refusal(self, call):
         layer = call.operation
@@ -76,7 +75,9 @@ def write_dense(
     sizes |= dict(zip(product.first, x.tensor.shape, strict=True))
     x = x.with_tensor(arranged(x.tensor, product.first, (*free, product.contracted)))
     weights = [kernel] if bias is None else [kernel, bias]
-    value = writer.activated(call, writer.linear(QuantizedDense, config, weights, x), activation)
+    value = writer.activated_before(
+        call, writer.linear(QuantizedDense, config, weights, x), activation
+    )
     return value.with_tensor(separated(value.tensor, (*free, product.right), sizes, product.output))
 
 

@@ -2,6 +2,7 @@
 
 from keraslight.quantization.integer_layer import IntegerLayer
 from keraslight.quantization.op import Op
+from keraslight.quantization.runtimes import XNNPACK
 
 __all__ = ["IntegerLayerOp"]
 
@@ -11,6 +12,9 @@ class IntegerLayerOp(Op):
 
     def matches(self, call):
         return isinstance(call.operation, IntegerLayer)
+
+    def is_known(self, call, runtime):
+        return runtime is XNNPACK
 
     def integer(self, call, *args, **kwargs):
         return call.operation.integers(*args, **kwargs)

@@ -25,17 +25,15 @@ class LeakyCodes(FunctionOfCodes):
         slope: float, the slope of negative numbers.
     """
 
-    x: Int8
-    slope: float
+    x: Int8 | None = None
+    slope: float = 0.0
 
     def rounded(self, grid: Grid) -> Int8:
-        """Multiplies by one of two factors of 8 fractional bits, as XNNPACK does."""
+        """Rounds the products with one of two factors, or the values of a table in the file."""
         factors = factors_of(self.slope, self.x.grid, grid)
-        positive, negative = (ops.round(np.float32(256) * factor) for factor in factors)
-        multiplier = ops.where(self.x.steps >= 0, positive, negative)
-        steps = ops.floor((self.x.steps * multiplier + 128) / 256)
-        exact = super().rounded(grid)
-        return grid.holding(ops.where(are_of_xnnpack(*factors), steps, exact.steps))
+        computed = grid.runtime.leaky_relu(self.x, grid, *factors)
+        in_file = super().rounded(grid)
+        return grid.tensor(ops.where(are_of_xnnpack(*factors), computed.steps, in_file.steps))
 
 
 def factors_of(slope: float, source: Grid, grid: Grid) -> tuple:
@@ -63,7 +61,10 @@ class LeakyReluOp(LookupOp):
         return float(-self.function(call)(np.float32([-1]))[0])
 
     def codes(self, call, x, values):
-        return LeakyCodes(values, x, self.slope(call))
+        return LeakyCodes(values, x=x, slope=self.slope(call))
+
+    def rare_operator(self, call):
+        return None
 
     def builtin(self, call, source, grid):
         slope = self.slope(call)

@@ -86,7 +86,8 @@ class MatmulOp(_ProductOp):
         sums = smooth
         if first.steps.shape[-1] > MOST_TERMS:
             sums = _sums_of_parts(first.steps, second.steps)
-        return FixedPointSums(sums, first.grid.scale * second.grid.scale, smooth)
+        # the kernel takes the product of the scales in single precision
+        return FixedPointSums(sums, (first.grid.scale * second.grid.scale,), smooth)
 
 
 def _sums_of_parts(first, second):

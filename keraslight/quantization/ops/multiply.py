@@ -29,4 +29,4 @@ class MultiplyOp(ChainOp):
 
 
 def _product(first, second):
-    return Sums(first.steps * second.steps, first.grid.scale * second.grid.scale)
+    return Sums("product", first.steps * second.steps, (first.grid.scale, second.grid.scale))

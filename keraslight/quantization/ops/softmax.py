@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 
 from keraslight.compat import operation_class
 from keraslight.quantization.activation_op import UNIT_RANGE, ActivationOp
 from keraslight.quantization.axes import arranged, separated
 from keraslight.quantization.integers import Grid, Int8
-from keraslight.quantization.rounding import straight_through
 
 if TYPE_CHECKING:
     from keraslight.quantization.writer import Value, Writer
@@ -32,13 +30,8 @@ class Softmax:
         return ops.softmax(self.argument.real())
 
     def rounded(self, grid: Grid) -> Int8:
-        """Rounds halves up, as the kernel of TFLite does."""
-        x = self.argument.steps
-        scale = self.argument.grid.scale
-        powers = ops.exp(scale * (x - ops.max(x, axis=-1, keepdims=True)))
-        share = powers / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale)
-        exact = ops.floor(share + np.float32(0.5))
-        return grid.holding(straight_through(exact, share))
+        """Rounds the values."""
+        return grid.runtime.softmax(self.argument, grid)
 
 
 class SoftmaxOp(ActivationOp):

@@ -7,7 +7,6 @@ import keras
 from keraslight.compat import operation_class
 from keraslight.quantization.integers import Grid, Int8, as_int8
 from keraslight.quantization.ops.chain import ChainOp
-from keraslight.quantization.rounding import add_in_fixed_point
 
 __all__ = ["AddOp", "SubtractOp"]
 
@@ -25,21 +24,8 @@ class Addition:
         return self.first.real() + self.sign * self.second.real()
 
     def rounded(self, grid: Grid) -> Int8:
-        """Adds in fixed point."""
-        ratios = (
-            self.first.grid.scale / grid.scale,
-            self.sign * self.second.grid.scale / grid.scale,
-        )
-        steps = add_in_fixed_point(
-            self.first.steps,
-            self.second.steps,
-            ratios,
-            grid.lower,
-            grid.upper,
-            grid.learned,
-            grid.training,
-        )
-        return Int8(steps, grid)
+        """Rounds the values."""
+        return grid.runtime.addition(self, grid)
 
 
 class AddOp(ChainOp):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keraslight.quantization.integer_layer import IntegerLayer
-from keraslight.quantization.integers import Grid, Int8, Pointwise
+from keraslight.quantization.integers import Clamped, Grid, Int8, Pointwise
 from keraslight.quantization.rounding import in_double_precision, straight_through
 from keraslight.tflite_import.layers.fixed_point import (
     divide_by_power,
@@ -69,6 +69,45 @@ def _hard_swish(steps, scale, grid):
     product = share * unshifted
     product = ops.sign(product) * ops.right_shift(ops.abs(product), 15)
     return divide_by_power(product, -output_exponent)
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredReLU(IntegerLayer, L.ReLU):
+    """ReLU that an operator of its own computes, in fixed point."""
+
+    def integers(self, x):
+        return Clamped(_Rescaled(x), 0.0, self.max_value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rescaled:
+    x: Int8
+
+    def rounded(self, grid: Grid) -> Int8:
+        ratio = in_double_precision(self.x.grid.scale) / in_double_precision(grid.scale)
+        exact = rescaled(ops.cast(self.x.steps, "int32"), ratio)
+        smooth = self.x.real() / grid.scale
+        return grid.holding(straight_through(ops.cast(exact, "float32"), smooth))
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredRescaling(IntegerLayer, L.Identity):
+    """An input of a concatenation of uint8 tensors, which has another scale than the output."""
+
+    def integers(self, x):
+        return _RescaledInFloat(x)
+
+
+@dataclass(frozen=True, eq=False)
+class _RescaledInFloat:
+    x: Int8
+
+    def rounded(self, grid: Grid) -> Int8:
+        zero = self.x.grid.zero_point + np.float32(128)
+        scale = self.x.grid.scale * (np.float32(1) / grid.scale)
+        values = (self.x.steps + zero) * scale - zero * scale
+        exact = ops.sign(values) * ops.floor(ops.abs(values) + np.float32(0.5))
+        return grid.holding(straight_through(exact, values))
 
 
 @keras.saving.register_keras_serializable("keraslight")

@@ -70,7 +70,7 @@ class Reduction(IntegerLayer, L.Layer):
             for axis in self.axes:
                 count = count * ops.shape(x.steps)[axis]
         sums = ops.sum(x.steps, axis=self.axes, keepdims=self.keepdims)
-        return Sums(sums, x.grid.scale, ops.cast(count, "float32"))
+        return Sums("mean", sums, (x.grid.scale,), ops.cast(count, "float32"))
 
     def get_config(self):
         config = {"function": self.function, "axes": self.axes, "keepdims": self.keepdims}

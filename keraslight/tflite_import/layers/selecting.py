@@ -31,3 +31,29 @@ class Take(IntegerLayer, keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "places": self.places, "axis": self.axis}
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredPad(IntegerLayer, keras.layers.Layer):
+    """Pads with another number than zero.
+
+    Args:
+        pads: list of `(before, after)` for each axis.
+        steps: float, the number in steps of the scale.
+        scale: float, the scale of the tensor.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(self, pads, steps: float, scale: float, **kwargs):
+        super().__init__(**kwargs)
+        self.pads, self.steps, self.scale = [tuple(pair) for pair in pads], steps, scale
+
+    def call(self, inputs):
+        return ops.pad(inputs, self.pads, constant_values=self.steps * self.scale)
+
+    def integers(self, x):
+        return Int8(ops.pad(x.steps, self.pads, constant_values=self.steps), x.grid)
+
+    def get_config(self):
+        config = {"pads": self.pads, "steps": self.steps, "scale": self.scale}
+        return {**super().get_config(), **config}

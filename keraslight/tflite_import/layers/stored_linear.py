@@ -9,22 +9,48 @@ is kept as the sum of two float32 numbers.
 If training makes a weight larger than the scale allows, the scale grows with it.
 """
 
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 
 from keraslight.quantization.integer_layer import IntegerLayer
-from keraslight.quantization.integers import Clamped, Sums
+from keraslight.quantization.integers import Clamped, Grid, Int8, Sums
 from keraslight.quantization.linear_integers import fits_in_float32, split_sums
 from keraslight.quantization.ops.conv2d import QuantizedConv2D
 from keraslight.quantization.ops.conv2d_transpose import QuantizedConv2DTranspose
 from keraslight.quantization.ops.dense import QuantizedDense
 from keraslight.quantization.ops.depthwise_conv2d import QuantizedDepthwiseConv2D
-from keraslight.quantization.rounding import in_double_precision, straight_through
+from keraslight.quantization.rounding import exactly, in_double_precision
+from keraslight.tflite_import.layers.fixed_point import rescaled
 
 L = keras.layers
 ops = keras.ops
 # the ends to which a fused activation clips
 CLIPS = {"linear": None, "relu": (0.0, None), "relu6": (0.0, 6.0), "hard_tanh": (-1.0, 1.0)}
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPointSums:
+    """Integer sums that TFLite's own kernel rounds in fixed point.
+
+    Attributes:
+        sums: float32 tensor of integers.
+        scale: float32, their scale.
+    """
+
+    sums: object
+    scale: object
+
+    def real(self):
+        """Returns the real values, not rounded."""
+        return self.sums * self.scale
+
+    def rounded(self, grid: Grid) -> Int8:
+        """Multiplies by a number of 31 bits and rounds twice."""
+        factor = in_double_precision(self.scale) / in_double_precision(grid.scale)
+        exact = rescaled(ops.cast(self.sums, "int32"), factor)
+        return grid.holding(exactly(ops.cast(exact, "float32"), self.real() / grid.scale))
 
 
 class StoredLinear(IntegerLayer):
@@ -95,7 +121,7 @@ class StoredLinear(IntegerLayer):
     def steps(self, scale):
         """Returns the kernel as integers in float32, the output channels as the last axis."""
         smooth = ops.convert_to_tensor(self.flat_kernel()) / scale
-        return straight_through(ops.clip(ops.round(smooth), *self.limits), smooth)
+        return exactly(ops.clip(ops.round(smooth), *self.limits), smooth)
 
     def integer_bias(self, step):
         """Returns the bias as int32 in steps of `step`, which is in double precision."""
@@ -110,9 +136,13 @@ class StoredLinear(IntegerLayer):
             step = in_double_precision(x.grid.scale) * in_double_precision(scale)
             bias = ops.stop_gradient(self.integer_bias(step))
         sums = self._sums(x, kernel, bias, x.grid.scale * scale)
-        sums = Sums(sums, x.grid.scale * scale)
+        sums = self.rounding(sums, (x.grid.scale, scale))
         clip = CLIPS[keras.activations.serialize(self.activation)]
         return sums if clip is None else Clamped(sums, *clip)
+
+    def rounding(self, sums, scales: tuple):
+        """Returns integer sums as an object that says how they are rounded."""
+        return Sums("convolution", sums, scales)
 
     def _sums(self, x, kernel, bias, step):
         """Returns the integer sums, the bias among them, rounded to float32 once."""
@@ -125,12 +155,12 @@ class StoredLinear(IntegerLayer):
             return self._with_bias(exact, smooth, bias, step)
         if bias is None:
             return smooth
-        return self._with_bias(ops.cast(smooth, "int32"), smooth, bias, step)
+        return self._with_bias(ops.cast(ops.round(smooth), "int32"), smooth, bias, step)
 
     def _with_bias(self, exact, smooth, bias, step):
         if bias is not None:
             exact, smooth = exact + bias, smooth + self.bias / step
-        return straight_through(ops.cast(exact, "float32"), smooth)
+        return exactly(ops.cast(exact, "float32"), smooth)
 
     def flat_kernel(self):
         """Returns the kernel with the output channels as its last axis."""
@@ -216,7 +246,24 @@ class StoredDense(StoredLinear, L.Dense):
 
 @keras.saving.register_keras_serializable("keraslight")
 class StoredConv2DTranspose(StoredLinear, L.Conv2DTranspose):
-    """Conv2DTranspose with the integer weights of a file, see `StoredLinear`."""
+    """Conv2DTranspose with the integer weights of a file, see `StoredLinear`.
+
+    Args:
+        fixed_point: bool, whether TFLite's own kernel computes it, because XNNPACK does not.
+        **kwargs: the arguments of the Keras layer and of `StoredLinear`.
+    """
+
+    def __init__(self, *args, fixed_point: bool = False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fixed_point = fixed_point
+
+    def rounding(self, sums, scales):
+        if not self.fixed_point:
+            return super().rounding(sums, scales)
+        return FixedPointSums(sums, scales[0] * scales[1])
+
+    def get_config(self):
+        return {**super().get_config(), "fixed_point": self.fixed_point}
 
     flat_kernel = QuantizedConv2DTranspose.flat_kernel
     from_flat = QuantizedConv2DTranspose.from_flat

@@ -7,6 +7,7 @@ from keraslight.tflite_import.layers.functions import (
     StoredGelu,
     StoredHardSwish,
     StoredPReLU,
+    StoredReLU,
     StoredSoftmax,
 )
 from keraslight.tflite_import.reader import Reader, Refused
@@ -17,14 +18,13 @@ __all__ = [
     "HardSwishReader",
     "LeakyReluReader",
     "PReluReader",
+    "ReluReader",
     "SoftmaxReader",
 ]
 
 L = keras.layers
 
 FUNCTIONS = {
-    "RELU": "relu",
-    "RELU6": "relu6",
     "LOGISTIC": "sigmoid",
     "TANH": "tanh",
     "ELU": "elu",
@@ -39,6 +39,16 @@ class ActivationReader(Reader):
 
     def read(self, build, op, x):
         return L.Activation(FUNCTIONS[op.kind], name=build.name(op))(x)
+
+
+class ReluReader(Reader):
+    """RELU and RELU6 that no other operator has fused."""
+
+    kinds = ("RELU", "RELU6")
+
+    def read(self, build, op, x):
+        layer = StoredReLU if op.inputs[0].is_quantized else L.ReLU
+        return layer(6.0 if op.kind == "RELU6" else None, name=build.name(op))(x)
 
 
 class HardSwishReader(Reader):
@@ -58,7 +68,10 @@ class LeakyReluReader(Reader):
     kinds = ("LEAKY_RELU",)
 
     def read(self, build, op, x):
-        return L.LeakyReLU(negative_slope=float(op.options.alpha), name=build.name(op))(x)
+        slope = float(op.options.alpha)
+        if slope < 0:  # which the layer refuses
+            return build.call(op, keras.ops.leaky_relu, x, slope)
+        return L.LeakyReLU(negative_slope=slope, name=build.name(op))(x)
 
 
 class PReluReader(Reader):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keraslight.tflite_import.layers.pooling import Maximum, Minimum
-from keraslight.tflite_import.reader import Codes, Reader, Refused, activated
+from keraslight.tflite_import.reader import Codes, NeedsBatch, Reader, Refused, activated
 
 __all__ = ["AddReader", "DivReader", "MaximumReader", "MulReader", "SubReader"]
 
@@ -17,7 +17,22 @@ def operands(build, op) -> list:
     """Returns both operands as tensors, floats of a constant as an array."""
     values = [build.value(tensor) for tensor in op.inputs]
     like = next(x for x in values if isinstance(x, keras.KerasTensor))
-    return [build.operand(op, tensor, like) for tensor in op.inputs]
+    values = [build.operand(op, tensor, like) for tensor in op.inputs]
+    symbolic = [x for x in values if isinstance(x, keras.KerasTensor)]
+    counts = {build.shape(x)[0] for x in symbolic if x.shape and x.shape[0] is None}
+    if len(counts) > 1:
+        rank = max(len(x.shape) for x in symbolic)
+        values = [_apart(build, op, x, rank) for x in values]
+    return values
+
+
+def _apart(build, op, x, rank):
+    """Gives the images of a batch, whose rows the first axis of a tensor holds, an axis."""
+    if not isinstance(x, keras.KerasTensor) or build.shape(x)[0] == 1:
+        return x
+    if len(x.shape) != rank - 1:
+        raise NeedsBatch("it combines rows of a batch")
+    return build.call(op, ops.reshape, x, (-1, *build.shape(x)))
 
 
 class _PairReader(Reader):

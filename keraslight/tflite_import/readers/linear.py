@@ -10,7 +10,7 @@ from keraslight.tflite_import.layers.stored_linear import (
     StoredDense,
     StoredDepthwiseConv2D,
 )
-from keraslight.tflite_import.reader import ACTIVATIONS, NeedsBatch, Reader, Refused
+from keraslight.tflite_import.reader import ACTIVATIONS, Reader, Refused
 
 __all__ = ["Conv2DReader", "DepthwiseConv2DReader", "FullyConnectedReader", "TransposeConvReader"]
 
@@ -68,16 +68,23 @@ class LinearReader(Reader):
             "activation": activation,
             "use_bias": bias is not None,
         }
-        if is_stored(op, source, kernel):
-            return self._stored(build, op, x, config)
+        write = self._stored if is_stored(op, source, kernel) else self._float
+        return build.with_leading(write(build, op, x, config), build.shape(x)[0])
+
+    def _float(self, build, op, x, config):
+        _, kernel, bias = self.tensors(op)
         if any(tensor.is_quantized for tensor in op.outputs):
             raise Refused("its input or its weights are not int8")
         layer = self.layer(**config, name=build.name(op))
         outputs = layer(x)
-        layer.kernel.assign(self.kernel(op, weights, config))
+        layer.kernel.assign(self.kernel(op, real_values(build, kernel), config))
         if bias is not None:
             layer.bias.assign(real_values(build, bias).ravel())
         return outputs
+
+    def stored_config(self, build, op, config) -> dict:
+        """Returns the arguments of the layer with stored weights that are its own."""
+        return {}
 
     def _stored(self, build, op, x, config):
         source, kernel, bias = self.tensors(op)
@@ -96,6 +103,7 @@ class LinearReader(Reader):
             return layer(x)
         layer = self.stored(
             **config,
+            **self.stored_config(build, op, config),
             limits=limits,
             per_channel=len(kernel.scale) > 1,
             name=build.name(op),
@@ -183,9 +191,8 @@ class FullyConnectedReader(LinearReader):
         shape = build.shape(x)
         if np.prod(shape[1:]) == inputs:
             return L.Flatten(name=build.name(op, "flat"))(x)
-        if build.batch is None:
-            raise NeedsBatch("a dense layer takes each row of an image")
-        return build.call(op, keras.ops.reshape, x, (int(np.prod(shape)) // inputs, inputs))
+        outputs = build.call(op, keras.ops.reshape, x, (-1, inputs))
+        return build.with_leading(outputs, int(np.prod(shape)) // inputs)
 
     def config(self, op, x, kernel):
         return {"units": kernel.shape[0]}
@@ -220,6 +227,11 @@ class TransposeConvReader(LinearReader):
             "kernel_size": kernel.shape[1:3],
             "output_padding": tuple(rest) if config["padding"] == "valid" and any(rest) else None,
         }
+
+    def stored_config(self, build, op, config):
+        # XNNPACK takes neither a size that is computed nor strides beyond the kernel
+        sparse = any(s > k for s, k in zip(config["strides"], config["kernel_size"], strict=True))
+        return {"fixed_point": sparse or op.inputs[0].values is None}
 
     def kernel(self, op, kernel, config):
         return kernel.transpose(1, 2, 0, 3)

@@ -5,8 +5,8 @@ import math
 import keras
 import numpy as np
 
-from keraslight.tflite_import.layers.functions import StoredResizing, StoredTable
-from keraslight.tflite_import.layers.selecting import Take
+from keraslight.tflite_import.layers.functions import StoredRescaling, StoredResizing, StoredTable
+from keraslight.tflite_import.layers.selecting import StoredPad, Take
 from keraslight.tflite_import.reader import Codes, NeedsBatch, Reader, Refused, activated
 
 __all__ = [
@@ -51,9 +51,13 @@ def reshaped(build, op, x, shape: tuple):
         raise Refused(f"it makes {before} the shape {tuple(shape)}")
     if build.batch is not None:
         return build.call(op, ops.reshape, x, tuple(shape))
-    if not shape or shape[0] != before[0]:
-        raise NeedsBatch("it reshapes the batch")
-    return L.Reshape(shape[1:], name=build.name(op))(x)
+    if not shape:
+        raise NeedsBatch("it has no axis for the batch")
+    if shape[0] == before[0]:
+        return L.Reshape(shape[1:], name=build.name(op))(x)
+    # the rows of an image stay together, so the batch goes along in the first axis
+    outputs = build.call(op, ops.reshape, x, (-1, *shape[1:]))
+    return build.with_leading(outputs, shape[0])
 
 
 class ReshapeReader(Reader):
@@ -125,17 +129,23 @@ class TransposeReader(Reader):
 
 
 class ConcatenationReader(Reader):
-    """CONCATENATION of tensors of one range."""
+    """CONCATENATION of tensors of one range, of several where they are uint8."""
 
     kinds = ("CONCATENATION",)
 
     def read(self, build, op, *inputs):
         tensors = list(op.inputs)
-        if len({tensor.grid for tensor in (*tensors, op.outputs[0])}) > 1:
+        (output,) = op.outputs
+        rescaled = len({tensor.grid for tensor in (*tensors, output)}) > 1
+        if rescaled and output.type != "UINT8":
             raise Refused("its tensors have several scales")
         like = next(x for x in inputs if isinstance(x, keras.KerasTensor))
         batched = build.batch is None
         xs = [build.operand(op, tensor, like, batched) for tensor in tensors]
+        for place, tensor in enumerate(tensors):
+            if tensor.grid != output.grid:
+                name = build.name(op, f"rescaled_{place}")
+                xs[place] = build.rounded(output, StoredRescaling(name=name)(xs[place]), op)
         rank = len(like.shape)
         axis = op.options.axis % rank
         if axis == 0 and build.batch is None:
@@ -148,17 +158,24 @@ class ConcatenationReader(Reader):
 
 
 class PackReader(Reader):
-    """PACK: stacks tensors."""
+    """PACK: stacks tensors of one range."""
 
     kinds = ("PACK",)
-    has_integers = False
 
     def read(self, build, op, *inputs):
         axis = op.options.axis
         axis = axis + len(op.outputs[0].shape) if axis < 0 else axis
         if axis == 0 and build.batch is None:
             raise NeedsBatch("it stacks batches")
-        return build.call(op, ops.stack, list(inputs), axis=axis)
+        if not all(isinstance(x, keras.KerasTensor) for x in inputs):
+            raise Refused("it stacks constants")
+        if len({tensor.grid for tensor in (*op.inputs, op.outputs[0])}) > 1:
+            raise Refused("its tensors have several scales")
+        xs = []
+        for x in inputs:
+            shape = build.shape(x)
+            xs.append(reshaped(build, op, x, (*shape[:axis], 1, *shape[axis:])))
+        return build.call(op, ops.concatenate, xs, axis=axis)
 
     def fold(self, op, *inputs):
         return np.stack(inputs, op.options.axis)
@@ -196,9 +213,11 @@ class PadReader(Reader):
             tensor = op.inputs[2]
             number = float(np.ravel(value)[0])
             if tensor.is_quantized:
-                number -= tensor.zero_point[0]
-                if number:
-                    raise Refused("it pads with another number than zero")
+                steps = number - tensor.zero_point[0]
+                if steps:
+                    scale = tensor.grid[0]
+                    return StoredPad(pads, steps, scale, name=build.name(op))(x)
+                number = 0.0
         if len(pads) == 4 and not number and not any(pads[0] + pads[3]):
             return L.ZeroPadding2D(pads[1:3], name=build.name(op))(x)
         kwargs = {"constant_values": number} if number else {}

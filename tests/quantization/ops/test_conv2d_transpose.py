@@ -2,7 +2,9 @@
 
 import keras
 import numpy as np
+import pytest
 
+import keraslight
 from tests.helpers import images
 from tests.quantization.ops.checks import assert_exact, assert_trains, model_of, randomize_biases
 from tests.quantization.test_dead_channels import assert_within_one_step
@@ -13,6 +15,7 @@ CASES = (
     lambda x: L.Conv2DTranspose(6, 3, 2)(x),
     lambda x: L.Conv2DTranspose(6, 3, use_bias=False)(x),
     lambda x: L.Conv2DTranspose(6, 3, 2, activation="relu")(x),
+    lambda x: L.Conv2DTranspose(6, 2, 3, "same", activation="relu")(x),
     lambda x: L.Conv2DTranspose(6, 3, activation="silu")(x),
 )
 
@@ -22,6 +25,12 @@ def test_integers_are_those_of_the_file(tmp_path):
     randomize_biases(model)
     found = assert_exact(model, tmp_path / "model.tflite")
     assert found.count("TRANSPOSE_CONV") == len(CASES)
+
+
+def test_dilation_is_refused():
+    model = model_of(lambda x: L.Conv2DTranspose(6, 3, dilation_rate=2)(x))
+    with pytest.raises(ValueError, match="dilation_rate=1 only"):
+        keraslight.quantize_model(model)
 
 
 def test_training():

@@ -1,6 +1,6 @@
-"""Finds the depthwise kernels of a model, including those inside blocks."""
+"""Finds the kernels of a model's convolutions larger than 1x1, including those inside blocks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -14,9 +14,12 @@ from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
 L = keras.layers
 
 
+CONNECTIONS = ("depthwise", "grouped", "dense")
+
+
 @dataclass(frozen=True)
-class DepthwiseKernels:
-    """The kernels of one layer.
+class SpatialKernels:
+    """The kernels of one layer, each of one input channel and one output channel.
 
     Attributes:
         layer: str, the name of the layer.
@@ -24,15 +27,19 @@ class DepthwiseKernels:
         is_learned: bool, whether the kernels are learned, not computed. Those of a frozen layer are
             learned too.
         variable: the variable that holds them, `None` if they are the sum of several branches.
+        connection: str, one of `CONNECTIONS`: what an output channel is connected to.
+        strides: int, the greater of the two.
     """
 
     layer: str
     values: np.ndarray
     is_learned: bool
     variable: keras.Variable | None = None
+    connection: str = "depthwise"
+    strides: int = 1
 
 
-def find_depthwise_kernels(model: keras.Model) -> list[DepthwiseKernels]:
+def find_depthwise_kernels(model: keras.Model) -> list[SpatialKernels]:
     """Returns the depthwise kernels of a model, layer by layer, without 1x1 kernels.
 
     A depthwise sum of branches, such as RepSO, is one depthwise convolution at inference: the
@@ -44,11 +51,30 @@ def find_depthwise_kernels(model: keras.Model) -> list[DepthwiseKernels]:
     Raises:
         ValueError: if there are none, or they are NaN or infinite.
     """
-    found = [kernels for layer in _layers_of_kernels(model, set()) if (kernels := _kernels(layer))]
+    return find_kernels(model, ("depthwise",))
+
+
+def find_kernels(model: keras.Model, connections: Sequence[str]) -> list[SpatialKernels]:
+    """Returns the kernels of a model that are larger than 1x1, layer by layer.
+
+    Args:
+        model: any Keras model that was built.
+        connections: which of `CONNECTIONS` to return.
+
+    Raises:
+        ValueError: if there are none, they are NaN or infinite, or `connections` has another name.
+    """
+    unknown = set(connections) - set(CONNECTIONS)
+    if unknown or not connections:
+        raise ValueError(
+            f"`connections` must be some of {CONNECTIONS}. Received: connections={connections!r}"
+        )
+    layers = _layers_of_kernels(model, set())
+    found = [kernels for layer in layers if (kernels := _kernels(layer, connections))]
     if not found:
         raise ValueError(
-            "The model has no depthwise convolution larger than 1x1, or was not built. "
-            f"Received: model={model!r}"
+            f"The model has no {' or '.join(connections)} convolution larger than 1x1, or was not "
+            f"built. Received: model={model!r}"
         )
     return found
 
@@ -66,12 +92,8 @@ def _layers_of_kernels(layer, seen: set[int]) -> Iterator[keras.layers.Layer]:
 
 
 def _may_have_kernels(layer) -> bool:
-    """Returns whether a layer is a convolution of any kind or a depthwise sum of branches."""
-    if not isinstance(layer, KINDS) or not layer.built:
-        return False
-    if isinstance(layer, LinearBranches) and layer.filters is not None:
-        return layer.groups == layer.channels > 1
-    return True
+    """Returns whether a layer is a convolution of any kind or a sum of branches."""
+    return isinstance(layer, KINDS) and layer.built
 
 
 KINDS = (
@@ -84,8 +106,11 @@ KINDS = (
 )
 
 
-def _kernels(layer) -> DepthwiseKernels | None:
-    """Returns the depthwise kernels of a layer, `None` if it has none."""
+def _kernels(layer, connections) -> SpatialKernels | None:
+    """Returns the kernels of a layer, `None` if it has none of the `connections`."""
+    connection = _connection(layer)
+    if connection not in connections:
+        return None
     if isinstance(layer, LinearBranches):
         variable, values = None, layer.fused_weights()[0]
     else:
@@ -93,8 +118,7 @@ def _kernels(layer) -> DepthwiseKernels | None:
         variable = getattr(layer, name)
         values = keras.ops.convert_to_numpy(variable)
     height, width, depth, multiplier = values.shape
-    is_dense = isinstance(layer, L.Conv2D) and (depth > 1 or layer.groups == 1)
-    if is_dense or height * width == 1:
+    if height * width == 1:
         return None
     values = values.reshape(height, width, depth * multiplier).astype("float32")
     if not np.isfinite(values).all():
@@ -103,4 +127,19 @@ def _kernels(layer) -> DepthwiseKernels | None:
             f"Received: a model with the layer {layer.name}"
         )
     is_learned = not isinstance(layer, FixedDepthwiseConv2D)
-    return DepthwiseKernels(layer.name, values, is_learned, variable)
+    strides = getattr(layer, "strides", 1)
+    strides = max(strides) if isinstance(strides, tuple | list) else strides
+    return SpatialKernels(layer.name, values, is_learned, variable, connection, strides)
+
+
+def _connection(layer) -> str:
+    """Returns which of `CONNECTIONS` a layer has."""
+    if isinstance(layer, LinearBranches) and layer.filters is not None:
+        groups, channels = layer.groups, layer.channels
+    elif isinstance(layer, L.Conv2D):
+        groups, channels = layer.groups, layer.kernel.shape[2] * layer.groups
+    else:
+        return "depthwise"
+    if groups == channels > 1:
+        return "depthwise"
+    return "grouped" if groups > 1 else "dense"

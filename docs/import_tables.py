@@ -1,0 +1,21 @@
+"""The tables of what is read from files of others."""
+
+from docs.made_tables import read_csv
+from keraslight.report import markdown_table
+
+
+def imported_training() -> str:
+    """An imported file beside its network, each trained for an epoch in int8."""
+    rows = [
+        {
+            "start": row["start"],
+            "top-1 before (%)": 100 * float(row["before"]),
+            "after an epoch (%)": 100 * float(row["after"]),
+            "pictures": int(row["pictures"]),
+        }
+        for row in read_csv("imported_training.csv")
+    ]
+    return markdown_table(rows, dict.fromkeys(list(rows[0])[1:3], ".1f"))
+
+
+TABLES = {function.__name__: function for function in (imported_training,)}

@@ -1,0 +1,71 @@
+"""Pooling, means and sums in int8."""
+
+import keras
+import pytest
+
+import keraslight
+from tests.quantization.ops.checks import assert_exact, assert_trains, model_of
+
+L = keras.layers
+ops = keras.ops
+
+
+def sequence(x):
+    return L.Reshape((49, 8))(x)
+
+
+CASES = {
+    "strides": lambda x: L.AveragePooling2D((2, 3), (3, 2), "same")(x),
+    "of sequences": lambda x: L.AveragePooling1D(3, 2, "same")(sequence(x)),
+    "unequal windows": lambda x: L.AdaptiveAveragePooling2D((3, 4))(x),
+    "mean of channels": lambda x: ops.mean(x, -1, keepdims=True),
+    "mean and relu": lambda x: L.ReLU()(ops.mean(x, (1, 3))),
+    "sum": lambda x: ops.sum(x, (1, 2)),
+    "largest": lambda x: ops.max(x, -1),
+}
+MORE = {
+    "no padding": lambda x: L.AveragePooling2D((2, 3), (3, 2))(x),
+    "equal windows": lambda x: L.AdaptiveAveragePooling2D((3, 2))(x[:, :6, :6]),
+    "equal windows, largest": lambda x: L.AdaptiveMaxPooling2D((3, 2))(x[:, :6, :6]),
+    "largest of sequences": lambda x: L.MaxPooling1D(3, 2, "same")(sequence(x)),
+    "mean of sequences": lambda x: L.GlobalAveragePooling1D()(sequence(x)),
+    "largest of all": lambda x: L.GlobalMaxPooling1D(keepdims=True)(sequence(x)),
+    "largest of windows": lambda x: L.ReLU()(L.MaxPooling2D((2, 3), (1, 3))(x)),
+    "mean along the height": lambda x: ops.mean(x, 1),
+    "sum and relu": lambda x: L.ReLU()(ops.sum(x, -1, keepdims=True)),
+    "smallest": lambda x: ops.amin(x, (1, 2), keepdims=True),
+}
+
+
+def test_integers_are_those_of_the_file(tmp_path):
+    found = assert_exact(model_of(*CASES.values()), tmp_path / "model.tflite")
+    assert {"AVERAGE_POOL_2D", "MEAN", "SUM", "REDUCE_MAX"} <= set(found)
+
+
+@pytest.mark.exhaustive
+def test_more_integers(tmp_path):
+    assert_exact(model_of(*MORE.values()), tmp_path / "model.tflite")
+
+
+def test_sums_that_float32_cannot_hold(tmp_path):
+    """The steps of 67,600 values of one sign."""
+    model = model_of(lambda x: ops.mean(L.ReLU()(x), (1, 2)), shape=(260, 260, 3))
+    assert_exact(model, tmp_path / "model.tflite")
+
+
+@pytest.mark.parametrize("name", ["sum", "mean of channels"])
+def test_training(name):
+    assert_trains(model_of(CASES[name]))
+
+
+REFUSED = {
+    "other axes than the batch": lambda x: ops.mean(x),
+    "that `output_size` divides": lambda x: L.AdaptiveMaxPooling2D((3, 4))(x),
+    "without `initial`": lambda x: ops.max(x, -1, initial=0.0),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_other_reductions_are_refused(message):
+    with pytest.raises(ValueError, match=message):
+        keraslight.quantize_model(model_of(REFUSED[message]))

@@ -1,0 +1,22 @@
+"""Runs on the emulated processor: files with their inputs. It needs LiteRT and NumPy only."""
+
+import pathlib
+import sys
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+folder, result = (pathlib.Path(word) for word in sys.argv[1:])
+found = {}
+for path in sorted(folder.glob("*.tflite")):
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    (source,) = interpreter.get_input_details()
+    outputs = []
+    for codes in np.load(path.with_suffix(".npy")):
+        interpreter.set_tensor(source["index"], codes)
+        interpreter.invoke()
+        places = [output["index"] for output in interpreter.get_output_details()]
+        outputs.append(np.concatenate([interpreter.get_tensor(i).ravel() for i in places]))
+    found[path.stem] = np.stack(outputs)
+np.savez(result, **found)
