@@ -31,10 +31,12 @@ TABLES = {
 }
 # file: the title of its page
 FILES = {
+    "latency_amd_epyc_avx2.md": "Latency, AVX2",
     "latency_amd_epyc.md": "Latency, AVX512 and VNNI",
     "latency_intel_xeon.md": "Latency, AMX",
     "int8_imagenette.md": "int8 in detail",
     "forms_by_choice.md": "Forms on all machines",
+    "forms_amd_epyc_avx2.md": "Forms, AVX2",
     "forms_amd_epyc.md": "Forms, AVX512 and VNNI",
     "forms_intel_xeon.md": "Forms, AMX",
     "runtimes.md": "Other runtimes",

@@ -8,7 +8,7 @@ from keraslight.graph.policy import TARGETS, measured_kinds, measured_policy
 from keraslight.report import markdown_table
 
 # the end of the names of the results of a machine, by its kind (see `keraslight.machine.KINDS`)
-MACHINES = {"avx512_vnni": "amd_epyc", "amx": "intel_xeon"}
+MACHINES = {"avx2": "amd_epyc_avx2", "avx512_vnni": "amd_epyc", "amx": "intel_xeon"}
 IN_SUMMARY = (
     *("MobileNetV2 0.75", "VGNetG-1.0MP", "VGNetG-1.0MP SE", "MobileNetV2 1.0", "VGNetG-2.0MP"),
     *("RepVGG-A0", "MobileNetV3-Large", "MobileNetV4-Conv-S", "MobileOne-S1", "RepViT-M0.9"),
@@ -59,7 +59,6 @@ def summary() -> str:
             },
         }
         for name in IN_SUMMARY
-        if name in newest
     ]
     formats = dict.fromkeys(rows[0], ".2f") | {"network": "", "int8 file (MB)": ".1f"}
     return markdown_table(rows, formats | {"top-1 on ImageNet, published (%)": ".1f"}, missing="")

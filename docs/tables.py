@@ -13,7 +13,7 @@ import re
 
 import click
 
-from docs import latency_map, made_tables, speed_tables
+from docs import import_tables, latency_map, made_tables, speed_tables
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
 
@@ -27,6 +27,7 @@ TABLES = {
         made_tables.models,
         made_tables.licences,
         made_tables.imagenette,
+        made_tables.detection,
         made_tables.detection_cost,
         made_tables.claims,
         made_tables.claims_runs,
@@ -41,8 +42,9 @@ TABLES = {
         made_tables.training_speed,
         made_tables.quantization_cost,
         made_tables.refco,
+        made_tables.gallery,
     )
-} | speed_tables.TABLES
+} | {**speed_tables.TABLES, **import_tables.TABLES}
 
 
 def pages() -> list[pathlib.Path]:

@@ -30,6 +30,7 @@ def time_here(
     runs: int | None = None,
     show: Callable[[str], None] = lambda text: None,
     save: Callable[[TimingReport], object] = lambda report: None,
+    start: bool = True,
 ) -> TimingReport:
     """Times every case in every round, so that a drift of the machine affects all alike.
 
@@ -39,6 +40,8 @@ def time_here(
         runs: optional int, how many inferences a visit has. Defaults to as many as fit in 0.3 s.
         show: called with a line of progress.
         save: called with what was measured so far, after each round.
+        start: bool, whether to measure the loading, the first inference and the memory of each
+            case, too, in a process of its own.
 
     Raises:
         ValueError: if a file cannot be run.
@@ -49,12 +52,13 @@ def time_here(
     for case, model in cases:
         show(f"loading {case}")
         path = str(model.path)
-        report.measurements.append(Measurement(case, **_in_fresh_process(_probe, path, case)))
+        once = _in_fresh_process(_probe, path, case) if start else {}
+        report.measurements.append(Measurement(case, **once))
         sessions.append(LiteRTSession(path, case.threads, case.delegate == "xnnpack"))
         if sessions[-1].dynamic_batch:
             report.warnings.append(f"{path} leaves the batch open; it was timed with 1")
     visit_runs = [runs or _runs_in_a_visit(session) for session in sessions]
-    others, start = machine.others_seconds(), time.monotonic()
+    others, began = machine.others_seconds(), time.monotonic()
     for number in range(rounds):
         show(f"round {number + 1} of {rounds}")
         for measurement, session, count in zip(
@@ -63,7 +67,7 @@ def time_here(
             measurement.rounds.append(_visit(session, count))
         save(report)
     if others is not None:
-        span = os.cpu_count() * (time.monotonic() - start)
+        span = os.cpu_count() * (time.monotonic() - began)
         share = (machine.others_seconds() - others) / span
         if share > BUSY_SHARE:
             report.warnings.append(

@@ -13,7 +13,7 @@ import numpy as np
 from keraslight.tflite.metadata import read_metadata
 from keraslight.tflite.schema import tflite_schema
 from keraslight.tflite.tensors import Tensor
-from keraslight.tflite.verified import verified
+from keraslight.tflite.verified import readable
 
 # multiply-adds of one value: of the output, or of the input where an operator spreads it
 _PER_OUTPUT = {
@@ -73,7 +73,7 @@ class ModelFile:
         if self.content[4:8] != b"TFL3":
             raise ValueError(f"Not a .tflite file. Received: '{self.path}'")
         try:
-            self._model = verified(self.content)
+            self._model = readable(self.content)
             self._graph = self._model.subgraphs[0]
             # whatever is asked later is there: indices point to something, types are known
             _ = self.operators, self.quantization, self.input_shape, self.last_operator

@@ -112,6 +112,19 @@ def verified(content: bytes):
     Raises:
         DamagedFile: if the file is damaged. The message says where.
     """
+    model = readable(content)
+    _check_model(model, content)
+    return model
+
+
+def readable(content: bytes):
+    """Returns the model in a .tflite file as objects of the schema, if it lies inside the file.
+
+    What the tables say may be wrong.
+
+    Raises:
+        DamagedFile: if something lies outside of the file, or takes more than its size allows.
+    """
     if len(content) < 8 or content[4:8] != FILE_IDENTIFIER:
         raise DamagedFile("Not a .tflite file: it does not begin as one.")
     try:
@@ -121,7 +134,6 @@ def verified(content: bytes):
         raise
     except Exception as error:  # a budget that is spent, or what the generated reader runs into
         raise DamagedFile(f"The .tflite file is damaged: {printable(error)}") from error
-    _check_model(model, content)
     return model
 
 

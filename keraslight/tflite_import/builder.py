@@ -281,6 +281,8 @@ class _Roots:
             if op.kind in TIES or (reader is not None and reader.selecting and not _is_table(op)):
                 self._join([*op.inputs, *op.outputs])
         fixed = [tensor for op in graph.operators if op.kind in FIXED for tensor in op.outputs]
+        # the codes of a constant stand for the range that the file says
+        fixed += [tensor for tensor in graph.tensors if tensor.values is not None]
         fixed += [tensor for op in graph.operators if op.kind == "CAST" for tensor in op.inputs]
         fixed += [op.outputs[0] for op in graph.operators if _is_table(op)]
         self.fixed = {self.of(tensor) for tensor in fixed}

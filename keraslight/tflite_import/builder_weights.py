@@ -42,6 +42,8 @@ def codes_of(kernel: FileTensor) -> tuple[np.ndarray, tuple[int, int]]:
     """Returns the integers of a kernel, the zero point subtracted, and their limits."""
     if (kernel.zero_point != kernel.zero_point[0]).any():
         raise Refused("its weights have several zero points")
+    if not kernel.scale.all():
+        raise Refused("a scale of its weights is zero")
     zero_point = int(kernel.zero_point[0])
     codes = kernel.values.astype("int64") - zero_point
     lowest, highest = (-128, 127) if kernel.type == "INT8" else (0, 255)

@@ -70,6 +70,7 @@ def written(model: FileModel) -> bytes:
 
 
 def _set_grid(tensor, scale, zero_point):
+    tensor.quantization.min = tensor.quantization.max = None  # of old files, for people
     tensor.quantization.scale = np.asarray(scale, "float32")
     tensor.quantization.zeroPoint = np.asarray(zero_point, "int64")
 

@@ -105,7 +105,7 @@ def test_damaged_files_are_read_or_refused(tmp_path):
     subprocess.run(
         [
             *(sys.executable, "-m", "tests.tflite_import.fuzz_import"),
-            *("--files=150", "--seed=1", f"--output={output}"),
+            *("--files=45", "--seed=1", f"--output={output}"),
         ],
         env={**os.environ, "KERAS_BACKEND": "numpy"},
         check=True,

@@ -60,10 +60,9 @@ def _window_sums(values, layer):
 
 
 class AdaptiveAveragePooling2DOp(Op):
-    """AdaptiveAveragePooling2D.
+    """AdaptiveAveragePooling2D: an AveragePooling2D if the windows are equal.
 
-    It is an AveragePooling2D if the windows are equal. LiteRT has no kernel for other windows: they
-    are written as two products with constant matrices.
+    LiteRT has no kernel for other windows: they are written as two products with constant matrices.
     """
 
     classes = ADAPTIVE_AVERAGE

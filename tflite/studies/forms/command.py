@@ -77,6 +77,7 @@ def run_suite(
         rounds,
         show=note,
         save=lambda report: result_file.save([report]),
+        start=False,
     )
     peaks = highest(peaks, measure_peaks(folder))
     found = dict(zip(cases, report.measurements, strict=True))

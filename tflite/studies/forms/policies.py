@@ -58,6 +58,7 @@ class Measured:
 
 # by the kind of machine, see `keraslight.machine.KINDS`
 MACHINES = {
+    "avx2": Measured("forms_amd_epyc_avx2.json"),
     "avx512_vnni": Measured("forms_amd_epyc.json", "forms_by_choice.csv"),
     "amx": Measured("forms_intel_xeon.json"),
 }

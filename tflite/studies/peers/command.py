@@ -85,7 +85,9 @@ def run_suite(
     note("measuring the peaks of this machine")
     peaks = measure_peaks(folder)
     cases = [(Case(e["model"].name, count), e["model"]) for count in threads for e in files]
-    report = time_here(cases, rounds, show=note, save=lambda report: result_file.save([report]))
+    report = time_here(
+        cases, rounds, show=note, save=lambda report: result_file.save([report]), start=False
+    )
     peaks = highest(peaks, measure_peaks(folder))
     entries = [_entry(e, report.measurements, peaks) for e in files]
     report.warnings += bound_warnings(
