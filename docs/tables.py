@@ -27,6 +27,7 @@ TABLES = {
         made_tables.models,
         made_tables.licences,
         made_tables.imagenette,
+        made_tables.detection,
         made_tables.detection_cost,
         made_tables.claims,
         made_tables.claims_runs,
