@@ -27,6 +27,7 @@ TABLES = {
         made_tables.models,
         made_tables.licences,
         made_tables.imagenette,
+        made_tables.detection,
         made_tables.detection_cost,
         made_tables.claims,
         made_tables.claims_runs,
@@ -43,6 +44,7 @@ TABLES = {
         made_tables.refco,
         made_tables.hard_cases,
         made_tables.formats,
+        made_tables.gallery,
     )
 } | {**speed_tables.TABLES, **import_tables.TABLES}
 
