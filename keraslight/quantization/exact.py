@@ -91,7 +91,7 @@ class ExactModel(keras.Model):
     def __init__(self, model: QuantizedModel, runtime: XNNPack):
         super().__init__(name=f"{model.name}_exact", dtype="float32")
         self.runtime = runtime
-        # graph optimizers of TensorFlow merge operations, which changes the last bit of deep networks
+        # in a graph TensorFlow changes the last bit of deep networks
         self.run_eagerly = keras.backend.backend() == "tensorflow"
         # a variable, because graph optimizers replace the division by a constant by a product
         self.one = self.add_weight(name="one", shape=(), initializer="ones", trainable=False)
