@@ -241,24 +241,27 @@ def int8_exact() -> str:
 
 
 def arm() -> str:
-    """How many values are equal on Arm processors, on this machine and in Keras."""
+    """How many values are equal, by runtime and processor, to those of x86 and of Keras."""
     found = {}
     for row in read_csv("arm.csv"):
-        counts = found.setdefault((row["processor"], row["instructions"]), [0, 0, 0, 0])
-        equal = [int(row[key]) for key in ("values", "equal_to_x86", "equal_to_keras")]
-        found[row["processor"], row["instructions"]] = [
-            one + other for one, other in zip(counts, [1, *equal], strict=True)
-        ]
+        place = RUNTIMES[row["runtime"]].title, row["processor"], row["instructions"]
+        found.setdefault(place, []).append(row)
     rows = [
         {
+            "runtime": runtime,
             "processor": processor,
             "instructions": instructions,
-            "files": files,
-            "values": values,
-            "equal to x86": x86,
-            "equal to Keras": exact,
+            "files": len(rows),
+            **{
+                title: sum(int(row[key]) for row in rows)
+                for title, key in (
+                    ("values", "values"),
+                    ("equal to x86", "equal_to_x86"),
+                    ("equal to Keras", "equal_to_keras"),
+                )
+            },
         }
-        for (processor, instructions), (files, values, x86, exact) in found.items()
+        for (runtime, processor, instructions), rows in found.items()
     ]
     formats = dict.fromkeys(("files", "values", "equal to x86", "equal to Keras"), ",d")
     return markdown_table(rows, formats)
