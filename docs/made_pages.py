@@ -10,7 +10,9 @@ import sys
 ROOT = pathlib.Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # mkdocs restores it
 
-from docs import command_pages, reference, results_pages  # noqa: E402
+from docs import command_pages, operations, reference, results_pages  # noqa: E402
+
+OPERATIONS = "<!-- int8 operations -->"
 
 
 def sections() -> dict[str, dict]:
@@ -44,6 +46,11 @@ def on_files(files, config):
         for path, text in _flat(section):
             files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_page_markdown(markdown, **_):
+    """Writes the table of int8 operations where a page asks for it. Called for every page."""
+    return markdown.replace(OPERATIONS, operations.table())
 
 
 def _title(entry):

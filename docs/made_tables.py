@@ -85,6 +85,31 @@ def imagenette() -> str:
     return markdown_table(rows, formats)
 
 
+def detection() -> str:
+    """What is left of a trained detector's precision in each of its forms."""
+    percents = {
+        "mAP (%)": "mAP",
+        "mAP50 (%)": "mAP50",
+        "small (%)": "mAP_small",
+        "medium (%)": "mAP_medium",
+        "large (%)": "mAP_large",
+        "of the trained (%)": "kept",
+    }
+    rows = []
+    for row in read_csv("detection.csv"):
+        size = row["file_bytes"]
+        rows.append(
+            {
+                "detector": f"`{row['detector']}`",
+                "form": row["form"],
+                **{title: _percent_of(row[name]) for title, name in percents.items()},
+                "file (kB)": int(size) / 1000 if size else None,
+            }
+        )
+    formats = {**dict.fromkeys(percents, ".1f"), "file (kB)": ".0f"}
+    return markdown_table(rows, formats, missing="")
+
+
 def detection_cost() -> str:
     """What SSDLite costs on backbones of ours, beside published ones."""
     rows = [
@@ -216,24 +241,27 @@ def int8_exact() -> str:
 
 
 def arm() -> str:
-    """How many values are equal on Arm processors, on this machine and in Keras."""
+    """How many values are equal, by runtime and processor, to those of x86 and of Keras."""
     found = {}
     for row in read_csv("arm.csv"):
-        counts = found.setdefault((row["processor"], row["instructions"]), [0, 0, 0, 0])
-        equal = [int(row[key]) for key in ("values", "equal_to_x86", "equal_to_keras")]
-        found[row["processor"], row["instructions"]] = [
-            one + other for one, other in zip(counts, [1, *equal], strict=True)
-        ]
+        place = RUNTIMES[row["runtime"]].title, row["processor"], row["instructions"]
+        found.setdefault(place, []).append(row)
     rows = [
         {
+            "runtime": runtime,
             "processor": processor,
             "instructions": instructions,
-            "files": files,
-            "values": values,
-            "equal to x86": x86,
-            "equal to Keras": exact,
+            "files": len(rows),
+            **{
+                title: sum(int(row[key]) for row in rows)
+                for title, key in (
+                    ("values", "values"),
+                    ("equal to x86", "equal_to_x86"),
+                    ("equal to Keras", "equal_to_keras"),
+                )
+            },
         }
-        for (processor, instructions), (files, values, x86, exact) in found.items()
+        for (runtime, processor, instructions), rows in found.items()
     ]
     formats = dict.fromkeys(("files", "values", "equal to x86", "equal to Keras"), ",d")
     return markdown_table(rows, formats)
@@ -344,6 +372,63 @@ def quantization_cost() -> str:
     ]
     formats = dict.fromkeys(rows[0], ".2f") | {"model": "", "layers": ""}
     formats |= {"step, fused (ms)": ".1f", "step, quantized (ms)": ".1f"}
+    return markdown_table(rows, formats, missing="")
+
+
+def hard_cases() -> str:
+    """What brings back networks that int8 breaks."""
+    cases = {}
+    for row in read_csv("hard_cases.csv"):
+        text = f"{_percent(row['same_class']):.1f} %, {float(row['db']):.0f} dB"
+        cases.setdefault(row["case"], {"network": row["case"]})[row["way"]] = text
+    return markdown_table(list(cases.values()))
+
+
+def formats() -> str:
+    """Size, error and, where it was timed, latency of a file in each number format."""
+    found = read_csv("formats.csv")
+    timed = any(row["ms"] for row in found)
+    rows = [
+        {
+            "network": f"`{row['network']}`" if row["ms"] else row["network"],
+            "format": f"`{row['format']}`",
+            "size (KB)": int(row["bytes"]) / 1000,
+            "operators": int(row["operators"]),
+            "outside XNNPACK": int(row["outside_xnnpack"]),
+            "same class (%)": _percent(row["same_class"]) if row["same_class"] else None,
+            "dB": _number(row["db"]),
+            **({"latency (ms)": _number(row["ms"])} if timed else {}),
+        }
+        for row in found
+    ]
+    formats = {"size (KB)": ".0f", "same class (%)": ".1f", "dB": ".1f", "latency (ms)": ".1f"}
+    return markdown_table(rows, formats, missing="")
+
+
+def gallery() -> str:
+    """Networks that others wrote: what fuse, int8 and export make of them."""
+    rows = [
+        {
+            "network": f"`{row['network']}`",
+            "fuse error": row["fuse_error"],
+            "layers in float32": row["float_layers"],
+            "file (dB)": _number(row["db"]),
+            "exact_model = file": _number(row["exact"]),
+            "within one step": _number(row["one_step"]),
+            "outside XNNPACK": row["outside_xnnpack"].replace(" ", ", "),
+            "quantize (s)": _number(row["quantize_seconds"]),
+            "export (s)": _number(row["export_seconds"]),
+            "failure": row["failure"],
+        }
+        for row in read_csv("gallery.csv")
+    ]
+    formats = {
+        "file (dB)": ".1f",
+        "exact_model = file": ".3f",
+        "within one step": ".3f",
+        "quantize (s)": ".1f",
+        "export (s)": ".1f",
+    }
     return markdown_table(rows, formats, missing="")
 
 

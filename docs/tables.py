@@ -27,6 +27,7 @@ TABLES = {
         made_tables.models,
         made_tables.licences,
         made_tables.imagenette,
+        made_tables.detection,
         made_tables.detection_cost,
         made_tables.claims,
         made_tables.claims_runs,
@@ -41,6 +42,9 @@ TABLES = {
         made_tables.training_speed,
         made_tables.quantization_cost,
         made_tables.refco,
+        made_tables.hard_cases,
+        made_tables.formats,
+        made_tables.gallery,
     )
 } | {**speed_tables.TABLES, **import_tables.TABLES}
 

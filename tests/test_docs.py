@@ -13,8 +13,9 @@ import click
 import pytest
 
 import keraslight
-from docs import command_pages, reference, results_pages
+from docs import command_pages, made_pages, operations, reference, results_pages
 from keraslight.commands.main import COMMANDS, main
+from keraslight.quantization.ops import OPS
 from keraslight.weights.registry import published_for
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -161,3 +162,13 @@ def check_options(program, arguments):
         choices = getattr(getattr(kind, "kind", kind), "choices", None)
         if choices and value:
             assert set(value.split(",")) <= set(choices), (program, option, value)
+
+
+def test_the_page_of_your_own_model_lists_every_operation():
+    page = (ROOT / "docs" / "your_own_model.md").read_text()
+    made = made_pages.on_page_markdown(page)
+    assert operations.table() in made
+    rows = [line for line in made.splitlines() if line.startswith("| ")]
+    assert len(rows) >= len(OPS) + 1
+    for name in ("`layers.Conv2D`", "`ops.gelu`", "`ops.concatenate`", "`ops.relu6`"):
+        assert name in operations.table()

@@ -17,6 +17,7 @@ from training.data.data import load_source
 from training.files import to_csv
 from training.recipe import load_recipe
 from training.scores import Scores
+from training.task import Classification
 
 
 def score(model: keras.Model, source, recipe, batch_size: int, verbose: int = 1) -> Scores:
@@ -64,6 +65,12 @@ def command(file, recipe, changes, output_dir, data_dir, cache_gb, download, ver
     (the confusion matrix).
     """
     settings = load_recipe(recipe, changes)
+    if not isinstance(settings.task, Classification):
+        raise ValueError(
+            "This program is for classifiers. Detectors are scored by `keraslight evaluate "
+            f"--annotations=...` and python -m training.studies.detection. Received: "
+            f"recipe={recipe!r}"
+        )
     model = keras.models.load_model(file)
     source = load_source(settings, "eval", data_dir, cache_gb, download, int(verbose == 1))
     classes = model.output_shape[-1]

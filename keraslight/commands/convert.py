@@ -14,6 +14,7 @@ from keraslight.record import record
 from keraslight.tflite.formats import FORMATS
 
 METHODS = ("mse", "minmax", "percentile")
+ROUNDINGS = ("nearest", "adaround")
 
 
 @click.command(
@@ -84,6 +85,17 @@ METHODS = ("mse", "minmax", "percentile")
     type=click.Choice(METHODS),
     default="mse",
     help="How the ranges of activations are found.",
+)
+@click.option(
+    "--equalize/--no-equalize",
+    default=False,
+    help="Scale the channels before int8, so that small ones are not lost beside large ones.",
+)
+@click.option(
+    "--rounding",
+    type=click.Choice(ROUNDINGS),
+    default="nearest",
+    help="How int8 weights are rounded: to the nearest value, or so that outputs change least.",
 )
 @options.labels
 @click.option(
@@ -230,6 +242,8 @@ def _convert(model, quantizations, output, shape, settings, labels, softmax, giv
         "target",
         "input_type",
         "calibration_method",
+        "equalize",
+        "rounding",
         "max_error",
         "min_agreement",
     )

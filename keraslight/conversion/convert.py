@@ -101,6 +101,8 @@ def convert_model(
     target: str | os.PathLike | None = None,
     input_type: str = "int8",
     calibration_method: str = "mse",
+    equalize: bool = False,
+    rounding: str = "nearest",
     max_error: float | None = None,
     min_agreement: float = MIN_AGREEMENT,
 ) -> ConvertedFile:
@@ -127,6 +129,8 @@ def convert_model(
             Defaults to what suits the quantization.
         input_type: `"int8"` or `"uint8"`, of an int8 file.
         calibration_method: how ranges are found, see `keraslight.calibrate`.
+        equalize: bool, whether to scale the channels for int8, see `keraslight.equalize`.
+        rounding: how int8 weights are rounded, see `keraslight.calibrate`.
         max_error: float, the greatest error allowed. Defaults to what suits the quantization.
         min_agreement: float, the least share of real pictures with the same best class.
 
@@ -149,8 +153,12 @@ def convert_model(
     arguments = {"quantization": None if quantization == "none" else quantization}
     if quantization == "int8":
         if not isinstance(ready, QuantizedModel):
+            if equalize:
+                ready = keraslight.equalize(ready, calibration)
             ready = keraslight.quantize_model(ready)
-            keraslight.calibrate(ready, calibration, calibration_method, verbose=0)
+            keraslight.calibrate(
+                ready, calibration, calibration_method, rounding=rounding, verbose=0
+            )
         arguments["input_type"] = input_type
     if quantization == "int16x8":
         arguments["representative_data"] = calibration

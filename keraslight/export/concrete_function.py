@@ -8,15 +8,10 @@ import numpy as np
 from keraslight.export.lookups import marked
 from keraslight.graph.graph import Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.float_layers import has_inputs_apart, set_apart
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.rules import constant_calls, is_selecting
 from keraslight.quantization.written_op import is_written_by_export
-
-# A leaky ReLU with this slope separates a layer that is kept in float32 from the rounding after it,
-# so that the converter does not quantize the layer. If the converter quantizes the layer all the
-# same, as it does with those that only move values, the leaky ReLU converts between the two scales.
-# A slope of exactly 1 would be optimized away.
-ALMOST_ONE = 1 + 2**-20
 
 
 def concrete_function(
@@ -41,6 +36,12 @@ def concrete_function(
     constants = constant_calls(graph)
     sources = keras.tree.flatten(graph.inputs)
     float_tensors = _float_tensors(graph, float_layers)
+    constant_tensors = {
+        id(x)
+        for call in graph.calls
+        if id(call) in constants
+        for x in keras.tree.flatten(call.outputs)
+    }
     layers = {id(call.operation): call.operation for call in graph.calls}.values()
     weights = [(v, v.numpy()) for layer in layers for v in getattr(layer, "variables", ())]
 
@@ -50,12 +51,23 @@ def concrete_function(
         if call.name not in float_layers and is_written_by_export(op_of(call))
     }
 
+    def is_int8(source):
+        if not isinstance(source, keras.KerasTensor):
+            return False
+        return id(source) not in float_tensors and id(source) not in constant_tensors
+
     def visit(call, *args, **kwargs):
         if id(call) in numbers:
             (x,) = (leaf for leaf in args if keras.ops.is_tensor(leaf))
             return marked(x, numbers[id(call)])
         if isinstance(call.operation, FakeQuantize) and id(call.inputs[0]) in float_tensors:
-            args = (tf.nn.leaky_relu(args[0], alpha=ALMOST_ONE),)
+            args = (set_apart(args[0]),)
+        if call.name in float_layers and has_inputs_apart(call):
+            args, kwargs = keras.tree.map_structure(
+                lambda source, leaf: set_apart(leaf) if is_int8(source) else leaf,
+                (call.args, call.kwargs),
+                (args, kwargs),
+            )
         if id(call) not in constants:
             return call.operation(*args, **kwargs)
         # these are constants as the size is fixed, but the converter would not fold them

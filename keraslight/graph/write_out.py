@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import keras
 
-from keraslight.compat import is_of_keras, output_structure, standardized_inputs
+from keraslight.compat import output_structure, standardized_inputs
 from keraslight.graph.calls import Graph, calls_between, tensors_in
 from keraslight.graph.copies import clone_with_weights, copy_of, copy_trainable
 from keraslight.graph.deploy import registered_form
@@ -224,9 +224,14 @@ def is_functional(model: keras.Model) -> bool:
         return False
 
 
-def _is_known(operation) -> bool:
-    """Tells whether a layer is Keras's or keraslight's."""
-    return is_of_keras(operation) or type(operation).__module__.split(".")[0] == "keraslight"
+def _is_known(layer) -> bool:
+    """Tells whether a layer is one of `keras.layers` or keraslight's.
+
+    Those inside keras.applications are neither.
+    """
+    kind = type(layer)
+    is_public = getattr(keras.layers, kind.__name__, None) is kind
+    return is_public or kind.__module__.split(".")[0] == "keraslight"
 
 
 def _only_input(operation, args, kwargs):

@@ -9,23 +9,28 @@ for each channel, the shift s of the bias with
     E[round(f(x_rounded + s))] = E[f(x_exact)]
 """
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
 from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
-from keraslight.quantization.float_run import Pair, PairedRun, in_float
+from keraslight.quantization.float_run import TINY, Pair, change_layers, in_float
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.ops import op_of
 
 NEWTON_STEPS = 3
 # keeps the steps small for channels whose activation hardly depends on the bias
 LEAST_SLOPE = 0.1
-# keeps differences and errors finite for tensors of zeros
-TINY = np.float32(1e-12)
 
 
-def correct_biases(graph: Graph, batches: list, progress: keras.utils.Progbar) -> None:
+def correct_biases(
+    graph: Graph,
+    batches: list,
+    weights: Mapping[QuantizedLinear, tuple],
+    progress: keras.utils.Progbar,
+) -> float:
     """Corrects all biases of a quantized model, layer by layer over all batches.
 
     The float model and the quantized model run side by side, so the correction of a layer takes the
@@ -35,46 +40,23 @@ def correct_biases(graph: Graph, batches: list, progress: keras.utils.Progbar) -
     Args:
         graph: the graph of the quantized model.
         batches: list of lists with a tensor for every input of the model.
+        weights: what `keraslight.quantization.float_run.float_weights` returned before any change.
         progress: a progress bar that counts every call of the graph.
-    """
-    inputs = [list(values) for values in zip(*batches, strict=True)]
-    inputs = [Pair(values, values) for values in inputs]
-    biases = _biases(graph)
-    # a layer that is called again keeps its uncorrected bias in the float run
-    run = PairedRun({layer: (layer.kernel, bias) for layer, bias in biases.items()})
-    corrected = set()
 
-    def visit(call, *args, **kwargs):
+    Returns:
+        The error of the outputs in the end, see `keraslight.quantization.float_run.error_of`.
+    """
+
+    def correct(run, call, *args, **kwargs):
         pair = run.visit(call, *args, **kwargs)
         layer = call.operation
-        if layer in biases and layer not in corrected:
-            corrected.add(layer)
-            shift = _shift(pair, _activation_after(graph, call))
-            layer.bias.assign_add(shift)
-            pair = Pair(pair.exact, [y + keras.ops.cast(shift, y.dtype) for y in pair.rounded])
-        progress.add(1)
-        return pair
+        if not layer.use_bias:
+            return pair
+        shift = _shift(pair, _activation_after(graph, call))
+        layer.bias.assign_add(shift)
+        return Pair(pair.exact, [y + keras.ops.cast(shift, y.dtype) for y in pair.rounded])
 
-    def run_rounded(batch):
-        return graph.run(batch, lambda call, *args, **kwargs: call.operation(*args, **kwargs))
-
-    uncorrected = [keras.tree.flatten(run_rounded(batch)) for batch in batches]
-    outputs = keras.tree.flatten(graph.run(inputs, visit))
-    before = [
-        Pair(pair.exact, list(rounded))
-        for pair, *rounded in zip(outputs, *uncorrected, strict=True)
-    ]
-    if not _error(outputs) < _error(before):
-        for layer, bias in biases.items():
-            layer.bias.assign(bias)
-
-
-def _biases(graph):
-    """Returns a copy of the bias of every linear layer that has one, by layer."""
-    layers = [call.operation for call in graph.calls if isinstance(call.operation, QuantizedLinear)]
-    return {
-        layer: keras.ops.convert_to_numpy(layer.bias).copy() for layer in layers if layer.use_bias
-    }
+    return change_layers(graph, batches, weights, correct, progress)
 
 
 def _activation_after(graph: Graph, call: Call) -> Graph:
@@ -124,13 +106,3 @@ def _channel_means(batches):
     )
     count = sum(np.prod(y.shape[:-1]) for y in batches)
     return keras.ops.convert_to_numpy(total) / np.float32(count)
-
-
-def _error(outputs):
-    """Returns the squared error of the quantized model's outputs, each relative to its power."""
-    total = 0.0
-    for pair in outputs:
-        for x, y in zip(pair.exact, pair.rounded, strict=True):
-            error = float(keras.ops.mean(keras.ops.square(x - y)))
-            total += error / max(float(keras.ops.mean(keras.ops.square(x))), TINY)
-    return total

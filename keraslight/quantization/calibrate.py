@@ -6,14 +6,16 @@ import keras
 import numpy as np
 
 from keraslight.graph.graph import trace
+from keraslight.quantization.adaround import round_adaptively
 from keraslight.quantization.batches import inputs_of
 from keraslight.quantization.bias_correction import correct_biases
 from keraslight.quantization.fake_quantize import FakeQuantize
-from keraslight.quantization.float_run import in_float
+from keraslight.quantization.float_run import float_weights, in_float
 from keraslight.quantization.quantized_model import QuantizedModel
 from keraslight.quantization.ranges import METHODS, Histogram, minmax
 
-# bias correction keeps the tensors of all its pictures in memory
+ROUNDINGS = ("nearest", "adaround")
+# AdaRound and bias correction keep the tensors of all their pictures in memory
 CORRECTION_IMAGES = 100
 
 
@@ -22,6 +24,7 @@ def calibrate(
     batches: Iterable,
     method: str = "mse",
     bias_correction: bool = True,
+    rounding: str = "nearest",
     verbose: int = 1,
 ) -> QuantizedModel:
     """Sets the ranges of a quantized model in place and returns the same model.
@@ -40,6 +43,10 @@ def calibrate(
         bias_correction: bool, whether to correct every bias so that the mean of each channel after
             the activation is that of the float model, over at most 100 of the pictures. The
             correction is undone if it does not bring the outputs nearer to the float model's.
+        rounding: how weights are rounded. `"nearest"` takes the nearest multiple of the step;
+            `"adaround"` takes the one above or below, whichever lowers the error of the layer's
+            outputs, over at most 100 of the pictures. It writes the rounded weights into the
+            model. It is undone if its outputs are not nearer to the float model's.
         verbose: 0 for silence, 1 for a progress bar.
 
     Returns:
@@ -47,8 +54,8 @@ def calibrate(
 
     Raises:
         ValueError: if `model` is not quantized, there is no batch, a batch does not fit the inputs
-            of the model, `method` is unknown, or values are not finite. The ranges are not changed
-            then.
+            of the model, `method` or `rounding` is unknown, or values are not finite. The ranges
+            are not changed then.
 
     Example:
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
@@ -61,7 +68,9 @@ def calibrate(
 
     Reference:
         Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019, section
-        4.2 and appendix D (https://arxiv.org/abs/1906.04721), for the correction.
+        4.2 and appendix D (https://arxiv.org/abs/1906.04721), for the correction. Up or Down?
+        Adaptive Rounding for Post-Training Quantization, ICML 2020
+        (https://arxiv.org/abs/2004.10568), for AdaRound.
     """
     if not isinstance(model, QuantizedModel):
         raise ValueError(
@@ -70,17 +79,38 @@ def calibrate(
         )
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {list(METHODS)}. Received: method={method!r}")
+    if rounding not in ROUNDINGS:
+        raise ValueError(f"`rounding` must be one of {ROUNDINGS}. Received: rounding={rounding!r}")
     batches = [inputs_of(batch, model) for batch in batches]
     if not batches:
         raise ValueError(f"Calibration needs at least one batch. Received: batches={batches!r}")
     graph = trace(model)
-    steps = 2 * len(batches) + len(graph.calls) * bias_correction
+    walks = bias_correction + (rounding == "adaround") * (1 + bias_correction)
+    steps = 2 * len(batches) + len(graph.calls) * walks
     progress = keras.utils.Progbar(steps, verbose=verbose, unit_name="step")
     for quantizer, (low, high) in _find_ranges(graph, batches, METHODS[method], progress).items():
         quantizer.set_range(low, high)
-    if bias_correction:
-        correct_biases(graph, _first(batches, CORRECTION_IMAGES), progress)
+    if walks:
+        given = (graph, _first(batches, CORRECTION_IMAGES), float_weights(graph), progress)
+        _change_weights(*given, bias_correction, rounding)
     return model
+
+
+def _change_weights(graph, batches, weights, progress, bias_correction, rounding):
+    """Corrects biases and rounds weights; of two ways of rounding, the better one is kept."""
+    given = (graph, batches, weights, progress)
+    error = correct_biases(*given) if bias_correction else np.inf
+    if rounding == "nearest":
+        return
+    nearest = {layer: layer.get_weights() for layer in weights}
+    for layer, values in weights.items():
+        layer.set_weights([value for value in values if value is not None])
+    error_rounded = round_adaptively(*given)
+    if bias_correction:
+        error_rounded = correct_biases(*given)
+    if not error_rounded < error:
+        for layer, values in nearest.items():
+            layer.set_weights(values)
 
 
 def _first(batches, count):

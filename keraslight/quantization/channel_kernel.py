@@ -1,7 +1,7 @@
 """Kernels of linear layers, arranged by input and output channels."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -63,8 +63,26 @@ class ChannelKernel:
         _, groups, ins, outs = self.values.shape
         of_inputs = np.broadcast_to(inputs, groups * ins).reshape(groups, ins, 1)
         of_outputs = np.broadcast_to(outputs, groups * outs).reshape(groups, 1, outs)
-        values = self.values * of_inputs * of_outputs
-        return ChannelKernel(values, self.per_channel, self.shape, self.split, self.order)
+        return self.with_values(self.values * of_inputs * of_outputs)
+
+    def with_values(self, values: np.ndarray) -> "ChannelKernel":
+        """Returns a kernel of the same form with other values."""
+        return replace(self, values=values)
+
+    def identity(self) -> "ChannelKernel":
+        """Returns the kernel of a layer whose outputs are the inputs of each weight.
+
+        Group by group, the layer has an output for each tap of each input of the group.
+        """
+        taps, groups, ins, outs = self.values.shape
+        size = taps * ins
+        values = np.eye(size).reshape(taps, 1, ins, size).repeat(groups, axis=1)
+        axis = self.order[3]  # of the outputs, in the order of the layer
+        split = tuple(size if place == axis else side for place, side in enumerate(self.split))
+        place = axis - len(self.split)
+        shape = list(self.shape)
+        shape[place] = shape[place] // outs * size
+        return ChannelKernel(values, self.per_channel, tuple(shape), split, self.order)
 
     def stored(self) -> np.ndarray:
         """Returns the kernel as the layer stores it."""

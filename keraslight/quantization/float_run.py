@@ -1,13 +1,17 @@
 """Runs a quantized model without any rounding, alone or beside the run with rounding."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 
-from keraslight.graph.graph import Call
+from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.linear import QuantizedLinear
+
+# keeps errors finite for outputs of zeros
+TINY = np.float32(1e-12)
 
 
 def in_float(operation: keras.Operation, *args, weights: tuple | None = None, **kwargs):
@@ -74,6 +78,82 @@ class PairedRun:
             *exact,
             *rounded,
         )
+
+
+def float_weights(graph: Graph) -> dict[QuantizedLinear, tuple]:
+    """Returns copies of the kernel and the bias, or `None`, of every linear layer, by layer."""
+    layers = {
+        call.operation: None for call in graph.calls if isinstance(call.operation, QuantizedLinear)
+    }
+    return {
+        layer: tuple(
+            None if weight is None else keras.ops.convert_to_numpy(weight).copy()
+            for weight in (layer.kernel, layer.bias if layer.use_bias else None)
+        )
+        for layer in layers
+    }
+
+
+def change_layers(
+    graph: Graph,
+    batches: list,
+    weights: Mapping[QuantizedLinear, tuple],
+    change: Callable,
+    progress: keras.utils.Progbar,
+) -> float:
+    """Changes the linear layers of a quantized model one after the other, beside the float model.
+
+    All changes are undone if they do not bring the outputs nearer to those of the float model.
+
+    Args:
+        graph: the graph of the quantized model.
+        batches: list of lists with a tensor for every input of the model.
+        weights: the float `(kernel, bias)` of the linear layers, by layer.
+        change: function that is called with a `PairedRun`, a `Call` and its arguments, the first
+            time that a linear layer is called. It changes the layer and returns its output, a
+            `Pair`. A layer that is called again keeps the change.
+        progress: a progress bar that counts every call of the graph.
+
+    Returns:
+        The error of the outputs in the end, see `error_of`.
+    """
+    run, changed = PairedRun(weights), {}
+
+    def visit(call, *args, **kwargs):
+        layer = call.operation
+        is_first = layer in weights and layer not in changed
+        if is_first:
+            changed[layer] = layer.get_weights()
+        step = (lambda *a, **k: change(run, *a, **k)) if is_first else run.visit
+        outputs = step(call, *args, **kwargs)
+        progress.add(1)
+        return outputs
+
+    def run_rounded(batch):
+        return graph.run(batch, lambda call, *args, **kwargs: call.operation(*args, **kwargs))
+
+    unchanged = [keras.tree.flatten(run_rounded(batch)) for batch in batches]
+    inputs = [list(values) for values in zip(*batches, strict=True)]
+    outputs = keras.tree.flatten(graph.run([Pair(values, values) for values in inputs], visit))
+    before = [
+        Pair(pair.exact, list(rounded)) for pair, *rounded in zip(outputs, *unchanged, strict=True)
+    ]
+    error, error_before = error_of(outputs), error_of(before)
+    if error < error_before:
+        return error
+    for layer, values in changed.items():
+        layer.set_weights(values)
+    return error_before
+
+
+def error_of(outputs: list[Pair]) -> float:
+    """Returns the squared error of the quantized model's outputs, each relative to its power."""
+    total = 0.0
+    for pair in outputs:
+        for x, y in zip(pair.exact, pair.rounded, strict=True):
+            error = float(keras.ops.mean(keras.ops.square(x - y)))
+            total += error / max(float(keras.ops.mean(keras.ops.square(x))), TINY)
+    return total
 
 
 def _batches(tree):

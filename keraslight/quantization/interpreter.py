@@ -4,6 +4,7 @@ import keras
 
 from keraslight.graph.graph import Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
+from keraslight.quantization.float_layers import float_outputs
 from keraslight.quantization.integers import INT8, Grid, Real
 from keraslight.quantization.ops import op_of, refusal_of
 from keraslight.quantization.rules import constant_calls
@@ -62,8 +63,7 @@ class _Run:
         if self.interpreter.is_constant(call):
             return operation(*_tensors(args), **_tensors(kwargs))
         if call.name in self.interpreter.float_layers:
-            outputs = operation(*_tensors(args), **_tensors(kwargs))
-            return keras.tree.map_structure(Real, outputs)
+            return float_outputs(call, args, kwargs)
         op = op_of(call)
         if op is None:
             raise ValueError(

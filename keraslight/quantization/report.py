@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import keras
-import numpy as np
 
 from keraslight.graph.graph import trace
 from keraslight.quantization.batches import inputs_of
 from keraslight.quantization.fake_quantize import FakeQuantize
-from keraslight.quantization.float_run import Pair, PairedRun
+from keraslight.quantization.faults import Places, Sums, fault_of
+from keraslight.quantization.float_run import Pair, PairedRun, in_float
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.quantized_model import QuantizedModel
@@ -24,6 +24,8 @@ COLUMNS = {
     "maximum": ".4g",
     "below (%)": ".3f",
     "above (%)": ".3f",
+    "cause": "",
+    "remedy": "",
 }
 
 
@@ -37,6 +39,9 @@ class TensorReport:
             rounding before it.
         minimum, maximum: the range of the int8 tensor.
         below, above: the share of the values that are clipped at either end.
+        cause: what spoils this tensor, beside the noise of the tensors before; empty if nothing
+            does.
+        remedy: what helps against it, empty if nothing is to do.
     """
 
     name: str
@@ -45,6 +50,8 @@ class TensorReport:
     maximum: float
     below: float
     above: float
+    cause: str = ""
+    remedy: str = ""
 
 
 class QuantizationReport(Report):
@@ -62,6 +69,11 @@ class QuantizationReport(Report):
         """The tensors, sorted from the lowest to the highest signal-to-noise ratio."""
         return sorted(self.tensors, key=lambda tensor: tensor.snr)
 
+    @property
+    def faults(self) -> list[TensorReport]:
+        """The tensors that have a remedy, in the order of the model. Begin with the first."""
+        return [tensor for tensor in self.tensors if tensor.remedy]
+
     def as_dicts(self) -> list[dict]:
         """Returns the tensors as dicts of plain values, in the order of the model."""
         return [asdict(tensor) for tensor in self.tensors]
@@ -73,7 +85,16 @@ class QuantizationReport(Report):
             rows: optional int, the largest number of rows. All rows by default.
         """
         cells = [
-            (t.name, t.snr, t.minimum, t.maximum, 100 * t.below, 100 * t.above)
+            (
+                t.name,
+                t.snr,
+                t.minimum,
+                t.maximum,
+                100 * t.below,
+                100 * t.above,
+                t.cause,
+                t.remedy,
+            )
             for t in self.worst[:rows]
         ]
         return markdown_table([dict(zip(COLUMNS, row, strict=True)) for row in cells], COLUMNS)
@@ -94,6 +115,10 @@ def quantization_report(
     float_model: keras.Model, model: QuantizedModel, batches: Iterable
 ) -> QuantizationReport:
     """Compares every int8 tensor of a quantized model with the same tensor of the float model.
+
+    It also says which tensors spoil the result by themselves, why, and what helps: to equalize the
+    model, to calibrate otherwise or to keep a layer in float32. The first of `faults` is the one to
+    begin with, as its noise is in all tensors after it.
 
     Args:
         float_model: the fused model that `model` was made from. Its weights may differ, as they do
@@ -118,6 +143,8 @@ def quantization_report(
     >>> report = keraslight.quantization_report(fused, quantized, batches)
     >>> bool(report.worst[0].snr > 20)
     True
+    >>> report.faults
+    []
     >>> report.plot().figure.savefig("report.png")
     """
     if not isinstance(model, QuantizedModel):
@@ -131,13 +158,16 @@ def quantization_report(
     producers = {
         id(tensor): call.name for call in graph.calls for tensor in keras.tree.flatten(call.outputs)
     }
-    sums: dict[int, np.ndarray] = {}
+    sums: dict[int, Sums] = {}
 
     def visit(call, *args, **kwargs):
         outputs = run.visit(call, *args, **kwargs)
         if isinstance(call.operation, FakeQuantize):
-            found = _power_and_noise(call.operation, outputs[0])
-            sums[id(call)] = sums.get(id(call), 0) + found
+            found = Sums.of(outputs[0].exact[0], outputs[0].rounded[0], call.operation)
+            sums[id(call)] = found.plus(sums.get(id(call)))
+        elif isinstance(call.operation, QuantizedLinear):
+            found = _sums_of_weights(call.operation, *args[0])
+            sums[id(call)] = found.plus(sums.get(id(call)))
         return outputs
 
     batches = [inputs_of(batch, model) for batch in batches]
@@ -145,11 +175,18 @@ def quantization_report(
         raise ValueError(f"A report needs at least one batch. Received: batches={batches!r}")
     for batch in batches:
         graph.run([Pair([x], [x]) for x in batch], visit)
+    places = Places(graph, trace(float_model))
     return QuantizationReport(
         [
-            _tensor_report(producers.get(id(call.inputs[0]), call.inputs[0].name), call, sums)
+            _tensor_report(
+                producers.get(id(call.inputs[0]), call.inputs[0].name),
+                call.operation,
+                sums[id(call)],
+                sums.get(id(places.layer_of(call))),
+                places.can_equalize(call),
+            )
             for call in graph.calls
-            if id(call) in sums
+            if isinstance(call.operation, FakeQuantize)
         ]
     )
 
@@ -178,28 +215,16 @@ def _float_weights(float_model, graph):
     return weights
 
 
-def _power_and_noise(quantizer, pair):
-    exact, rounded = (
-        keras.ops.convert_to_numpy(values[0]).astype("float64")
-        for values in (pair.exact, pair.rounded)
-    )
-    low, high = quantizer.range
-    return np.array(
-        [
-            exact.size,
-            exact.sum(),
-            (exact**2).sum(),
-            ((exact - rounded) ** 2).sum(),
-            (exact < low).sum(),
-            (exact > high).sum(),
-        ]
-    )
+def _sums_of_weights(layer, inputs, limits):
+    exact, input_range = inputs.exact[0], limits.rounded[0]
+    pair = [exact, input_range]
+    return Sums.of_weights(in_float(layer, pair), layer(pair))
 
 
-def _tensor_report(name, call, sums):
-    count, total, squares, noise, below, above = sums[id(call)]
-    power = squares - total**2 / count
-    ratio = math.inf
-    if power > 0 and noise > 0:
-        ratio = 10 * math.log10(power / noise)
-    return TensorReport(name, ratio, *call.operation.range, below / count, above / count)
+def _tensor_report(name, quantizer, sums, of_weights, can_equalize):
+    noise = sums.noise.sum()
+    ratio = 10 * math.log10(sums.power / noise) if sums.power > 0 and noise > 0 else math.inf
+    count = sums.count.sum()
+    below, above = float(sums.below.sum() / count), float(sums.above.sum() / count)
+    fault = fault_of(sums, of_weights, can_equalize, quantizer.clips)
+    return TensorReport(name, ratio, *quantizer.range, below, above, fault.cause, fault.remedy)

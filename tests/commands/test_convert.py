@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.commands.convert import METHODS
-from keraslight.quantization import ranges
+from keraslight.commands.convert import METHODS, ROUNDINGS
+from keraslight.quantization import calibrate, ranges
 from keraslight.tflite.formats import FORMATS
 from keraslight.tflite.model_file import ModelFile
 from keraslight.tflite.runner import TFLiteRunner
@@ -39,6 +39,7 @@ def refused_early(monkeypatch):
 
 def test_what_can_be_asked_for_is_what_there_is():
     assert set(METHODS) == set(ranges.METHODS)
+    assert ROUNDINGS == calibrate.ROUNDINGS
 
 
 def test_every_quantization_at_once(command, run_folder, picture_folder, tmp_path):
@@ -50,6 +51,8 @@ def test_every_quantization_at_once(command, run_folder, picture_folder, tmp_pat
         "--output=colours.tflite",
         "--json=out.json",
         "--check_images=8",
+        "--equalize",
+        "--rounding=adaround",
     )
     assert done.exit_code == 0, done.stderr
     result = json.loads((tmp_path / "out.json").read_text())

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.quantization import bias_correction
+from keraslight.quantization import bias_correction, float_run
 from tests.helpers import images, outputs
 
 ACTIVATIONS = ["relu", "silu", "hard_silu"]
@@ -77,7 +77,7 @@ def test_a_layer_called_twice_keeps_its_bias_in_the_float_run(monkeypatch):
 
     monkeypatch.setattr(bias_correction, "_shift", shift)
     found = []
-    monkeypatch.setattr(bias_correction, "_error", lambda outputs: found.append(outputs) or 0)
+    monkeypatch.setattr(float_run, "error_of", lambda outputs: found.append(outputs) or 0)
     quantized = keraslight.quantize_model(model)
     x = images(4, 6, 6, 8)
     keraslight.calibrate(quantized, [x], verbose=0)

@@ -8,7 +8,7 @@ import keraslight
 from keraslight.tflite.runner import TFLiteRunner
 from tests.helpers import images, outputs, relative_error, signal_to_noise, unchanged
 from tests.quantization.small_models import BLOCKS, build
-from tflite.studies.hard_cases.networks import HARD_CASES, with_scaled_channels
+from tflite.studies.hard_cases.networks import HARD_CASES, trained, with_scaled_channels
 from training.data.digits import load_data
 
 L = keras.layers
@@ -18,16 +18,6 @@ SHAPE = (12, 12, 8)
 @pytest.fixture(scope="module")
 def digits():
     return load_data(seed=0)
-
-
-def trained(name, digits):
-    images, _, labels, _ = digits
-    keras.utils.set_random_seed(0)
-    model = HARD_CASES[name].build()
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(5e-3), loss)
-    model.fit(images, labels, batch_size=64, epochs=30, verbose=0)
-    return model
 
 
 def quantized(model, batches):
@@ -46,9 +36,9 @@ def agreement(one, other):
     ],
 )
 def test_brings_back_a_network_with_scaled_channels(name, digits, tmp_path):
-    x, held_out, _, _ = digits
+    x, held_out, labels, _ = digits
     batches = [x[:128]]
-    model = trained(name, digits)
+    model = trained(HARD_CASES[name], x, labels)
     hard = with_scaled_channels(model, HARD_CASES[name])
     (expected,) = outputs(model, held_out)
     if HARD_CASES[name].places:

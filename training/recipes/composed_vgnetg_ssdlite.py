@@ -4,7 +4,7 @@ r"""VGNetG-1.0MP with SSDLite from scratch on the composed data set, at 160x160.
     python -m training.train --recipe=composed_vgnetg_ssdlite --data_dir=composed \
         --output_dir=runs/composed_vgnetg_ssdlite
 
-Its precision is in results/detection.csv.
+Its precision after 4.8 epochs is in results/detection.csv: too short to tell digits apart.
 """
 
 from training.detection.recipe import DetectionRecipe

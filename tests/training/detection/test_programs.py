@@ -34,10 +34,10 @@ def test_from_training_to_the_table(composed, tmp_path):  # noqa: F811
     detector = TFLiteDetector(run / "qat" / "model_int8.tflite")
     assert len(detector.labels) == 11 and detector.preprocessing.resize == (32, 32)
     out = tmp_path / "detection.csv"
-    options = [f"--output={out}", f"--picture={tmp_path / 'sheet.png'}"]
+    options = [f"--output={out}", f"--picture={tmp_path / 'sheet.jpg'}"]
     done = CliRunner().invoke(study, [str(run), data, *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert Image.open(tmp_path / "sheet.png").size == (1440, 960)
+    assert Image.open(tmp_path / "sheet.jpg").size == (1440, 480)
     rows = {row["form"]: row for row in csv.DictReader(out.open())}
     assert list(rows) == [
         *("trained", "fused", "float file", "int8 file", "int8 file, suppression inside"),

@@ -4,7 +4,6 @@ import csv
 import io
 import pathlib
 import subprocess
-import sys
 import tempfile
 
 import click
@@ -15,9 +14,13 @@ from keraslight.commands import options
 from keraslight.commands.program import Command, note
 from keraslight.files import require_place
 from keraslight.record import record, write_result
+from keraslight.verification.runtimes import CannotRun, outputs_of
 from tflite.studies.arm import networks
-from tflite.studies.arm.emulator import PROCESSORS, Emulator
+from tflite.studies.arm.emulator import PROCESSORS, Emulator, Processor
 
+# how LiteRT calls the runtimes that run in the emulator too
+RESOLVERS = {"xnnpack": "AUTO", "reference": "BUILTIN_REF", "tflm": None}
+HERE = Processor("this machine", "", "those of x86")
 PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
 
 
@@ -59,7 +62,7 @@ def command(cache, names, output):
 
 
 def rows_of(emulator: Emulator, names) -> list[dict]:
-    """Returns how many values are equal, for each network and processor."""
+    """Returns how many values are equal, for each network, runtime and processor."""
     with tempfile.TemporaryDirectory() as folder:
         exact = {}
         for name in names:
@@ -68,22 +71,42 @@ def rows_of(emulator: Emulator, names) -> list[dict]:
             keras.backend.clear_session()
             make = networks.operation if name in networks.OPERATIONS else networks.network
             exact[name] = networks.write(name, make(name), folder)
-        result = pathlib.Path(folder) / "result.npz"
-        subprocess.run([sys.executable, PROGRAM, folder, result], check=True)
-        here = dict(np.load(result))
         rows = []
-        for processor in PROCESSORS:
-            note(f"emulating {processor.name}")
-            emulator.run(processor, PROGRAM, folder, str(result))
-            for name, values in np.load(result).items():
-                rows.append(
-                    {
-                        "network": name,
-                        "processor": processor.name,
-                        "instructions": processor.instructions,
-                        "values": values.size,
-                        "equal_to_x86": int((values == here[name]).sum()),
-                        "equal_to_keras": int((values == exact[name]).sum()),
-                    }
-                )
+        for runtime, resolver in RESOLVERS.items():
+            here = _here(folder, runtime, exact)
+            rows += _rows(runtime, HERE, here, here, exact)
+            for processor in PROCESSORS if resolver else ():
+                note(f"emulating {processor.name}")
+                result = pathlib.Path(folder) / "result.npz"
+                emulator.run(processor, PROGRAM, folder, str(result), resolver)
+                rows += _rows(runtime, processor, dict(np.load(result)), here, exact)
     return rows
+
+
+def _here(folder, runtime, exact):
+    """Returns what a runtime computes on this machine."""
+    found = {}
+    for name in exact:
+        path = pathlib.Path(folder) / f"{name}.tflite"
+        try:
+            outputs = outputs_of(runtime, path.read_bytes(), np.load(path.with_suffix(".npy")))
+        except CannotRun:
+            continue
+        found[name] = np.stack([np.concatenate([y.ravel() for y in one]) for one in outputs])
+    return found
+
+
+def _rows(runtime, processor, found, here, exact):
+    return [
+        {
+            "network": name,
+            "runtime": runtime,
+            "processor": processor.name,
+            "instructions": processor.instructions,
+            "values": values.size,
+            "equal_to_x86": int((values == here[name]).sum()),
+            "equal_to_keras": int((values == exact[name][runtime]).sum()),
+        }
+        for name, values in found.items()
+        if runtime in exact[name]
+    ]

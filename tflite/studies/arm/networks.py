@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 import keraslight
+from keraslight.quantization.runtimes import RUNTIMES
 
 L = keras.layers
 SHAPE = (11, 11, 8)
@@ -70,8 +71,11 @@ def network(name: str) -> keras.Model:
     return keraslight.fuse(model)
 
 
-def write(name: str, model: keras.Model, folder: str | os.PathLike) -> np.ndarray:
-    """Writes the int8 file of a model and its inputs; returns the exact model's outputs, as codes.
+def write(name: str, model: keras.Model, folder: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Writes the int8 file of a model and its inputs.
+
+    Returns the codes that the exact model computes, by runtime; without runtimes that lack one of
+    the operators.
 
     Args:
         name: of the files.
@@ -87,7 +91,13 @@ def write(name: str, model: keras.Model, folder: str | os.PathLike) -> np.ndarra
     session = keraslight.tflite.TFLiteRunner(path)
     pictures = 1.2 * pictures[:PICTURES]  # so that values are clipped
     np.save(path.with_suffix(".npy"), np.stack([session.quantized(x[None]) for x in pictures]))
-    exact = np.asarray(keraslight.exact_model(quantized)(pictures))
     scale, zero_point = session.output["quantization"]
-    codes = np.round(exact / np.float32(scale)) + zero_point
-    return codes.astype("int8").reshape(PICTURES, -1)
+    found = {}
+    for runtime in RUNTIMES:
+        try:
+            exact = np.asarray(keraslight.exact_model(quantized, runtime)(pictures))
+        except ValueError:
+            continue
+        codes = np.round(exact / np.float32(scale)) + zero_point
+        found[runtime] = codes.astype("int8").reshape(PICTURES, -1)
+    return found

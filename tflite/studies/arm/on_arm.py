@@ -1,16 +1,23 @@
-"""Runs on the emulated processor: files with their inputs. It needs LiteRT and NumPy only."""
+"""Runs on the emulated processor: files with their inputs. It needs LiteRT and NumPy only.
+
+python on_arm.py FOLDER RESULT AUTO|BUILTIN_REF
+"""
 
 import pathlib
 import sys
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-folder, result = (pathlib.Path(word) for word in sys.argv[1:])
+folder, result = (pathlib.Path(word) for word in sys.argv[1:3])
+resolver = OpResolverType[sys.argv[3]]
 found = {}
 for path in sorted(folder.glob("*.tflite")):
-    interpreter = Interpreter(str(path))
-    interpreter.allocate_tensors()
+    interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
+    try:
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError):  # the reference kernels lack some operators
+        continue
     (source,) = interpreter.get_input_details()
     outputs = []
     for codes in np.load(path.with_suffix(".npy")):

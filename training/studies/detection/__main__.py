@@ -31,8 +31,8 @@ COLUMNS = (
 @click.option(
     "--picture",
     "picture_file",
-    default="results/detections.png",
-    help="PNG file to write: what the int8 file of the first run finds on drawn compositions.",
+    default="results/detections.jpg",
+    help="JPEG file to write: what the int8 file of the first run finds on drawn compositions.",
 )
 def command(runs, data_dir, output, picture_file):
     """Scores RUNS of detectors, folders of training.train, in every form.

@@ -9,12 +9,12 @@ from keraslight.pictures import make_sample
 from keraslight.tflite import TFLiteDetector
 from training.detection.compose import compose_set
 
-PICTURES = 24
+PICTURES = 12
 SEED = 7  # other compositions than those of the training and the table
 
 
 def picture_of(path: pathlib.Path, size: int) -> bytes:
-    """Returns a PNG file of new compositions with the boxes that a file finds.
+    """Returns a JPEG file of new compositions with the boxes that a file finds.
 
     Their photos are the drawn shapes of `keraslight sample`, so the picture can be given away.
 
@@ -31,5 +31,5 @@ def picture_of(path: pathlib.Path, size: int) -> bytes:
         detector = TFLiteDetector(path)
         found = [detector.detect(picture.source) for picture in coco.pictures]
         sheet = detection_sheet(coco.pictures, found, coco.class_names)
-        sheet.save(files / "sheet.png")
-        return (files / "sheet.png").read_bytes()
+        sheet.save(files / "sheet.jpg", quality=85)
+        return (files / "sheet.jpg").read_bytes()

@@ -1,0 +1,7 @@
+"""Runs the study."""
+
+from keraslight.commands.program import run
+from tflite.studies.gallery.command import command
+
+if __name__ == "__main__":
+    run(command)
