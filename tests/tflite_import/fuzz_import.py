@@ -4,9 +4,9 @@ r"""Feeds damaged .tflite files to `keraslight.load_tflite` and looks for crashe
         --output=results/fuzz_import.json
 
 A damaged file is a sound one with some bytes or some numbers of its tables changed. A process reads
-the files, which may take no more than 512 MiB and ten seconds for a file. A file may be read or be
-refused with a `ValueError`; anything else is a failure, and the seed and the number of the file
-make it again.
+the files, which may take no more than 512 MiB and ten seconds of the processor for a file. A file
+may be read or be refused with a `ValueError`; anything else is a failure, and the seed and the
+number of the file make it again.
 """
 
 import multiprocessing
@@ -98,8 +98,8 @@ def read_damaged(files, first, count, seed, current, connection):
             current.value = number
             rng = np.random.default_rng([seed, number])
             path.write_bytes(damaged_file(rng, files[number % len(files)]))
-            start = time.monotonic()
-            signal.alarm(SECONDS)  # which ends the process
+            start = time.process_time()
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)  # which ends the process
             try:
                 load_tflite(path)
                 outcome["read"] += 1
@@ -107,8 +107,8 @@ def read_damaged(files, first, count, seed, current, connection):
                 outcome["refused"] += 1
             except BaseException as error:
                 outcome["failures"].append([number, repr(error)[:200]])
-            signal.alarm(0)
-            seconds = time.monotonic() - start
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            seconds = time.process_time() - start
             outcome["slowest_seconds"] = round(max(outcome["slowest_seconds"], seconds), 2)
             if number % CLEARED == 0:
                 keras.utils.clear_session()

@@ -52,7 +52,7 @@ class XNNPack:
             sums.sums,
             sums.bias,
             sums.bias_parts,
-            sums.scale / (grid.scale * count),
+            _ratio(sums.scales, grid.scale * count),
             grid.lower,
             grid.upper,
             grid.learned,
@@ -115,3 +115,15 @@ class XNNPack:
         share = powers / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale)
         exact = ops.floor(share + np.float32(0.5))
         return grid.holding(straight_through(exact, share))
+
+
+def _ratio(scales, new_scale):
+    """Returns the product of scales over another, each step rounded to float32.
+
+    Graph optimizers reorder factors and divide by multiplying with a reciprocal. The casts keep them
+    from the first, and in double precision the second rounds to the same float32 number.
+    """
+    scale = scales[0]
+    for other in scales[1:]:
+        scale = ops.cast(in_double_precision(scale) * in_double_precision(other), "float32")
+    return ops.cast(in_double_precision(scale) / in_double_precision(new_scale), "float32")
