@@ -18,4 +18,21 @@ def imported_training() -> str:
     return markdown_table(rows, dict.fromkeys(list(rows[0])[1:3], ".1f"))
 
 
-TABLES = {function.__name__: function for function in (imported_training,)}
+def imported_files() -> str:
+    """Files of keras.applications, read and written again."""
+    rows = [
+        {
+            "network": row["network"],
+            "converter": row["converter"],
+            "operators": int(row["operators"]),
+            "equal (%)": 100 * float(row["equal"]),
+            "size again (%)": 100 * float(row["size_again"]),
+            "equal again (%)": 100 * float(row["equal_again"]),
+        }
+        for row in read_csv("imported_files.csv")
+        if not row["problem"]
+    ]
+    return markdown_table(rows, dict.fromkeys(list(rows[0])[3:], ".1f"))
+
+
+TABLES = {function.__name__: function for function in (imported_training, imported_files)}

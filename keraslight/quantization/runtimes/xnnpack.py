@@ -120,8 +120,8 @@ class XNNPack:
 def _ratio(scales, new_scale):
     """Returns the product of scales over another, each step rounded to float32.
 
-    Graph optimizers reorder factors and divide by multiplying with a reciprocal. The casts keep them
-    from the first, and in double precision the second rounds to the same float32 number.
+    Graph optimizers reorder factors and divide by multiplying with a reciprocal. The casts keep
+    them from the first, and in double precision the second rounds to the same float32 number.
     """
     scale = scales[0]
     for other in scales[1:]:
