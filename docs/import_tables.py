@@ -1,6 +1,6 @@
 """The tables of what is read from files of others."""
 
-from docs.made_tables import read_csv
+from docs.made_tables import read_csv, read_json
 from keraslight.report import markdown_table
 
 
@@ -35,4 +35,23 @@ def imported_files() -> str:
     return markdown_table(rows, dict.fromkeys(list(rows[0])[3:], ".1f"))
 
 
-TABLES = {function.__name__: function for function in (imported_training, imported_files)}
+def imported_fuzz() -> str:
+    """What came of damaged files."""
+    rows = [
+        {
+            "kind": kind,
+            "files": found["files"],
+            "read": found["read"],
+            "refused": found["refused"],
+            "failures": len(found["failures"]),
+            "slowest (s)": found["slowest_seconds"],
+            "memory (MiB)": found["peak_memory_mib"],
+        }
+        for kind, found in read_json("fuzz_import.json")["kinds"].items()
+    ]
+    return markdown_table(rows, {})
+
+
+TABLES = {
+    function.__name__: function for function in (imported_training, imported_files, imported_fuzz)
+}
