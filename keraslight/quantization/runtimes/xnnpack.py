@@ -52,7 +52,7 @@ class XNNPack:
             sums.sums,
             sums.bias,
             sums.bias_parts,
-            _ratio(sums.scales, grid.scale * count),
+            sums.scale / (grid.scale * count),
             grid.lower,
             grid.upper,
             grid.learned,
@@ -61,9 +61,11 @@ class XNNPack:
         return grid.tensor(steps)
 
     def matrix_product(self, sums, grid):
-        """Sums times a 31-bit integer, rounded twice (XNNPACK leaves it to LiteRT)."""
-        exact = rounding.multiply_in_fixed_point(sums.sums, sums.scales, grid.scale)
+        """Sums times a float32 number if the second zero point is 0, else as the reference."""
         ratio = math.prod(sums.scales) / grid.scale
+        once = ops.round(ops.cast(sums.sums, "float32") * ratio)
+        twice = rounding.multiply_in_fixed_point(sums.sums, sums.scales, grid.scale)
+        exact = ops.where(sums.by_xnnpack, once, twice)
         return grid.holding(straight_through(exact, sums.smooth * ratio))
 
     def addition(self, addition, grid):
@@ -115,15 +117,3 @@ class XNNPack:
         share = powers / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale)
         exact = ops.floor(share + np.float32(0.5))
         return grid.holding(straight_through(exact, share))
-
-
-def _ratio(scales, new_scale):
-    """Returns the product of scales over another, each step rounded to float32.
-
-    Graph optimizers reorder factors and divide by multiplying with a reciprocal. The casts keep
-    them from the first, and in double precision the second rounds to the same float32 number.
-    """
-    scale = scales[0]
-    for other in scales[1:]:
-        scale = ops.cast(in_double_precision(scale) * in_double_precision(other), "float32")
-    return ops.cast(in_double_precision(scale) / in_double_precision(new_scale), "float32")
