@@ -61,9 +61,11 @@ class XNNPack:
         return grid.tensor(steps)
 
     def matrix_product(self, sums, grid):
-        """Sums times a 31-bit integer, rounded twice (XNNPACK leaves it to LiteRT)."""
-        exact = rounding.multiply_in_fixed_point(sums.sums, sums.scales, grid.scale)
+        """Sums times a float32 number if the second zero point is 0, else as the reference."""
         ratio = math.prod(sums.scales) / grid.scale
+        once = ops.round(ops.cast(sums.sums, "float32") * ratio)
+        twice = rounding.multiply_in_fixed_point(sums.sums, sums.scales, grid.scale)
+        exact = ops.where(sums.by_xnnpack, once, twice)
         return grid.holding(straight_through(exact, sums.smooth * ratio))
 
     def addition(self, addition, grid):
