@@ -215,7 +215,8 @@ def _output_shapes(call, args, kwargs):
         (args, kwargs),
     )
     outputs = call.operation.compute_output_spec(*args, **kwargs)
-    return [tuple(x.shape) for x in keras.tree.flatten(outputs)]
+    # some layers do not know the batch of what they return
+    return [_size(x.shape) for x in keras.tree.flatten(outputs)]
 
 
 def _selected(call, args, kwargs):

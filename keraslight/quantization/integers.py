@@ -183,18 +183,20 @@ class Sums:
 
 @dataclass(frozen=True, eq=False)
 class FixedPointSums:
-    """Integer sums of a kernel that LiteRT runs without XNNPACK.
+    """Integer sums of a kernel that LiteRT runs itself, unless XNNPACK takes it.
 
     Attributes:
         sums: int32 or float32 tensor of integers.
         scales: float32 numbers for the whole tensor. Their product in double precision is its
             scale.
         smooth: float32 tensor: the sums, as exact as float32 is, with a gradient.
+        by_xnnpack: bool, or boolean scalar tensor, whether XNNPACK takes it.
     """
 
     sums: object
     scales: tuple
     smooth: object
+    by_xnnpack: object = False
 
     def real(self):
         """Returns the real values, not rounded."""

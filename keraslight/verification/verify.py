@@ -1,6 +1,7 @@
 """Compares a device with every runtime, and says which one it is or what is different."""
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -125,10 +126,18 @@ class _Search:
             self.separate()
         elif not self.explained_by_inputs(received):
             self.find_first()
-        if found.delegation is not None and found.delegation.fell_back:
-            found.faults.append(_fallback(found.delegation))
+        who = found.delegation
+        if who is not None and who.fell_back and not self.left_out_here_too(who):
+            found.faults.append(_fallback(who))
         found.verdict = self.verdict()
         return found
+
+    def left_out_here_too(self, delegation):
+        """Tells whether XNNPACK has no kernel for what it leaves out, such as softmax in int8."""
+        if delegation.asked != "xnnpack" or "xnnpack" not in delegation.ran:
+            return False
+        here = OnThisMachine().delegation(self.model.content)
+        return not Counter(delegation.outside) - Counter(here.outside)
 
     def on_device(self, inputs):
         sizes = [_bytes(tensor) for tensor in self.model.outputs]

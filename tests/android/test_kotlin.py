@@ -22,7 +22,8 @@ HERE = pathlib.Path(__file__).parent
 SOURCES = HERE.parents[1] / "tflite" / "android" / "app" / "src" / "main" / "kotlin"
 COMPILER = "kotlin-compiler@2.4.20"  # a package of npm
 
-pytestmark = pytest.mark.slow
+# the compiler alone takes half a minute
+pytestmark = pytest.mark.exhaustive
 
 
 @pytest.fixture(scope="module")

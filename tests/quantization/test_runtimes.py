@@ -11,7 +11,7 @@ from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs
 from tests.quantization.ops.checks import SHAPE as SMALL_SHAPE
 from tests.quantization.ops.checks import model_of, quantized_of, randomize_biases
-from tests.quantization.ops.test_attention import CASES as ATTENTION
+from tests.quantization.ops.test_attention import CASES, MORE
 from tests.quantization.ops.test_lookups import CASES as LOOKUPS
 from tests.quantization.runners import run_on
 from tests.quantization.small_models import BLOCKS, build
@@ -25,6 +25,8 @@ RULES = {
     "convolution": "conv_grouped",
     "dense": "dense_of_images",
     "product": "gate",
+    "matrix product": "matmul",
+    "matrix product by XNNPACK": "symmetric second factor",
     "mean": "global_average_pooling",
     "addition": "add_relu",
     "difference": "subtract",
@@ -37,6 +39,7 @@ RULES = {
     "softmax": "softmax",
 }
 FUNCTIONS = {f"function: {name}": function for name, (function, _) in LOOKUPS.items()}
+ATTENTION = {**CASES, **MORE}
 MODELS = {**LAYERS, **ATTENTION, **FUNCTIONS}
 # what a runtime has no kernel for, and functions of positive numbers
 LEFT_OUT = ("gelu", "upsampling", "elu", "exponential", "log", "rsqrt")

@@ -62,4 +62,4 @@ def test_float_layers_are_refused():
     start = keras.Input((8, 8, 3))
     model = keras.Model(start, keras.layers.Activation("softplus", name="odd_one")(start))
     with pytest.raises(ValueError, match="odd_one"):
-        keraslight.to_tfmot(keraslight.quantize_model(model, unknown="float"))
+        keraslight.to_tfmot(keraslight.quantize_model(model, keep_float=["odd_one"]))

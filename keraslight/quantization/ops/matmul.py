@@ -63,7 +63,8 @@ class _ProductOp(Op):
 class MatmulOp(_ProductOp):
     """`keras.ops.matmul`: of two tensors, or of a tensor and a constant matrix.
 
-    LiteRT sums up in int32 and rounds twice, without XNNPACK. With a constant it is a Dense.
+    XNNPACK takes the product if the zero point of the second tensor is 0. Otherwise LiteRT sums up
+    in int32 and rounds twice. With a constant it is a Dense.
     """
 
     classes = (operation_class("Matmul"),)
@@ -86,8 +87,10 @@ class MatmulOp(_ProductOp):
         sums = smooth
         if first.steps.shape[-1] > MOST_TERMS:
             sums = _sums_of_parts(first.steps, second.steps)
-        # the kernel takes the product of the scales in single precision
-        return FixedPointSums(sums, (first.grid.scale * second.grid.scale,), smooth)
+        # both kernels take the product of the scales in single precision
+        scale = first.grid.scale * second.grid.scale
+        by_xnnpack = ops.equal(second.grid.zero_point, 0.0)
+        return FixedPointSums(sums, (scale,), smooth, by_xnnpack)
 
 
 def _sums_of_parts(first, second):

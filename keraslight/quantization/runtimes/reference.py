@@ -1,5 +1,7 @@
 """LiteRT's reference kernels: the portable C++ that other runtimes are checked against."""
 
+from dataclasses import replace
+
 import keras
 
 from keraslight.quantization.rounding import in_double_precision
@@ -42,6 +44,10 @@ class Reference(XNNPack):
         """Product times a 31-bit integer, rounded twice: halves up, then halves away from zero."""
         real = in_double_precision(sums.scale / grid.scale)
         return rescaled(sums, multiplier_of(real), grid)
+
+    def matrix_product(self, sums, grid):
+        """Sums times a 31-bit integer, rounded twice: halves up, then halves away from zero."""
+        return super().matrix_product(replace(sums, by_xnnpack=False), grid)
 
     def mean(self, sums, grid):
         """Sum times a 31-bit integer over the count, rounded twice: halves up, then away."""

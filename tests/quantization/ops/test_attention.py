@@ -1,10 +1,13 @@
 """Products of matrices in int8: attention and what it is made of."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 
 import keraslight
+from tests.exhaustive import exhaustive_but
 from tests.helpers import images
 from tests.quantization.ops.checks import (
     assert_exact,
@@ -43,6 +46,32 @@ def transposed(x):
     return ops.transpose(heads(x), (0, 2, 1, 3))
 
 
+def columns(x):
+    return ops.swapaxes(transposed(x), 2, 3)
+
+
+FACTORS = {
+    "matrices": lambda x: (transposed(x), columns(x)),
+    "a row": lambda x: (transposed(x)[:, :, :1], columns(x)),
+    "a column": lambda x: (transposed(x), columns(x)[..., :1]),
+    "vectors": lambda x: (ops.expand_dims(transposed(x), -2), ops.expand_dims(transposed(x), -1)),
+    "one matrix for all": lambda x: (transposed(x), columns(x)[:, :1]),
+}
+
+FACTOR_NAMES = ("matrices, vectors", "a row, a column, one matrix for all")
+
+
+def product(name, symmetric):
+    """A product of two tensors, of which one is a tanh: its zero point is 0."""
+
+    def result(x):
+        factors = list(FACTORS[name](x))
+        factors[symmetric] = ops.tanh(factors[symmetric])
+        return ops.matmul(*factors)
+
+    return result
+
+
 CASES = {
     "attention": lambda x: ops.dot_product_attention(heads(x), heads(x), heads(x)),
     "joined heads": lambda x: L.EinsumDense("abcd,cde->abe", (None, 9), activation="relu")(
@@ -69,6 +98,8 @@ MORE = {
     "constant of einsum": lambda x: ops.einsum("wv,bhwc->bvhc", BIAS[0, 0, :7, :5], x),
     "softmax": lambda x: L.Softmax(axis=1)(x),
     "softmax in a layer": lambda x: L.Dense(5, activation=L.Softmax(axis=2))(x),
+    "symmetric first factor": product("matrices", 0),
+    "symmetric second factor": product("matrices", 1),
     "softmax of all axes": lambda x: L.Softmax(axis=(1, 2, 3))(5 * x[:, :3, :3, :2]),
 }
 
@@ -78,6 +109,19 @@ def test_integers_are_those_of_the_file(tmp_path):
     randomize_biases(model)
     found = assert_exact(model, tmp_path / "model.tflite")
     assert found.count("BATCH_MATMUL") == 5
+
+
+@pytest.mark.parametrize(
+    ("names", "symmetric"),
+    exhaustive_but([("matrices, vectors", 1)], itertools.product(FACTOR_NAMES, (0, 1))),
+)
+def test_products_of_every_shape(names, symmetric, tmp_path):
+    """XNNPACK takes the products whose second factor has the zero point 0, whatever the shape."""
+    names = names.split(", ")
+    model = model_of(*(product(name, symmetric) for name in names))
+    randomize_biases(model)
+    found = assert_exact(model, tmp_path / "model.tflite")
+    assert found.count("BATCH_MATMUL") == len(names)
 
 
 @pytest.mark.exhaustive

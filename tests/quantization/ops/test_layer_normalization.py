@@ -12,17 +12,17 @@ from tests.quantization.ops.checks import assert_exact, assert_trains, model_of,
 L = keras.layers
 
 CASES = {
-    "layer": L.LayerNormalization(epsilon=1e-6),
+    "layer": lambda x: L.LayerNormalization(epsilon=1e-6)(x),
     "layer of sequences": lambda x: L.LayerNormalization(center=False)(L.Reshape((49, 8))(x)),
     "layer of vectors": lambda x: L.LayerNormalization()(L.GlobalMaxPooling2D()(x)),
-    "root mean square": L.RMSNormalization(),
-    "unit": L.UnitNormalization(),
-    "groups": L.GroupNormalization(4),
-    "one group": L.GroupNormalization(1),
-    "a group for each channel": L.GroupNormalization(8, center=False, scale=False),
+    "root mean square": lambda x: L.RMSNormalization()(x),
+    "unit": lambda x: L.UnitNormalization()(x),
+    "groups": lambda x: L.GroupNormalization(4)(x),
+    "one group": lambda x: L.GroupNormalization(1)(x),
+    "a group for each channel": lambda x: L.GroupNormalization(8, center=False, scale=False)(x),
 }
-MORE = "layer, layer of sequences, unit, groups"
-CHOSEN = "layer of vectors, root mean square, one group, a group for each channel"
+MORE = "layer, layer of vectors, unit, groups"
+CHOSEN = "layer of sequences, root mean square, one group, a group for each channel"
 
 
 def model_with_weights(*makes):
