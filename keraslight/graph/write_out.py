@@ -11,6 +11,7 @@ from keraslight.graph.calls import Graph, calls_between, tensors_in
 from keraslight.graph.copies import clone_with_weights, copy_of, copy_trainable
 from keraslight.graph.deploy import registered_form
 from keraslight.graph.layer_calls import NotReadable, Weight, read_layer
+from keraslight.graph.names import free_name
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.graph.weight_layers import call_on_weights
 
@@ -153,12 +154,7 @@ class WriteOut:
 
     def unique(self, name: str) -> str:
         """Returns `name`, with a number at its end if it is taken."""
-        candidate, number = name, 0
-        while candidate in self.taken:
-            number += 1
-            candidate = f"{name}_{number}"
-        self.taken.add(candidate)
-        return candidate
+        return free_name(name, self.taken)
 
 
 class _Copies:

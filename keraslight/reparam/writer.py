@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keraslight.graph.copies import call_with_weights
+from keraslight.graph.names import free_name
 from keraslight.layers.parts import conv2d, depthwise_conv2d, zero_padding
 from keraslight.reparam.border import outside_maps
 from keraslight.reparam.signal import Signal
@@ -145,12 +146,7 @@ class FusedWriter:
 
     def unique(self, name: str) -> str:
         """Returns `name`, with a number at its end if it is taken."""
-        candidate, number = name, 0
-        while candidate in self.names:
-            number += 1
-            candidate = f"{name}_{number}"
-        self.names.add(candidate)
-        return candidate
+        return free_name(name, self.names)
 
     # layers and operations that are kept
 
