@@ -9,7 +9,6 @@ may be read or be refused with a `ValueError`; anything else is a failure, and t
 number of the file make it again.
 """
 
-import multiprocessing
 import pathlib
 import resource
 import signal
@@ -26,6 +25,7 @@ from keraslight.record import record, write_result
 from keraslight.tflite import flatbuffer
 from keraslight.tflite.schema import tflite_schema
 from keraslight.tflite_import.load import load_tflite
+from tests.processes import run_all
 from tests.weights.fuzz_readers import EXTREMES, FLAGS, damaged
 
 MIB = 1024**2
@@ -119,31 +119,8 @@ def read_damaged(files, first, count, seed, current, connection):
 
 
 def fuzz(files, count, seed):
-    """Reads damaged files; a crash costs a process, and the next one goes on."""
-    # forked, so that Keras is imported once: the NumPy backend has no threads
-    context = multiprocessing.get_context("fork")
-    total = {"files": count, "read": 0, "refused": 0, "failures": []}
-    start, first = time.monotonic(), 0
-    while first < count:
-        receiver, sender = context.Pipe(duplex=False)
-        current = context.Value("q", first)
-        arguments = (files, first, count - first, seed, current, sender)
-        process = context.Process(target=read_damaged, args=arguments)
-        process.start()
-        sender.close()
-        try:
-            outcome = receiver.recv()
-        except EOFError:
-            process.join()
-            total["failures"].append([current.value, f"exit code {process.exitcode}"])
-            first = current.value + 1
-            continue
-        process.join()
-        for key in ("read", "refused", "failures"):
-            total[key] += outcome.pop(key)
-        total.update(outcome)
-        break
-    return {**total, "seconds": round(time.monotonic() - start, 1)}
+    """Reads damaged files."""
+    return run_all(read_damaged, count, files, after=(seed,))
 
 
 def main(argv):

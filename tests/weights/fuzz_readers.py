@@ -12,7 +12,6 @@ else is a failure, and the seed and the number of the file make it again. Takes 
 import io
 import json
 import math
-import multiprocessing
 import pathlib
 import platform
 import resource
@@ -20,7 +19,6 @@ import signal
 import struct
 import sys
 import tempfile
-import time
 import warnings
 import zipfile
 
@@ -32,6 +30,7 @@ from absl import app, flags, logging
 
 from keraslight.weights.load import load_keras_file
 from keraslight.weights.readers import KERAS_SUFFIX, read_tensors
+from tests.processes import run_all
 from tests.weights import write_files
 
 FLAGS = flags.FLAGS
@@ -148,32 +147,8 @@ def _is_greed(error):
 
 
 def fuzz(format, count, seed):
-    """Reads damaged files of one format; a crash costs a process, and the next one goes on."""
-    # forked, so that Keras is imported once: the NumPy backend has no threads
-    context = multiprocessing.get_context("fork")
-    total = {"files": count, "read": 0, "refused": 0, "failures": [], "memory_growth_mib": 0.0}
-    start, first = time.monotonic(), 0
-    while first < count:
-        receiver, sender = context.Pipe(duplex=False)
-        current = context.Value("q", first)
-        process = context.Process(
-            target=read_damaged, args=(format, first, count - first, seed, current, sender)
-        )
-        process.start()
-        sender.close()
-        try:
-            outcome = receiver.recv()
-        except EOFError:
-            process.join()
-            total["failures"].append([current.value, f"exit code {process.exitcode}"])
-            first = current.value + 1
-            continue
-        process.join()
-        for key in ("read", "refused", "failures"):
-            total[key] += outcome[key]
-        total["memory_growth_mib"] = outcome["memory_growth_mib"]
-        break
-    return {**total, "seconds": round(time.monotonic() - start, 1)}
+    """Reads damaged files of one format."""
+    return {"memory_growth_mib": 0.0, **run_all(read_damaged, count, format, after=(seed,))}
 
 
 def main(argv):
