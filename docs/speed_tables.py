@@ -129,19 +129,7 @@ def forms(kind: str) -> str:
 
 def forms_by_choice() -> str:
     """The latency of every form over that of the plain network, on each machine measured."""
-    rows = []
-    for (network, target, form), ratios in _form_ratios().items():
-        rows.append(
-            {
-                "network": network,
-                "computes in": target,
-                "form": _form_text(form) or "fused",
-                "default": "yes" if _is_default(form, target) else None,
-                **{kind: ratios.get(kind) for kind in measured_kinds()},
-                "worst": max(ratios.values()),
-            }
-        )
-    return markdown_table(rows, dict.fromkeys([*measured_kinds(), "worst"], ".2f"), missing="")
+    return _forms_table([_form_row(*case, ratios) for case, ratios in _form_ratios().items()])
 
 
 def forms_worst() -> str:
@@ -155,17 +143,22 @@ def forms_worst() -> str:
         others = [f for f in forms if not _is_default(f[0], target)]
         others.sort(key=lambda f: (-len(f[1]), max(f[1].values())))
         shown = default + others[:1]
-        for form, ratios in shown:
-            rows.append(
-                {
-                    "network": network,
-                    "computes in": target,
-                    "form": _form_text(form) or "fused",
-                    "default": "yes" if _is_default(form, target) else None,
-                    **{kind: ratios.get(kind) for kind in measured_kinds()},
-                    "worst": max(ratios.values()),
-                }
-            )
+        rows += [_form_row(network, target, form, ratios) for form, ratios in shown]
+    return _forms_table(rows)
+
+
+def _form_row(network, target, form, ratios):
+    return {
+        "network": network,
+        "computes in": target,
+        "form": _form_text(form) or "fused",
+        "default": "yes" if _is_default(form, target) else None,
+        **{kind: ratios.get(kind) for kind in measured_kinds()},
+        "worst": max(ratios.values()),
+    }
+
+
+def _forms_table(rows):
     return markdown_table(rows, dict.fromkeys([*measured_kinds(), "worst"], ".2f"), missing="")
 
 

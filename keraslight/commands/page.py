@@ -55,10 +55,13 @@ def command(context, model, output_dir, labels, preprocessing, runtime, serve, h
     if not serve:
         options.refuse_ignored(context, ("host", "port"), "--serve")
     names = read_labels(labels) if labels and labels != IMAGENET else labels
-    tell = lambda message: note(f"note: {message}")  # noqa: E731
-    page = write_page(output_dir, model, names, preprocessing, runtime, tell)
+    page = write_page(output_dir, model, names, preprocessing, runtime, _tell)
     note(f"written: {page}")
     if serve:
         with server_of(output_dir, host, port) as server:
             note(f"open http://{host}:{server.server_port}/ (Ctrl-C ends)")
             server.serve_forever()
+
+
+def _tell(message):
+    note(f"note: {message}")
