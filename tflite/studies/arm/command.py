@@ -19,6 +19,7 @@ from tflite.studies.arm import networks
 from tflite.studies.arm.emulator import PROCESSORS, Emulator, Processor
 from tflite.studies.arm.operations import OPERATIONS, operation
 
+GROUPS = {"operations": tuple(OPERATIONS), "networks": networks.NETWORKS}
 # the runtimes that run in the emulator too
 IN_EMULATOR = ("xnnpack", "reference", "builtin")
 # the instructions of x86 that XNNPACK has kernels of int8 for, as /proc/cpuinfo calls them
@@ -38,7 +39,9 @@ PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
 @click.command(
     "arm",
     cls=Command,
-    examples=["python -m tflite.studies.arm --cache=runs/arm --output=results/arm.csv"],
+    examples=[
+        "python -m tflite.studies.arm --cache=runs/arm --names=operations --output=arm.csv",
+    ],
 )
 @click.option(
     "--cache",
@@ -47,7 +50,10 @@ PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
     help="Folder of the emulated Python.",
 )
 @click.option(
-    "--names", type=options.CommaList(), help="Operations and networks. By default all of them."
+    "--names",
+    type=options.CommaList(),
+    default="operations,networks",
+    help="Names of operations and networks; `operations` and `networks` are all of each.",
 )
 @click.option("--output", type=options.NEW_FILE, help="The .csv file to write.")
 def command(cache, names, output):
@@ -59,7 +65,7 @@ def command(cache, names, output):
     if output:
         require_place(output)
     emulator = Emulator(cache)
-    rows = rows_of(emulator, names or (*OPERATIONS, *networks.NETWORKS))
+    rows = rows_of(emulator, [one for name in names for one in GROUPS.get(name, (name,))])
     if output:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
