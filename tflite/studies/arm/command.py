@@ -20,8 +20,11 @@ from tflite.studies.arm.emulator import PROCESSORS, Emulator, Processor
 from tflite.studies.arm.operations import OPERATIONS, operation
 
 GROUPS = {"operations": tuple(OPERATIONS), "networks": networks.NETWORKS}
-# the runtimes that run in the emulator too
-IN_EMULATOR = ("xnnpack", "reference", "builtin")
+RUNTIMES = ("xnnpack", "reference", "builtin", "tflm")
+# those that run in the emulator too
+IN_EMULATOR = RUNTIMES[:3]
+# the exact model of a runtime on Arm, where it is another one
+ON_ARM = {"xnnpack": "xnnpack_arm"}
 # the instructions of x86 that XNNPACK has kernels of int8 for, as /proc/cpuinfo calls them
 X86 = {
     "SSSE3": "ssse3",
@@ -33,6 +36,7 @@ X86 = {
     "AVX-VNNI": "avx_vnni",
     "AMX": "amx_int8",
 }
+HERE = "this machine"
 PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
 
 
@@ -88,7 +92,7 @@ def rows_of(emulator: Emulator, names) -> list[dict]:
             make = operation if name in OPERATIONS else networks.network
             exact[name] = networks.write(name, make(name), folder)
         rows = []
-        for runtime in TITLES:
+        for runtime in RUNTIMES:
             here = _here(folder, runtime, exact)
             rows += _rows(runtime, this_machine(), here, here, exact)
             for processor in PROCESSORS if runtime in IN_EMULATOR else ():
@@ -102,7 +106,7 @@ def rows_of(emulator: Emulator, names) -> list[dict]:
 def this_machine() -> Processor:
     """Returns the processor that this program runs on."""
     flags = pathlib.Path("/proc/cpuinfo").read_text()
-    return Processor("this machine", "", ", ".join(n for n, f in X86.items() if f" {f} " in flags))
+    return Processor(HERE, "", ", ".join(n for n, f in X86.items() if f" {f} " in flags))
 
 
 def _here(folder, runtime, exact):
@@ -121,8 +125,9 @@ def _here(folder, runtime, exact):
 def _rows(runtime, processor, found, here, exact):
     """Returns a row for each network; one that the runtime cannot run has no values."""
     rows = []
+    model = runtime if processor.name == HERE else ON_ARM.get(runtime, runtime)
     for name, of_runtime in exact.items():
-        values, on_x86, in_keras = found.get(name), here.get(name), of_runtime.get(runtime)
+        values, on_x86, in_keras = found.get(name), here.get(name), of_runtime.get(model)
         row = {
             "network": name,
             "runtime": runtime,
