@@ -59,8 +59,18 @@ PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
     default="operations,networks",
     help="Names of operations and networks; `operations` and `networks` are all of each.",
 )
-@click.option("--output", type=options.NEW_FILE, help="The .csv file to write.")
-def command(cache, names, output):
+@click.option(
+    "--processors",
+    type=options.CommaList(click.Choice(list(PROCESSORS))),
+    default=",".join(PROCESSORS),
+    help="Which processors to emulate.",
+)
+@click.option(
+    "--output",
+    type=options.NEW_FILE,
+    help="The .csv file to write. What it says of other operations and networks is kept.",
+)
+def command(cache, names, processors, output):
     """Compares the int8 outputs of Arm processors with this machine's and with Keras's.
 
     LiteRT for arm64 runs in QEMU on several processors. Every operation runs by itself, and a
@@ -69,8 +79,10 @@ def command(cache, names, output):
     if output:
         require_place(output)
     emulator = Emulator(cache)
-    rows = rows_of(emulator, [one for name in names for one in GROUPS.get(name, (name,))])
+    names = [one for name in names for one in GROUPS.get(name, (name,))]
+    rows = rows_of(emulator, names, [PROCESSORS[name] for name in processors])
     if output:
+        rows = [*_kept(output, names), *rows]
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -81,7 +93,15 @@ def command(cache, names, output):
         write_result(output, content, record(packages=("tflite-micro",), **facts))
 
 
-def rows_of(emulator: Emulator, names) -> list[dict]:
+def _kept(output, names):
+    """Returns the rows of a file that are not of these names, if there is a file."""
+    if not pathlib.Path(output).exists():
+        return []
+    with open(output, newline="") as file:
+        return [row for row in csv.DictReader(file) if row["network"] not in names]
+
+
+def rows_of(emulator: Emulator, names, processors) -> list[dict]:
     """Returns how many values are equal, for each network, runtime and processor."""
     with tempfile.TemporaryDirectory() as folder:
         exact = {}
@@ -95,7 +115,7 @@ def rows_of(emulator: Emulator, names) -> list[dict]:
         for runtime in RUNTIMES:
             here = _here(folder, runtime, exact)
             rows += _rows(runtime, this_machine(), here, here, exact)
-            for processor in PROCESSORS if runtime in IN_EMULATOR else ():
+            for processor in processors if runtime in IN_EMULATOR else ():
                 note(f"emulating {processor.name} with {TITLES[runtime]}")
                 result = pathlib.Path(folder) / "result.npz"
                 emulator.run(processor, PROGRAM, folder, str(result), RESOLVERS[runtime])
