@@ -40,15 +40,19 @@ RULES = {
     "lookup": "sigmoid",
     "leaky_relu": "function: leaky relu",
     "table in the file": "function: clip",
-    "prelu": "function: prelu",
+    "prelu": "prelu",
     "interpolation": "bilinear",
     "softmax": "softmax",
 }
 FUNCTIONS = {f"function: {name}": function for name, (function, _) in LOOKUPS.items()}
-STEEP = {"steep": lambda x: L.Softmax()(5 * L.Dense(37)(x))}
+del FUNCTIONS["function: prelu"]  # it belongs to a shape
+OTHER_LAYERS = {
+    "steep": lambda x: L.Softmax()(5 * L.Dense(37)(x)),
+    "prelu": lambda x: L.PReLU(keras.initializers.RandomUniform(-0.4, 2, seed=0))(x),
+}
 ATTENTION = {**CASES, **MORE}
 RESIZING = {**RESIZES, **MORE_RESIZES}
-MODELS = {**LAYERS, **ATTENTION, **FUNCTIONS, **RESIZING, **STEEP}
+MODELS = {**LAYERS, **ATTENTION, **FUNCTIONS, **RESIZING, **OTHER_LAYERS}
 # what a runtime has no kernel for, and functions of positive numbers
 LEFT_OUT = ("gelu", "upsampling", "layer, nearest", "elu", "exponential", "log", "rsqrt")
 

@@ -248,12 +248,11 @@ class StoredDepthwiseConv2D(StoredLinear, L.DepthwiseConv2D):
 class StoredDense(StoredLinear, L.Dense):
     """Dense with the integer weights of a file, see `StoredLinear`."""
 
-    kind = "dense"
     linear = QuantizedDense.linear
 
     @property
-    def everywhere(self):
-        return not self.per_channel  # the other runtimes have other kernels for it
+    def kind(self):
+        return "convolution" if self.per_channel else "dense"
 
 
 @keras.saving.register_keras_serializable("keraslight")
