@@ -4,7 +4,7 @@ from docs.made_tables import read_csv
 from keraslight.report import markdown_table
 from keraslight.verification.runtimes import TITLES
 
-FILES = ("arm_operations.csv", "arm_networks.csv")
+FILES = ("arm_operations.csv",)
 
 
 def arm() -> str:
@@ -32,11 +32,6 @@ def arm() -> str:
 def arm_operations() -> str:
     """For every operation and runtime, whether all processors compute what Keras does."""
     return _by_runtime(FILES[0], "operation")
-
-
-def arm_networks() -> str:
-    """For every network and runtime, whether all processors compute what Keras does."""
-    return _by_runtime(FILES[1], "network")
 
 
 def _by_runtime(name, title):
@@ -69,4 +64,4 @@ def _sum(rows, key):
     return sum(counts) if counts else None
 
 
-TABLES = {function.__name__: function for function in (arm, arm_operations, arm_networks)}
+TABLES = {function.__name__: function for function in (arm, arm_operations)}
