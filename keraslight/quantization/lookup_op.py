@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keraslight.compat import outside_of_graphs
 from keraslight.graph.copies import copy_of
 from keraslight.graph.graph import Call
 from keraslight.quantization.integers import LOWEST, Grid, Int8, Pointwise
@@ -87,6 +88,11 @@ class LookupOp(WrittenOp):
 
         return apply
 
+    def value_at(self, call: Call, x: float) -> float:
+        """Returns the function of a number, also while a function is traced."""
+        with outside_of_graphs():
+            return float(self.function(call)(np.float32([x]))[0])
+
     def values(self, call: Call, x):
         """Returns the function of the values of the 256 codes, in double precision."""
         return self.function(call)(x)
@@ -110,7 +116,9 @@ class LookupOp(WrittenOp):
         return None if written is None else written.name
 
     def builtin(self, call, source, grid):
-        return None if self._depends_on_machine(call, source, grid) else self.operator(call)
+        written = self.operator(call)
+        in_file = written is None or self._depends_on_machine(call, source, grid)
+        return None if in_file else written
 
     def _depends_on_machine(self, call, source: Grid, grid: Grid) -> bool:
         """Tells whether the last bits of float32 decide how one of the values is rounded."""
