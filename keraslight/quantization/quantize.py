@@ -11,6 +11,7 @@ from keraslight.graph.write_out import COMPOSITES
 from keraslight.quantization.linear_op import LinearOp
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.quantized_model import QuantizedModel
+from keraslight.quantization.repeats import without_repeats
 from keraslight.quantization.writer import Writer
 
 UNKNOWN = ("error", "float")
@@ -61,7 +62,7 @@ def quantize_model(
     if unknown not in UNKNOWN:
         raise ValueError(f"`unknown` must be one of {UNKNOWN}. Received: unknown={unknown!r}")
     keep_float = frozenset(keep_float)
-    graph = fused_graph(model, keep=keep_float)
+    graph = without_repeats(fused_graph(model, keep=keep_float), keep_float)
     inputs = keras.tree.map_structure(
         lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), graph.inputs
     )
