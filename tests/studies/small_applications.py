@@ -15,18 +15,19 @@ def _builder(variant, name):
     return getattr(inspect.getmodule(variant), name)
 
 
-def _resnet(variant, stack, preact):
-    stack = _builder(variant, stack)
+def _resnet(stack, preact):
+    stack = _builder(A.ResNet50, stack)
 
     def stages(x):
         return stack(stack(x, 8, 2, stride1=1, name="conv2"), 8, 1, name="conv3")
 
-    return _builder(variant, "ResNet")(stages, preact, True, **SMALL)
+    return _builder(A.ResNet50, "ResNet")(stages, preact, True, **SMALL)
 
 
-def _first_blocks(variant, size, last):
+def _first_blocks(variant, size, last, **arguments):
     """Returns a classifier on the maps of one of the first layers."""
-    model = variant(include_top=False, weights=None, input_shape=(size, size, 3))
+    shape = (size, size, 3)
+    model = variant(include_top=False, weights=None, input_shape=shape, **arguments)
     x = keras.layers.GlobalAveragePooling2D()(model.get_layer(last).output)
     return keras.Model(model.input, keras.layers.Dense(CLASSES)(x))
 
@@ -41,14 +42,14 @@ SMALL_APPLICATIONS = {
         0.1, 0.1, 224, name="efficientnetv2-b0", **SMALL
     ),
     "InceptionV3": lambda: _first_blocks(A.InceptionV3, 75, "mixed0"),
-    "MobileNet": lambda: A.MobileNet(alpha=0.25, **SMALL),
-    "MobileNetV2": lambda: A.MobileNetV2(alpha=0.1, **SMALL),
-    "MobileNetV3": lambda: A.MobileNetV3Small(alpha=0.25, **SMALL),
+    "MobileNet": lambda: _first_blocks(A.MobileNet, 32, "conv_pw_5_relu", alpha=0.25),
+    "MobileNetV2": lambda: _first_blocks(A.MobileNetV2, 32, "block_5_add", alpha=0.35),
+    "MobileNetV3": lambda: _first_blocks(A.MobileNetV3Small, 32, "expanded_conv_4_add", alpha=0.25),
     "NASNet": lambda: _builder(A.NASNetMobile, "NASNet")(
         penultimate_filters=96, num_blocks=1, stem_block_filters=8, **SMALL
     ),
-    "ResNet": lambda: _resnet(A.ResNet50, "stack_residual_blocks_v1", False),
-    "ResNetV2": lambda: _resnet(A.ResNet50V2, "stack_residual_blocks_v2", True),
+    "ResNet": lambda: _resnet("stack_residual_blocks_v1", False),
+    "ResNetV2": lambda: _resnet("stack_residual_blocks_v2", True),
     "VGG": lambda: _first_blocks(A.VGG16, 32, "block2_pool"),
     "Xception": lambda: _first_blocks(A.Xception, 71, "block4_pool"),
 }
