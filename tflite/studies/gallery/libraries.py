@@ -24,7 +24,7 @@ def _library(name: str, *modules: str):
 
 def _classifier(backbone: keras.Model) -> keras.Model:
     """Returns a classifier on a backbone whose output are feature maps or tokens."""
-    x = backbone.output
+    *_, x = keras.tree.flatten(backbone.output)
     pool = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
     if len(x.shape) in pool:
         x = pool[len(x.shape)]()(x)
@@ -58,13 +58,14 @@ def _zero(name: str, module: str, size=SMALLEST, **arguments) -> keras.Model:
 # The arguments are those of the constructors: narrow networks with few blocks.
 HUB = {
     "CSPNet": {
-        "stem_filters": 16,
+        "stem_filters": 32,
         "stem_kernel_size": 3,
         "stem_strides": 1,
         "stackwise_depth": [1, 2],
         "stackwise_strides": [1, 2],
         "stackwise_num_filters": [32, 64],
         "block_type": "dark_block",
+        "stage_type": "dark",
     },
     "DeiT": {
         "patch_size": 8,
@@ -149,9 +150,9 @@ HUB = {
         "use_msfa": False,
     },
     "ResNet": {
-        "input_conv_filters": [16],
+        "input_conv_filters": [64],
         "input_conv_kernel_sizes": [3],
-        "stackwise_num_filters": [16, 32],
+        "stackwise_num_filters": [64, 64],
         "stackwise_num_blocks": [2, 2],
         "stackwise_num_strides": [1, 2],
         "block_type": "basic_block",
@@ -205,7 +206,6 @@ ZERO = {
     },
     "EfficientNetLite": {
         "module": "efficientnet_lite",
-        "width_coefficient": 0.1,
         "depth_coefficient": 0.1,
     },
     "InceptionNext": {
@@ -232,7 +232,7 @@ ZERO = {
     },
     "NextViT": {
         "module": "nextvit",
-        "depths": (1, 1, 2, 1),
+        "depths": (1, 1, 5, 1),
         "stem_chs": (16, 16, 16),
         "head_dim": 16,
     },
