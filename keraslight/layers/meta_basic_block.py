@@ -7,9 +7,11 @@ import keras
 from keraslight.graph.reparam_layer import ReparamLayer
 from keraslight.layers.channel_shuffle import ChannelShuffle
 from keraslight.layers.earlier_configs import current_config
+from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d
 from keraslight.layers.refco import RefCO
-from keraslight.layers.repso import RepSO
+from keraslight.layers.repso import EXTRA_BRANCHES, RepSO
+from keraslight.layers.squeeze_excite import SqueezeExcite, squeezed_channels
 
 __all__ = ["MetaBasicBlock", "MetaLightBlock", "PartialConv2D"]
 
@@ -18,25 +20,35 @@ class Layout(NamedTuple):
     """One row of the table of layouts.
 
     Attributes:
-        before: spatial operation before the first channel operation, or `None`.
-        between: spatial operation between the two channel operations, or `None`.
-        after: spatial operation after the second channel operation, or `None`.
+        before: spatial operation before the first channel operation; `CHOSEN` is the one that the
+            argument `spatial` names.
+        between: spatial operation between the two channel operations.
+        after: spatial operation after the second channel operation.
         activations: steps that an activation follows.
         hidden: whether there are `"more"`, `"fewer"` or the `"same"` number of channels between the
             two channel operations as outside.
         residual: whether the input is added to the output.
         half: whether the block computes only half of the channels, and shuffles all.
         last_norm: whether the second channel operation is normalized.
+        groups: the groups of the channel operations; a shuffle follows the first.
+        se_ratio: the share of the block's channels that squeeze-and-excitation keeps, after the
+            operation between, or `None`.
+        last_activation: whether an activation follows the block.
+        activation: the default of the argument.
     """
 
-    before: str | None = None
-    between: str | None = None
-    after: str | None = None
+    before: str = "identity"
+    between: str = "identity"
+    after: str = "identity"
     activations: tuple[str, ...] = ()
     hidden: str = "more"
     residual: bool = True
     half: bool = False
     last_norm: bool = True
+    groups: int = 1
+    se_ratio: float | None = None
+    last_activation: bool = False
+    activation: str = "relu"
 
     def hidden_channels(self, channels: int, expansion: int) -> int:
         """Returns the number of channels between the two channel operations."""
@@ -44,28 +56,27 @@ class Layout(NamedTuple):
             return channels * expansion
         return channels // expansion if self.hidden == "fewer" else channels
 
-    def unused(self) -> set[str]:
-        """Returns the names of the arguments of `MetaBasicBlock` that this layout does not use."""
-        unused = set() if "spatial" in (self.before, self.between, self.after) else {"spatial"}
-        return unused | ({"expansion"} if self.hidden == "same" else set())
 
+# a place whose operation the argument `spatial` names
+CHOSEN = "chosen"
+PLACES = ("before", "between", "after")
 
 LAYOUTS = {
     # FalconNet's own: an inverted residual whose spatial operation is chosen
-    "meta_light": Layout(between="spatial", activations=("expand", "between")),
+    "meta_light": Layout(CHOSEN, CHOSEN, CHOSEN, activations=("expand", "between")),
     # MobileNetV2
-    "irb": Layout(between="depthwise", activations=("expand", "between")),
+    "irb": Layout(between="dw3x3", activations=("expand", "between")),
     # MobileNeXt: narrow inside, spatial operations outside
     "sandglass": Layout(
-        before="depthwise",
-        after="depthwise",
+        before="dw3x3",
+        after="dw3x3",
         activations=("before", "project"),
         hidden="fewer",
     ),
     # FasterNet: a 3x3 convolution of a quarter of the channels
     "fasternet": Layout(before="partial", activations=("expand",), last_norm=False),
     "shufflenetv2": Layout(
-        between="depthwise",
+        between="dw3x3",
         activations=("expand", "project"),
         hidden="same",
         residual=False,
@@ -73,17 +84,57 @@ LAYOUTS = {
     ),
     # two depthwise separable convolutions
     "mobilenetv1": Layout(
-        before="depthwise",
-        between="depthwise",
+        before="dw3x3",
+        between="dw3x3",
         activations=("before", "expand", "between", "project"),
         hidden="same",
         residual=False,
     ),
+    # narrow inside, and mixed in groups. The paper has 1 to 8 groups; 4 divide all our widths
+    "shufflenetv1": Layout(
+        between="dw3x3", activations=("expand",), hidden="fewer", groups=4, last_activation=True
+    ),
+    # EfficientNet
+    "mbconv": Layout(
+        between="dw3x3", activations=("expand", "between"), se_ratio=0.25, activation="silu"
+    ),
 }
-SPATIAL = ("dw3x3", "repso")
+DEPTHWISE = {"dw3x3": 3, "dw5x5": 5, "dw7x7": 7}
+SPATIAL = (*DEPTHWISE, "repso", "partial", "identity")
 CHANNEL = ("pointwise", "refco")
-# what an argument must be where the layout does not use it
-DEFAULTS = {"expansion": 4, "spatial": "dw3x3"}
+# what an argument must be where the block does not use it
+DEFAULTS = {
+    "expansion": 4,
+    "spatial": "dw3x3",
+    "channel": "pointwise",
+    "squares": 3,
+    "extra_branches": EXTRA_BRANCHES,
+    "reduction": 2,
+    "branches": None,
+}
+# the operations that have arguments of their own
+ARGUMENTS = {"repso": ("squares", "extra_branches"), "refco": ("reduction", "branches")}
+
+
+def places(spatial: str | tuple[str, str, str]) -> tuple[str, ...]:
+    """Returns the operations before, between and after the channel operations."""
+    return ("identity", spatial, "identity") if isinstance(spatial, str) else tuple(spatial)
+
+
+def unused(layout: str, spatial, channel: str) -> dict[str, str]:
+    """Returns the arguments that a `MetaBasicBlock` does not use, and what does not use them."""
+    row, names = LAYOUTS[layout], []
+    if CHOSEN not in (row.before, row.between, row.after):
+        names, spatial = ["spatial"], DEFAULTS["spatial"]
+    if row.hidden == "same":
+        names.append("expansion")
+    if row.groups > 1:
+        names.append("channel")
+    found = dict.fromkeys(names, f"The layout '{layout}'")
+    for operation, arguments in ARGUMENTS.items():
+        if operation not in (*places(spatial), channel):
+            found |= dict.fromkeys(arguments, f"A block without '{operation}'")
+    return found
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -152,13 +203,23 @@ class MetaBasicBlock(ReparamLayer):
 
     Args:
         layout: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
-            `"shufflenetv2"` or `"mobilenetv1"`.
-        expansion: int, the hidden channels divided by those outside, or in `"sandglass"` those
-            outside divided by the hidden ones. `"shufflenetv2"` and `"mobilenetv1"` have none.
-        spatial: the spatial operation of `"meta_light"`, `"dw3x3"` or `"repso"`. The other layouts
-            have their own.
+            `"shufflenetv1"` (4 groups), `"shufflenetv2"`, `"mobilenetv1"` or `"mbconv"`
+            (EfficientNet).
+        expansion: int, the hidden channels divided by those outside, or in `"sandglass"` and
+            `"shufflenetv1"` those outside divided by the hidden ones. `"shufflenetv2"` and
+            `"mobilenetv1"` have none.
+        spatial: the spatial operation of `"meta_light"`: `"dw3x3"`, `"dw5x5"`, `"dw7x7"`,
+            `"repso"`, `"partial"` (`PartialConv2D`) or `"identity"`. Three of them are those
+            before, between and after the channel operations; one stands between. The other
+            layouts have their own.
         channel: both channel operations: `"pointwise"`, a 1x1 convolution, or `"refco"`.
-        activation: name of an activation or a callable.
+            `"shufflenetv1"` has its own.
+        activation: name of an activation or a callable. Defaults to `"relu"`, and in `"mbconv"` to
+            `"silu"`.
+        squares: int, of `RepSO`.
+        extra_branches: tuple of str, of `RepSO`.
+        reduction: int, of `RefCO`.
+        branches: optional pair of ints, of `RefCO`.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -166,8 +227,8 @@ class MetaBasicBlock(ReparamLayer):
     Output shape: that of the input.
 
     Raises:
-        ValueError: if `layout`, `spatial` or `channel` is none of the choices, or if `expansion` or
-            `spatial` is given for a layout that does not use it.
+        ValueError: if `layout`, `spatial` or `channel` is none of the choices, or if an argument is
+            given that the layout or its operations do not use.
 
     Example:
     >>> layer = keraslight.layers.MetaBasicBlock("sandglass")
@@ -184,33 +245,46 @@ class MetaBasicBlock(ReparamLayer):
         self,
         layout: str = "meta_light",
         expansion: int = 4,
-        spatial: str = "dw3x3",
+        spatial: str | tuple[str, str, str] = "dw3x3",
         channel: str = "pointwise",
-        activation="relu",
+        activation=None,
+        squares: int = 3,
+        extra_branches: tuple[str, ...] = EXTRA_BRANCHES,
+        reduction: int = 2,
+        branches: tuple[int, int] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for argument, value, choices in (
-            ("layout", layout, tuple(LAYOUTS)),
-            ("spatial", spatial, SPATIAL),
-            ("channel", channel, CHANNEL),
+        if len(places(spatial)) != len(PLACES):
+            raise ValueError(
+                "`spatial` must be one operation, or the three before, between and after the "
+                f"channel operations. Received: spatial={spatial!r}"
+            )
+        for argument, values, choices in (
+            ("layout", (layout,), tuple(LAYOUTS)),
+            ("spatial", places(spatial), SPATIAL),
+            ("channel", (channel,), CHANNEL),
         ):
-            if value not in choices:
+            if not set(values) <= set(choices):
                 raise ValueError(
-                    f"`{argument}` must be one of {choices}. Received: {argument}={value!r}"
-                )
-        for argument in LAYOUTS[layout].unused():
-            value = {"expansion": expansion, "spatial": spatial}[argument]
-            if value != DEFAULTS[argument]:
-                raise ValueError(
-                    f"The layout '{layout}' does not use `{argument}`: leave it out. "
-                    f"Received: {argument}={value!r}"
+                    f"`{argument}` must be one of {choices}. Received: {argument}="
+                    f"{spatial if argument == 'spatial' else values[0]!r}"
                 )
         self.layout = layout
         self.expansion = expansion
-        self.spatial = spatial
+        self.spatial = spatial if isinstance(spatial, str) else tuple(spatial)
         self.channel = channel
-        self.activation = keras.activations.get(activation)
+        self.squares = squares
+        self.extra_branches = tuple(extra_branches)
+        self.reduction = reduction
+        self.branches = None if branches is None else tuple(branches)
+        for argument, user in unused(layout, spatial, channel).items():
+            if getattr(self, argument) != DEFAULTS[argument]:
+                raise ValueError(
+                    f"{user} does not use `{argument}`: leave it out. "
+                    f"Received: {argument}={getattr(self, argument)!r}"
+                )
+        self.activation = keras.activations.get(activation or LAYOUTS[layout].activation)
 
     def build(self, input_shape):
         row, dtype = LAYOUTS[self.layout], self.dtype_policy
@@ -218,11 +292,12 @@ class MetaBasicBlock(ReparamLayer):
         self.working = channels // 2 if row.half else channels
         hidden = row.hidden_channels(self.working, self.expansion)
         steps = {
-            "before": self._spatial(row.before, "before"),
+            "before": self._spatial("before"),
             "expand": self._channel(hidden, "expand"),
-            "between": self._spatial(row.between, "between"),
+            "between": self._spatial("between"),
+            "attention": self._attention(channels),
             "project": self._channel(self.working, "project", row.last_norm),
-            "after": self._spatial(row.after, "after"),
+            "after": self._spatial("after"),
         }
         self.steps = []
         shape = (*grid, self.working)
@@ -233,28 +308,55 @@ class MetaBasicBlock(ReparamLayer):
             for layer in layers:
                 layer.build(shape)
                 shape = layer.compute_output_shape(shape)
+            if step == "expand" and row.groups > 1:
+                layers = [*layers, self.part(ChannelShuffle, "interleave", row.groups)]
             self.steps += layers
         self.add = keras.layers.Add(dtype=dtype, name=f"{self.name}_add")
         self.concat = keras.layers.Concatenate(dtype=dtype, name=f"{self.name}_concat")
         self.shuffle = ChannelShuffle(2, dtype=dtype, name=f"{self.name}_shuffle")
+        self.act = self.part(keras.layers.Activation, "act", self.activation)
 
-    def _spatial(self, operation, step):
-        if operation is None:
+    def _spatial(self, step):
+        operation = getattr(LAYOUTS[self.layout], step)
+        if operation == CHOSEN:
+            operation = places(self.spatial)[PLACES.index(step)]
+        if operation == "identity":
             return []
-        if operation == "spatial" and self.spatial == "repso":
-            return [self.part(RepSO, step)]
+        if operation == "repso":
+            return [
+                self.part(RepSO, step, squares=self.squares, extra_branches=self.extra_branches)
+            ]
         if operation == "partial":
             return [self.part(PartialConv2D, step)]
         return [
-            self.part(depthwise_conv2d, step),
+            self.part(depthwise_conv2d, step, kernel_size=DEPTHWISE[operation]),
             self.part(batch_normalization, f"{step}_norm"),
         ]
 
     def _channel(self, filters, step, norm=True):
+        groups = LAYOUTS[self.layout].groups
         if self.channel == "refco":
-            return [self.part(RefCO, step, filters=filters)]
-        conv = self.part(conv2d, step, filters=filters)
+            return [
+                self.part(
+                    RefCO,
+                    step,
+                    filters=filters,
+                    reduction=self.reduction,
+                    branches=self.branches,
+                )
+            ]
+        if groups > 1:
+            conv = self.part(GroupedPointwiseConv2D, step, filters=filters, groups=groups)
+        else:
+            conv = self.part(conv2d, step, filters=filters)
         return [conv, self.part(batch_normalization, f"{step}_norm")] if norm else [conv]
+
+    def _attention(self, channels):
+        ratio = LAYOUTS[self.layout].se_ratio
+        if ratio is None:
+            return []
+        squeezed = squeezed_channels(channels, ratio)
+        return [self.part(SqueezeExcite, "attention", squeezed, activation=self.activation)]
 
     def call(self, inputs, training=None):
         row = LAYOUTS[self.layout]
@@ -264,7 +366,8 @@ class MetaBasicBlock(ReparamLayer):
             x = layer(x, training=training) if trained else layer(x)
         if row.half:
             return self.shuffle(self.concat([x, inputs[..., self.working :]]))
-        return self.add([inputs, x]) if row.residual else x
+        x = self.add([inputs, x]) if row.residual else x
+        return self.act(x) if row.last_activation else x
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -272,8 +375,9 @@ class MetaBasicBlock(ReparamLayer):
     @classmethod
     def from_config(cls, config):
         # earlier versions accepted and saved options that the layout does not use
-        unused = LAYOUTS[config.get("layout", "meta_light")].unused()
-        return super().from_config({k: v for k, v in config.items() if k not in unused})
+        defaults = {"layout": "meta_light", **DEFAULTS, **config}
+        ignored = unused(defaults["layout"], defaults["spatial"], defaults["channel"])
+        return super().from_config({k: v for k, v in config.items() if k not in ignored})
 
     def get_config(self):
         return {
@@ -283,6 +387,10 @@ class MetaBasicBlock(ReparamLayer):
             "spatial": self.spatial,
             "channel": self.channel,
             "activation": keras.activations.serialize(self.activation),
+            "squares": self.squares,
+            "extra_branches": self.extra_branches,
+            "reduction": self.reduction,
+            "branches": self.branches,
         }
 
 
@@ -295,10 +403,11 @@ class MetaLightBlock(MetaBasicBlock):
 
     Args:
         expansion: int, the hidden channels divided by those outside.
-        spatial: `"repso"` or `"dw3x3"`.
+        spatial: see `MetaBasicBlock`.
         channel: `"refco"` or `"pointwise"`.
         activation: name of an activation or a callable.
-        **kwargs: the arguments of every Keras layer, such as `name`.
+        **kwargs: the other arguments of `MetaBasicBlock` but `layout`, and of every Keras layer,
+            such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
 

@@ -7,6 +7,8 @@ from keraslight.layers.linear_branches import LinearBranches
 
 __all__ = ["RepSO"]
 
+EXTRA_BRANCHES = ("row", "column", "point", "identity")
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class RepSO(LinearBranches):
@@ -16,6 +18,8 @@ class RepSO(LinearBranches):
 
     Args:
         squares: int, how many 3x3 branches there are.
+        extra_branches: tuple of the other branches: `"row"` (1x3), `"column"` (3x1), `"point"`
+            (1x1) and `"identity"`, by default all.
         **kwargs: the arguments of `LinearBranches` but `filters` and `groups`, and of every Keras
             layer, such as `name`. The identity is there only at `strides` 1.
 
@@ -24,7 +28,8 @@ class RepSO(LinearBranches):
     Output shape: that of the input, at `strides` 1.
 
     Raises:
-        ValueError: if `squares` is less than 1, or `filters` or `groups` is given.
+        ValueError: if `squares` is less than 1, a branch is unknown, or `filters` or `groups` is
+            given.
 
     Example:
     >>> tuple(keraslight.layers.RepSO()(np.random.rand(1, 9, 9, 8)).shape)
@@ -35,7 +40,9 @@ class RepSO(LinearBranches):
         (https://arxiv.org/abs/2306.06365), where the branches and their number are stated.
     """
 
-    def __init__(self, squares: int = 3, **kwargs):
+    def __init__(
+        self, squares: int = 3, extra_branches: tuple[str, ...] = EXTRA_BRANCHES, **kwargs
+    ):
         super().__init__(**kwargs)
         if self.filters is not None:
             raise ValueError(
@@ -44,13 +51,19 @@ class RepSO(LinearBranches):
             )
         if squares < 1:
             raise ValueError(f"`squares` must be at least 1. Received: squares={squares!r}")
+        if not set(extra_branches) <= set(EXTRA_BRANCHES):
+            raise ValueError(
+                f"`extra_branches` must be some of {EXTRA_BRANCHES}. "
+                f"Received: extra_branches={tuple(extra_branches)!r}"
+            )
         self.squares = squares
+        self.extra_branches = tuple(extra_branches)
 
     def branches_of(self, channels):
         squares = [Branch(f"square{index}", 3) for index in range(self.squares)]
-        skeleton = [Branch("row", (1, 3)), Branch("column", (3, 1)), Branch("point", 1)]
-        identity = [Branch("identity")] if self.keeps_shape(channels) else []
-        return [*squares, *skeleton, *identity]
+        extra = [Branch("row", (1, 3)), Branch("column", (3, 1)), Branch("point", 1)]
+        extra += [Branch("identity")] if self.keeps_shape(channels) else []
+        return [*squares, *(branch for branch in extra if branch.name in self.extra_branches)]
 
     def track(self, layers):
         # two lists, as in files of earlier versions
@@ -59,4 +72,8 @@ class RepSO(LinearBranches):
         self.norms = list(norms.values())
 
     def get_config(self):
-        return {**super().get_config(), "squares": self.squares}
+        return {
+            **super().get_config(),
+            "squares": self.squares,
+            "extra_branches": self.extra_branches,
+        }

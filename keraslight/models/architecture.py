@@ -32,4 +32,5 @@ def changed_options(given: dict, published: dict) -> dict:
 def _plain(name, value):
     if name == "activation" and value is not None:
         return keras.activations.serialize(keras.activations.get(value))
-    return value
+    # as in a file
+    return list(value) if isinstance(value, tuple) else value

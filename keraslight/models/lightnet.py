@@ -20,7 +20,7 @@ import keras
 
 from keraslight.layers.initializers import depthwise_initializer
 from keraslight.layers.interleaved_group_block import InterleavedGroupBlock
-from keraslight.layers.meta_basic_block import LAYOUTS, MetaBasicBlock
+from keraslight.layers.meta_basic_block import DEFAULTS, LAYOUTS, MetaBasicBlock
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, zero_padding
 from keraslight.models.architecture import changed_options
 from keraslight.models.image_model import classifier, image_input, image_model, pick
@@ -42,7 +42,11 @@ STAGES = (Row(32, 3), Row(64, 3), Row(128, 9), Row(256, 3))
 HEAD_CHANNELS = 1280
 EXPANSION = 4
 ACTIVATION = "relu"
+# of blocks whose papers have another
+BLOCK_ACTIVATIONS = {"igcv3": "relu6", "mbconv": "silu"}
 BLOCKS = (*LAYOUTS, "igcv3")
+# operations that have registered networks of their own
+NAMED_SPATIAL = ("dw3x3", "repso")
 
 
 def LightNet(
@@ -61,6 +65,11 @@ def LightNet(
     classes: int = 1000,
     classifier_activation="softmax",
     dropout_rate: float = 0.0,
+    thumbnail: bool = False,
+    squares: int = DEFAULTS["squares"],
+    extra_branches: tuple[str, ...] = DEFAULTS["extra_branches"],
+    reduction: int = DEFAULTS["reduction"],
+    branches: tuple[int, int] | None = None,
     name: str | None = None,
 ) -> LightModel:
     """Builds LightNet, the overall architecture of FalconNet, with a choice of basic blocks.
@@ -70,15 +79,17 @@ def LightNet(
 
     Args:
         block: `"meta_light"`, `"irb"` (MobileNetV2), `"sandglass"` (MobileNeXt), `"fasternet"`,
-            `"shufflenetv2"`, `"mobilenetv1"` or `"igcv3"`.
-        spatial: the spatial operation, `"dw3x3"` or `"repso"`. Only block `"meta_light"` has this
-            choice.
+            `"shufflenetv1"`, `"shufflenetv2"`, `"mobilenetv1"`, `"mbconv"` (EfficientNet) or
+            `"igcv3"`.
+        spatial: the spatial operation, or the three before, between and after the channel
+            operations: `"dw3x3"`, `"dw5x5"`, `"dw7x7"`, `"repso"`, `"partial"` or `"identity"`.
+            Only block `"meta_light"` has this choice.
         channel: the channel operations, `"pointwise"` (1x1 convolutions) or `"refco"`. All blocks
-            but `"igcv3"` have this choice.
+            but `"igcv3"` and `"shufflenetv1"` have this choice.
         expansion: int, the hidden channels of a block over those outside. The blocks
             `"shufflenetv2"` and `"mobilenetv1"` have no expansion.
         activation: optional name of an activation or callable. Defaults to `"relu"`, and in the
-            blocks of `"igcv3"` to their published `"relu6"`.
+            blocks of `"igcv3"` to their published `"relu6"`, of `"mbconv"` to `"silu"`.
         stem_residual: bool, whether the stem adds the input of its first depthwise convolution to
             the output of its pointwise convolution.
         head_channels: int, the channels of the 1x1 convolution before the classifier.
@@ -86,12 +97,21 @@ def LightNet(
         weights: `None` (random initialization), or the path or url of a .weights.h5 file. No
             weights were published.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
-            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
         pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
         dropout_rate: float, the rate of a dropout before the classifier.
+        thumbnail: bool, whether the stem has stride 1 instead of 4, for images as small as 32x32.
+        squares: int, the 3x3 branches of `"repso"`, see `keraslight.layers.RepSO`.
+        extra_branches: tuple of str, the other branches of `"repso"`.
+        reduction: int, of `"refco"`, the channels of a window divided by its hidden values: R in
+            the paper. The rank of the map is at most `channels / reduction`, see
+            `keraslight.layers.RefCO`.
+        branches: optional pair of ints, of `"refco"`: the branches of the first and of the second
+            factor.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -116,35 +136,58 @@ def LightNet(
         (https://arxiv.org/abs/2306.06365).
     """
     pick(dict.fromkeys(BLOCKS), block, "block")
-    if block == "igcv3" and (spatial, channel) != ("dw3x3", "pointwise"):
+    operations = {
+        "spatial": spatial,
+        "channel": channel,
+        "squares": squares,
+        "extra_branches": tuple(extra_branches),
+        "reduction": reduction,
+        "branches": branches,
+    }
+    published = {name: DEFAULTS[name] for name in operations}
+    if block == "igcv3" and (given := changed_options(operations, published)):
         raise ValueError(
-            "The block 'igcv3' has its own operations: leave out `spatial` and `channel`. "
-            f"Received: block='igcv3', spatial={spatial!r}, channel={channel!r}"
+            "The block 'igcv3' has its own operations: leave out those of other blocks. "
+            f"Received: block='igcv3', "
+            f"{', '.join(f'{name}={value!r}' for name, value in given.items())}"
         )
+    # the registered networks are named after their operations
     identity = _name(block, spatial, channel)
-    # with blocks of IGCV3 the default is two activations, which no name of one can mean
-    default = None if block == "igcv3" else ACTIVATION
+    # of blocks with an activation of their own the default is two, which no name of one can mean
+    default = None if block in BLOCK_ACTIVATIONS else ACTIVATION
+    defaults = {
+        **published,
+        "spatial": spatial if spatial in NAMED_SPATIAL else DEFAULTS["spatial"],
+        "channel": channel,
+        "expansion": EXPANSION,
+        "activation": default,
+        "stem_residual": True,
+        "head_channels": HEAD_CHANNELS,
+        "thumbnail": False,
+    }
     options = changed_options(
         {
+            **operations,
             "expansion": expansion,
             "activation": default if activation is None else activation,
             "stem_residual": stem_residual,
             "head_channels": head_channels,
+            "thumbnail": thumbnail,
         },
-        {
-            "expansion": EXPANSION,
-            "activation": default,
-            "stem_residual": True,
-            "head_channels": HEAD_CHANNELS,
-        },
+        defaults,
     )
     start = image_input(
-        input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
+        input_tensor,
+        input_shape,
+        default_size=32 if thumbnail else 224,
+        min_size=8 if thumbnail else 32,
+        include_top=include_top,
     )
-    block_activation = activation or ("relu6" if block == "igcv3" else ACTIVATION)
+    block_activation = activation or BLOCK_ACTIVATIONS.get(block, ACTIVATION)
     activation = activation or ACTIVATION
-    x, layers = _stem(start, STAGES[0].channels, activation, stem_residual)
-    stages = [Stage("stem", 4, layers, x)]
+    stride = 1 if thumbnail else 2
+    x, layers = _stem(start, STAGES[0].channels, stride, activation, stem_residual)
+    stages = [Stage("stem", stride**2, layers, x)]
     for number, row in enumerate(STAGES, 1):
         blocks, strides = [], stages[-1].strides
         if number > 1:
@@ -163,7 +206,11 @@ def LightNet(
                 )
             else:
                 layer = MetaBasicBlock(
-                    block, expansion, spatial, channel, block_activation, name=block_name
+                    block,
+                    expansion,
+                    activation=block_activation,
+                    name=block_name,
+                    **operations,
                 )
             x = layer(x)
             blocks.append(layer)
@@ -219,10 +266,10 @@ def FalconNet(expansion: int = EXPANSION, name: str | None = None, **kwargs) -> 
     return LightNet("meta_light", "repso", "refco", expansion, name=name, **kwargs)
 
 
-def _stem(x, channels, activation, residual):
-    """Returns the output and the layers with weights of the stem, which has stride 4."""
+def _stem(x, channels, stride, activation, residual):
+    """Returns the output and the layers with weights of the stem, which has a stride twice."""
     x = zero_padding(1, name="stem_pad")(x)
-    conv = conv2d(channels, 3, 2, padding="valid", name="stem_conv")
+    conv = conv2d(channels, 3, stride, padding="valid", name="stem_conv")
     x, layers = _norm_act(conv(x), conv, activation, "stem")
     inside = x
     for layer in (depthwise_conv2d(name="stem_depthwise"), conv2d(channels, name="stem_pointwise")):
@@ -230,7 +277,7 @@ def _stem(x, channels, activation, residual):
         layers += pair
     x = keras.layers.Add(name="stem_add")([x, inside]) if residual else inside
     x = zero_padding(1, name="stem_downsample_pad")(x)
-    depthwise = depthwise_conv2d(2, name="stem_downsample")
+    depthwise = depthwise_conv2d(stride, padding="valid", name="stem_downsample")
     x, pair = _norm_act(depthwise(x), depthwise, activation)
     return x, (*layers, *pair)
 

@@ -173,6 +173,7 @@ CASES = [
     Case(kl.DiracConv2D, {"filters": 6, "padding": "valid"}, outputs=[(2, 7, 6, 6)], trainable=3),
     Case(kl.RepSO, {}, trainable=20),
     Case(kl.RepSO, {"squares": 1}, trainable=14),
+    Case(kl.RepSO, {"squares": 2, "extra_branches": ("column",)}, trainable=9),
     Case(kl.SparselyFactorizedConv2D, {"filters": 64}, outputs=[(2, 9, 8, 64)], trainable=2),
     Case(kl.RefCO, {"filters": 64}, outputs=[(2, 9, 8, 64)], trainable=6),
     Case(
@@ -224,6 +225,21 @@ CASES = [
     Case(kl.MetaBasicBlock, {"layout": "fasternet", "expansion": 2}, trainable=5),
     Case(kl.MetaBasicBlock, {"layout": "shufflenetv2"}, trainable=9),
     Case(kl.MetaBasicBlock, {"layout": "mobilenetv1"}, trainable=12),
+    Case(kl.MetaBasicBlock, {"layout": "shufflenetv1"}, trainable=9),
+    Case(kl.MetaBasicBlock, {"layout": "mbconv"}, trainable=13),
+    Case(kl.MetaBasicBlock, {"spatial": ("partial", "identity", "dw5x5")}, trainable=10),
+    Case(
+        kl.MetaBasicBlock,
+        {
+            "spatial": "repso",
+            "squares": 1,
+            "extra_branches": (),
+            "channel": "refco",
+            "reduction": 4,
+            "branches": (1, 2),
+        },
+        trainable=15,
+    ),
 ]
 every_case = pytest.mark.parametrize(
     "case", CASES, ids=[f"{case.layer.__name__}-{case.config}" for case in CASES]
@@ -309,6 +325,15 @@ def test_dynamic_size_and_mixed_precision(case):
         (lambda: kl.MetaBasicBlock(channel="conv"), "Received: channel='conv'"),
         (lambda: kl.MetaBasicBlock("irb", spatial="repso"), "does not use `spatial`.*'repso'"),
         (lambda: kl.MetaBasicBlock("mobilenetv1", 6), "'mobilenetv1' does not use `expansion`.*6"),
+        (lambda: kl.MetaBasicBlock(spatial=("dw3x3", "x", "dw3x3")), r"spatial=\('dw3x3', 'x'"),
+        (lambda: kl.MetaBasicBlock(spatial=("dw3x3",)), "the three before, between and after"),
+        (lambda: kl.MetaBasicBlock(reduction=4), "without 'refco' does not use `reduction`.*4"),
+        (lambda: kl.MetaBasicBlock(squares=1), "without 'repso' does not use `squares`.*squares=1"),
+        (
+            lambda: kl.MetaBasicBlock("shufflenetv1", channel="refco"),
+            "'shufflenetv1' does not use `channel`.*'refco'",
+        ),
+        (lambda: kl.RepSO(extra_branches=("diagonal",)), "Received: extra_branches"),
         (lambda: kl.MetaLightBlock(layout="irb"), "use MetaBasicBlock.*Received: layout='irb'"),
         (lambda: kl.DiracConv2D(4, groups=2), "takes no `groups`.*groups=2"),
         (

@@ -72,6 +72,54 @@ def test_fused_falconnet_of_fixed_size():
     assert {layer.kernel_size for layer in pointwise} == {(1, 1)}
 
 
+OPTIONS = {
+    "falconnet": {"reduction": 4, "branches": (2, 3), "squares": 1, "extra_branches": ("row",)},
+    "lightnet_meta_light": {"spatial": ("dw3x3", "dw5x5", "identity"), "thumbnail": True},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_of_the_operations(name, tmp_path):
+    options = OPTIONS[name]
+    model = randomized(
+        keraslight.create_model(
+            name, input_shape=(32, 32, 3), classes=3, classifier_activation=None, **options
+        )
+    )
+    assert model.architecture["name"] == name
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()}
+    assert model.architecture["options"] == plain
+    x = images(1, 32, 32, 3)
+    assert relative_error(model, model.fuse(), x) <= 1e-5
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.architecture == model.architecture
+    assert relative_error(model, loaded, x) == 0
+    model.save_weights(tmp_path / "w.weights.h5")
+    other = keraslight.create_model(name, input_shape=(32, 32, 3), classes=3)
+    with pytest.raises(ValueError):
+        keraslight.load_checkpoint(other, tmp_path / "w.weights.h5")
+
+
+def test_the_rank_and_the_branches_of_refco_reach_every_block():
+    model = keraslight.FalconNet(expansion=2, reduction=4, branches=(2, 3), include_top=False)
+    blocks = [block for stage in model.stages for block in stage.blocks]
+    layers = [x for block in blocks if hasattr(block, "steps") for x in block.steps]
+    pairs = [x for x in layers if isinstance(x, keraslight.layers.RefCO)]
+    assert len(pairs) == 36
+    assert {(x.reduction, x.branches) for x in pairs} == {(4, (2, 3))}
+    # the rank of each 1x1 convolution that a pair amounts to
+    pair = pairs[0]
+    kernel = pair.pair().product()[0].reshape(32, 64)
+    assert np.linalg.matrix_rank(kernel) == 32 // 4
+
+
+def test_thumbnails():
+    model = keraslight.LightNet(thumbnail=True, include_top=False, input_shape=(32, 32, 3))
+    assert [stage.strides for stage in model.stages] == [1, 1, 2, 4, 8, 8]
+    assert model.output_shape == (None, 4, 4, 1280)
+
+
 def test_stem_without_residual_and_another_head():
     model = keraslight.LightNet(stem_residual=False, head_channels=512, include_top=False)
     assert model.output_shape[-1] == 512
