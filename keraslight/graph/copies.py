@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslight.compat import inner_layers
+from keraslight.compat import inner_layers, is_of_keras
 
 
 def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> keras.layers.Layer:
@@ -80,11 +80,17 @@ def copy_of(operation: keras.Operation, **config) -> keras.Operation:
     >>> copy_of(keras.layers.Dense(2, activation=keras.activations.silu)).units
     2
     """
-    copy = type(operation).from_config({**config_of(operation), **config})
+    config = {**config_of(operation), **config}
     function = getattr(operation, "activation", None)
-    if function is not None and not isinstance(function, keras.layers.Layer):
+    is_own = function is not None and not isinstance(function, keras.layers.Layer)
+    if is_own and is_of_keras(operation) and "activation" in config:
+        config["activation"] = function  # a lambda cannot be read from a configuration
+    copy = type(operation).from_config(config)
+    if is_own:
         # the configuration has its name only, which a function of Keras may have, too
         copy.activation = function
+    if "name" not in config:
+        copy.name = operation.name  # Keras would number the operation anew
     return copy
 
 

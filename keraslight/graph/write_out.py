@@ -225,9 +225,13 @@ def is_functional(model: keras.Model) -> bool:
 def _is_known(layer) -> bool:
     """Tells whether a layer is one of `keras.layers` or keraslight's.
 
-    Those inside keras.applications are neither.
+    Those inside keras.applications are neither. What an activation does is not known if its
+    function is the code of others.
     """
     kind = type(layer)
+    if kind is keras.layers.Activation and not isinstance(layer.activation, keras.layers.Layer):
+        name = getattr(layer.activation, "__name__", "")
+        return getattr(keras.activations, name, None) is layer.activation
     is_public = getattr(keras.layers, kind.__name__, None) is kind
     return is_public or kind.__module__.split(".")[0] == "keraslight"
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.compat import is_of_keras
+from keraslight.compat import is_of_keras, operation_class
 from keraslight.graph.deploy import registered_form
 from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import tensor_types
@@ -269,6 +269,11 @@ def test_what_cannot_be_registered():
     with pytest.raises(ValueError, match=r"registered for Wrong does not fit.*another function"):
         keraslight.fuse(model_with(Wrong()))
     assert registered_form(L.ReLU()) is None
+
+
+def test_activations_of_others():
+    fused = check(model_with(L.Activation(lambda x: keras.activations.gelu(x, approximate=False))))
+    assert type(fused.operations[-1]) is operation_class("Gelu")
 
 
 def test_constant_outputs_and_training_passed_in_vain():
