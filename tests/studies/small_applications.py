@@ -19,7 +19,7 @@ def _resnet(stack, preact):
     stack = _builder(A.ResNet50, stack)
 
     def stages(x):
-        return stack(stack(x, 8, 2, stride1=1, name="conv2"), 8, 1, name="conv3")
+        return stack(stack(x, 8, 2, stride1=1, name="conv2"), 8, 2, name="conv3")
 
     return _builder(A.ResNet50, "ResNet")(stages, preact, True, **SMALL)
 
