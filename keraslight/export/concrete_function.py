@@ -13,7 +13,7 @@ from keraslight.quantization.float_layers import has_inputs_apart, set_apart
 from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.rules import constant_calls, is_selecting
-from keraslight.quantization.written_op import is_written_by_export
+from keraslight.quantization.written_op import WrittenOp
 
 
 def concrete_function(
@@ -50,7 +50,7 @@ def concrete_function(
     numbers = {
         id(call): number
         for number, call in enumerate(graph.calls if marks_lookups else ())
-        if call.name not in float_layers and is_written_by_export(op_of(call))
+        if call.name not in float_layers and isinstance(op_of(call), WrittenOp)
     }
 
     def is_int8(source):
