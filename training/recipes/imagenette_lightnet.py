@@ -17,8 +17,8 @@ multiply-adds and LightNet's own 1.82 M and 94.3 M:
     imagenette_lightnet_fasternet     2.16 M 110.1 M
     imagenette_lightnet_igcv3         1.13 M  56.5 M
     imagenette_lightnet_e1            1.08 M  54.4 M  LightNet's own block without expansion
-    imagenette_lightnet_mbconv        1.89 M  94.4 M  EfficientNet
-    imagenette_lightnet_shufflenetv1  0.50 M  23.3 M  4 groups, 4 times fewer channels inside
+    imagenette_lightnet_mbconv        2.19 M  94.6 M  EfficientNet
+    imagenette_lightnet_shufflenetv1  0.39 M  17.5 M  4 groups, 4 times fewer channels inside
 
 The other variants change the spatial operations of LightNet's own block. It has one at place 2,
 between the channel operations, out of three places before, between and after them:
