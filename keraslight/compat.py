@@ -126,6 +126,19 @@ def tflite_converter(infer):
     return converter
 
 
+def outside_of_graphs() -> contextlib.AbstractContextManager:
+    """Lets operations on numbers be computed at once, also while a function is traced."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.init_scope()
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.ensure_compile_time_eval()
+    return contextlib.nullcontext()
+
+
 @functools.cache
 def compiled_by_tensorflow(function: Callable) -> Callable:
     """Returns a function of tensors that TensorFlow compiles as a whole, with XLA.

@@ -12,6 +12,7 @@ What was recorded is compared with the layer itself on random inputs.
 """
 
 import inspect
+import re
 from dataclasses import dataclass
 
 import keras
@@ -44,6 +45,11 @@ class Weight:
     values: np.ndarray
     per_example: bool = False
 
+    @property
+    def shape(self) -> tuple:
+        """The shape for a batch of any size."""
+        return (None, *self.values.shape[1:]) if self.per_example else self.values.shape
+
     def for_batch(self, batch: int) -> np.ndarray:
         """Returns the values for a batch of a size."""
         return np.repeat(self.values, batch, axis=0) if self.per_example else self.values
@@ -75,7 +81,13 @@ def read_layer(layer: keras.layers.Layer, args: tuple, kwargs: dict, form=None) 
             reason = reason or error
             continue
         return graph
-    raise NotReadable(f"{type(reason).__name__}: {str(reason).splitlines()[0]}") from reason
+    raise NotReadable(f"{type(reason).__name__}: {_first_line(reason)}") from reason
+
+
+def _first_line(error) -> str:
+    """Returns the first line of a message, without what Keras puts around that of a call."""
+    in_bold = re.search(r"\x1b\[1m(.*?)(\n|\x1b|$)", str(error))
+    return in_bold[1] if in_bold else (str(error).splitlines() or [""])[0]
 
 
 def _read(layer, args, kwargs, form, batch):
@@ -187,9 +199,12 @@ def _check(layer, args, kwargs, graph):
     batch = values[0].shape[0]
 
     def visit(call, *args, **kwargs):
-        args, kwargs = keras.tree.map_structure(
-            lambda leaf: leaf.for_batch(batch) if isinstance(leaf, Weight) else leaf, (args, kwargs)
-        )
+        def tensor(leaf):
+            if not isinstance(leaf, Weight):
+                return leaf
+            return keras.ops.convert_to_tensor(leaf.for_batch(batch))
+
+        args, kwargs = keras.tree.map_structure(tensor, (args, kwargs))
         return keras.tree.flatten(call.operation(*args, **kwargs))
 
     received = keras.tree.flatten(graph.run(values, visit))

@@ -92,8 +92,8 @@ class ExactModel(keras.Model):
     def __init__(self, model: QuantizedModel, runtime: XNNPack):
         super().__init__(name=f"{model.name}_exact", dtype="float32")
         self.runtime = runtime
-        # in a graph TensorFlow changes the last bit of deep networks
-        self.run_eagerly = keras.backend.backend() == "tensorflow"
+        if keras.backend.backend() == "tensorflow":
+            self.jit_compile = False  # XLA takes longer to compile than it saves
         # a variable, because graph optimizers replace the division by a constant by a product
         self.one = self.add_weight(name="one", shape=(), initializer="ones", trainable=False)
         # layers that are kept in float32 may be of classes that nobody registered

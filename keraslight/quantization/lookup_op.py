@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keraslight.compat import outside_of_graphs
 from keraslight.graph.copies import copy_of
 from keraslight.graph.graph import Call
 from keraslight.quantization.integers import Grid, Int8, Pointwise
@@ -80,6 +81,11 @@ class LookupOp(WrittenOp):
             return operation.call(*args)
 
         return apply
+
+    def value_at(self, call: Call, x: float) -> float:
+        """Returns the function of a number, also while a function is traced."""
+        with outside_of_graphs():
+            return float(self.function(call)(np.float32([x]))[0])
 
     def values(self, call: Call, x):
         """Returns the function of the values of the 256 codes, in double precision."""

@@ -10,7 +10,8 @@ TITLES = {
     "builtin": "LiteRT's kernels without XNNPACK",
     "tflm": "TensorFlow Lite Micro",
 }
-_RESOLVERS = {
+# how LiteRT calls its own
+RESOLVERS = {
     "xnnpack": "AUTO",
     "reference": "BUILTIN_REF",
     "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
@@ -42,7 +43,7 @@ def _litert(runtime, content) -> Callable:
     try:
         interpreter = Interpreter(
             model_content=content,
-            experimental_op_resolver_type=OpResolverType[_RESOLVERS[runtime]],
+            experimental_op_resolver_type=OpResolverType[RESOLVERS[runtime]],
         )
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:

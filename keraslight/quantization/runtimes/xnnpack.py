@@ -52,7 +52,7 @@ class XNNPack:
             sums.sums,
             sums.bias,
             sums.bias_parts,
-            sums.scale / (grid.scale * count),
+            _ratio(sums.scales, grid.scale * count),
             grid.lower,
             grid.upper,
             grid.learned,
@@ -117,3 +117,20 @@ class XNNPack:
         share = powers / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale)
         exact = ops.floor(share + np.float32(0.5))
         return grid.holding(straight_through(exact, share))
+
+
+def _ratio(scales, new_scale):
+    """Returns the product of scales over another, each step rounded to float32.
+
+    Where some scales are constants, TensorFlow's graph optimizers change the order of the factors,
+    and so the last bit. They do not move factors across casts, and a product or a quotient of
+    float32 numbers in double precision rounds to the float32 one.
+    """
+    scale = scales[0]
+    for other in scales[1:]:
+        scale = _in_single(in_double_precision(scale) * in_double_precision(other))
+    return _in_single(in_double_precision(scale) / in_double_precision(new_scale))
+
+
+def _in_single(x):
+    return ops.cast(x, "float32")

@@ -14,20 +14,34 @@ from keraslight.commands import options
 from keraslight.commands.program import Command, note
 from keraslight.files import require_place
 from keraslight.record import record, write_result
-from keraslight.verification.runtimes import CannotRun, outputs_of
+from keraslight.verification.runtimes import RESOLVERS, TITLES, CannotRun, outputs_of
 from tflite.studies.arm import networks
 from tflite.studies.arm.emulator import PROCESSORS, Emulator, Processor
+from tflite.studies.arm.operations import OPERATIONS, operation
 
-# how LiteRT calls the runtimes that run in the emulator too
-RESOLVERS = {"xnnpack": "AUTO", "reference": "BUILTIN_REF", "tflm": None}
-HERE = Processor("this machine", "", "those of x86")
+GROUPS = {"operations": tuple(OPERATIONS), "networks": networks.NETWORKS}
+# the runtimes that run in the emulator too
+IN_EMULATOR = ("xnnpack", "reference", "builtin")
+# the instructions of x86 that XNNPACK has kernels of int8 for, as /proc/cpuinfo calls them
+X86 = {
+    "SSSE3": "ssse3",
+    "SSE4.1": "sse4_1",
+    "AVX": "avx",
+    "AVX2": "avx2",
+    "AVX512": "avx512bw",
+    "AVX512-VNNI": "avx512_vnni",
+    "AVX-VNNI": "avx_vnni",
+    "AMX": "amx_int8",
+}
 PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
 
 
 @click.command(
     "arm",
     cls=Command,
-    examples=["python -m tflite.studies.arm --cache=runs/arm --output=results/arm.csv"],
+    examples=[
+        "python -m tflite.studies.arm --cache=runs/arm --names=operations --output=arm.csv",
+    ],
 )
 @click.option(
     "--cache",
@@ -36,7 +50,10 @@ PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
     help="Folder of the emulated Python.",
 )
 @click.option(
-    "--names", type=options.CommaList(), help="Operations and networks. By default all of them."
+    "--names",
+    type=options.CommaList(),
+    default="operations,networks",
+    help="Names of operations and networks; `operations` and `networks` are all of each.",
 )
 @click.option("--output", type=options.NEW_FILE, help="The .csv file to write.")
 def command(cache, names, output):
@@ -48,9 +65,7 @@ def command(cache, names, output):
     if output:
         require_place(output)
     emulator = Emulator(cache)
-    rows = rows_of(emulator, names or (*networks.OPERATIONS, *networks.FAMILIES))
-    for row in rows:
-        note(", ".join(f"{key} {value}" for key, value in row.items()))
+    rows = rows_of(emulator, [one for name in names for one in GROUPS.get(name, (name,))])
     if output:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -58,7 +73,8 @@ def command(cache, names, output):
         writer.writerows(rows)
         said = subprocess.run([emulator.qemu, "--version"], capture_output=True, text=True).stdout
         facts = {"emulator": said.splitlines()[0], "seeds": 0}
-        write_result(output, text.getvalue().encode(), record(**facts))
+        content = text.getvalue().encode()
+        write_result(output, content, record(packages=("tflite-micro",), **facts))
 
 
 def rows_of(emulator: Emulator, names) -> list[dict]:
@@ -69,18 +85,24 @@ def rows_of(emulator: Emulator, names) -> list[dict]:
             note(f"writing {name}")
             keras.utils.set_random_seed(0)
             keras.backend.clear_session()
-            make = networks.operation if name in networks.OPERATIONS else networks.network
+            make = operation if name in OPERATIONS else networks.network
             exact[name] = networks.write(name, make(name), folder)
         rows = []
-        for runtime, resolver in RESOLVERS.items():
+        for runtime in TITLES:
             here = _here(folder, runtime, exact)
-            rows += _rows(runtime, HERE, here, here, exact)
-            for processor in PROCESSORS if resolver else ():
-                note(f"emulating {processor.name}")
+            rows += _rows(runtime, this_machine(), here, here, exact)
+            for processor in PROCESSORS if runtime in IN_EMULATOR else ():
+                note(f"emulating {processor.name} with {TITLES[runtime]}")
                 result = pathlib.Path(folder) / "result.npz"
-                emulator.run(processor, PROGRAM, folder, str(result), resolver)
+                emulator.run(processor, PROGRAM, folder, str(result), RESOLVERS[runtime])
                 rows += _rows(runtime, processor, dict(np.load(result)), here, exact)
     return rows
+
+
+def this_machine() -> Processor:
+    """Returns the processor that this program runs on."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    return Processor("this machine", "", ", ".join(n for n, f in X86.items() if f" {f} " in flags))
 
 
 def _here(folder, runtime, exact):
@@ -97,16 +119,25 @@ def _here(folder, runtime, exact):
 
 
 def _rows(runtime, processor, found, here, exact):
-    return [
-        {
+    """Returns a row for each network; one that the runtime cannot run has no values."""
+    rows = []
+    for name, of_runtime in exact.items():
+        values, on_x86, in_keras = found.get(name), here.get(name), of_runtime.get(runtime)
+        row = {
             "network": name,
             "runtime": runtime,
             "processor": processor.name,
             "instructions": processor.instructions,
-            "values": values.size,
-            "equal_to_x86": int((values == here[name]).sum()),
-            "equal_to_keras": int((values == exact[name][runtime]).sum()),
+            "values": 0 if values is None else values.size,
+            "equal_to_x86": _equal(values, on_x86),
+            "equal_to_keras": _equal(values, in_keras),
         }
-        for name, values in found.items()
-        if runtime in exact[name]
-    ]
+        rows.append(row)
+        if row["values"] and not row["values"] == row["equal_to_x86"] == row["equal_to_keras"]:
+            note(", ".join(f"{key} {value}" for key, value in row.items()))
+    return rows
+
+
+def _equal(one, other):
+    """Returns how many values are equal, nothing if one of the two was not computed."""
+    return "" if one is None or other is None else int((one == other).sum())

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ MIRROR, SUITE, PYTHON = "http://deb.debian.org/debian", "bookworm", "3.11"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PACKAGES = (f"python{PYTHON}-minimal", f"libpython{PYTHON}-stdlib", "libstdc++6", "zlib1g")
 QEMU = ("qemu-aarch64-static", "qemu-aarch64")
+QEMU_SUITE, QEMU_PACKAGE = "trixie", "qemu-user"
 FIRST_VERSION = 8
 BASE_FEATURES = "fp asimd evtstrm aes pmull sha1 sha2 crc32"
 
@@ -44,10 +46,14 @@ PROCESSORS = (
 )
 
 
-def qemu() -> str | None:
-    """Returns the path of an emulator that is new enough, `None` if there is none."""
+def qemu(folders: str | None = None) -> str | None:
+    """Returns the path of an emulator that is new enough, `None` if there is none.
+
+    Args:
+        folders: where to look, as in `PATH`, which is the default.
+    """
     for name in QEMU:
-        path = shutil.which(name)
+        path = shutil.which(name, path=folders)
         if path is None:
             continue
         said = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
@@ -58,26 +64,22 @@ def qemu() -> str | None:
 
 
 class Emulator:
-    """A folder with a Python for arm64.
+    """A folder with a Python for arm64, and with QEMU unless the machine has one.
 
     Args:
         cache: path of the folder; what is missing in it is downloaded.
 
     Raises:
-        Failure: if there is no emulator, or something cannot be downloaded.
+        Failure: if something cannot be downloaded.
     """
 
     def __init__(self, cache: str | os.PathLike):
-        self.qemu = qemu()
-        if self.qemu is None:
-            raise Failure(
-                f"Emulating Arm needs QEMU {FIRST_VERSION} or later: apt install qemu-user-static. "
-                f"Received: none of {QEMU} of this version"
-            )
         self.home = pathlib.Path(cache).resolve()
+        self.home.mkdir(parents=True, exist_ok=True)
         self.root, self.site = self.home / "root", self.home / "site"
+        self.qemu = qemu() or self._own_qemu()
         if not (self.root / "usr/bin" / f"python{PYTHON}").exists():
-            self._fetch_python()
+            self._unpack("python", SUITE, PACKAGES, self.root, "arm64")
         if not (self.site / "ai_edge_litert").is_dir():
             self._fetch_wheels()
 
@@ -111,23 +113,56 @@ class Emulator:
         for name in ("possible", "present"):
             (folder / name).write_text("0\n")
 
-    def _fetch_python(self):
-        apt = self.home / "apt"
-        for name in ("lists/partial", "archives/partial"):
-            (apt / name).mkdir(parents=True, exist_ok=True)
+    def _own_qemu(self):
+        """Returns the path of the emulator of the folder, which Debian compiled without libraries.
+
+        Raises:
+            Failure: if it cannot be downloaded.
+        """
+        folder, name = self.home / "qemu", QEMU[-1]
+        if qemu(str(folder)) is None:
+            with tempfile.TemporaryDirectory(dir=self.home) as whole:
+                self._unpack("qemu-package", QEMU_SUITE, (QEMU_PACKAGE,), pathlib.Path(whole))
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.move(pathlib.Path(whole) / "usr/bin" / name, folder / name)
+        return qemu(str(folder))
+
+    def _unpack(self, name, suite, packages, folder, architecture=None):
+        """Unpacks packages of Debian, and those that they need, into a folder.
+
+        Args:
+            name: of the folder of apt's files.
+            suite: the release of Debian.
+            packages: their names.
+            folder: where to.
+            architecture: which, that of this machine if `None`.
+        """
+        if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+            raise Failure(
+                "The emulated Arm machine is made of Debian's packages: run this where apt-get and "
+                f"dpkg-deb are. QEMU {FIRST_VERSION} or later may be installed instead of "
+                f"downloaded. Received: no apt-get to fetch {packages[0]}"
+            )
+        apt = self.home / name
+        for part in ("lists/partial", "archives/partial"):
+            (apt / part).mkdir(parents=True, exist_ok=True)
         (apt / "status").touch()
-        (apt / "sources.list").write_text(f"deb [signed-by={KEYS}] {MIRROR} {SUITE} main\n")
-        (apt / "apt.conf").write_text(
-            'APT::Architecture "arm64"; APT::Architectures {"arm64";};\n'
+        (apt / "sources.list").write_text(f"deb [signed-by={KEYS}] {MIRROR} {suite} main\n")
+        text = (
             'APT::Install-Recommends "false"; Debug::NoLocking "true"; APT::Sandbox::User "";\n'
             f'Dir::State "{apt}"; Dir::State::status "{apt}/status"; Dir::Cache "{apt}";\n'
             f'Dir::Etc::sourcelist "{apt}/sources.list"; Dir::Etc::sourceparts "-";\n'
         )
+        if architecture:
+            text += f'APT::Architecture "{architecture}"; APT::Architectures {{"{architecture}";}};'
+        (apt / "apt.conf").write_text(text)
         environment = {**os.environ, "APT_CONFIG": str(apt / "apt.conf")}
         _call(["apt-get", "update"], env=environment)
-        _call(["apt-get", "install", "-y", "--download-only", *PACKAGES], env=environment)
+        _call(["apt-get", "install", "-y", "--download-only", *packages], env=environment)
+        folder.mkdir(parents=True, exist_ok=True)
         for package in (apt / "archives").glob("*.deb"):
-            _call(["dpkg-deb", "-x", str(package), str(self.root)])
+            _call(["dpkg-deb", "-x", str(package), str(folder)])
+        shutil.rmtree(apt)
 
     def _fetch_wheels(self):
         wheels = self.home / "wheels"

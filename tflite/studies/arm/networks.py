@@ -1,8 +1,7 @@
-"""What runs on Arm: every operation of int8, and a network of every family."""
+"""A network of every family, and what the exact models compute of a file."""
 
 import os
 import pathlib
-from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -10,58 +9,27 @@ import numpy as np
 import keraslight
 from keraslight.quantization.runtimes import RUNTIMES
 
-L = keras.layers
-SHAPE = (11, 11, 8)
 SIZE, CLASSES = 32, 10
 PICTURES = 2
-
-OPERATIONS: dict[str, Callable] = {
-    "add": lambda x: L.Add()([x, L.Conv2D(8, 1)(x)]),
-    "add_relu": lambda x: L.ReLU()(L.Add()([x, L.Conv2D(8, 1)(x)])),
-    "average_pooling": lambda x: L.AveragePooling2D(3, 2, "same")(x),
-    "concatenate": lambda x: L.Concatenate()([x, L.Conv2D(8, 1)(x)]),
-    "conv": lambda x: L.Conv2D(6, 3, 2, "same")(x),
-    "conv_dilated": lambda x: L.Conv2D(6, 3, dilation_rate=2)(x),
-    "conv_grouped": lambda x: L.Conv2D(16, 3, groups=4)(x),
-    "conv_of_many_inputs": lambda x: L.Conv2D(6, 5)(L.Conv2D(64, 1)(x)),
-    "conv_transpose": lambda x: L.Conv2DTranspose(4, 2, 2)(x),
-    "dense": lambda x: L.Dense(5)(L.Flatten()(x)),
-    "dense_of_images": lambda x: L.Dense(5)(x),
-    "depthwise": lambda x: L.DepthwiseConv2D(3, 2)(x),
-    "depthwise_multiplier": lambda x: L.DepthwiseConv2D(2, depth_multiplier=2)(x),
-    "elu": lambda x: L.ELU()(x),
-    "gate": lambda x: L.Multiply()([x, L.Conv2D(8, 1, activation="sigmoid")(x)]),
-    "gelu": lambda x: L.Activation("gelu")(x),
-    "global_average_pooling": lambda x: L.GlobalAveragePooling2D()(x),
-    "hard_silu": lambda x: L.Activation("hard_silu")(x),
-    "leaky_relu": lambda x: L.LeakyReLU(0.1)(x),
-    "max_pooling": lambda x: L.MaxPooling2D(3, 2, "same")(x),
-    "mish": lambda x: L.Activation("mish")(x),
-    "relu": lambda x: L.ReLU()(L.Concatenate()([x, x])),
-    "relu6": lambda x: L.ReLU(6)(L.GlobalAveragePooling2D()(8 * x)),
-    "sigmoid": lambda x: L.Activation("sigmoid")(x),
-    "silu": lambda x: L.Activation("silu")(x),
-    "softmax": lambda x: L.Softmax()(L.Dense(5)(L.Flatten()(x))),
-    "subtract": lambda x: L.Subtract()([x, L.Conv2D(8, 1)(x)]),
-    "tanh": lambda x: L.Activation("tanh")(x),
-    "up_sampling": lambda x: L.UpSampling2D(2)(x),
+APPLICATIONS = {
+    "mobilenet_v2": lambda **kwargs: keras.applications.MobileNetV2(alpha=0.35, **kwargs),
+    "mobilenet_v3_small": lambda **kwargs: keras.applications.MobileNetV3Small(**kwargs),
 }
-# one network of every family
-FAMILIES = (
+# one network of every family, and two of keras.applications
+NETWORKS = (
     *("vgnetc_1_0mp", "vgnetf_1_5mp", "vgnetg_1_0mp_se", "repvgg_a0", "falconnet", "igcv3_d_0_5"),
     *("mobileone_s0", "mobilenetv4_conv_small", "repvit_m0_9", "repghostnet_050", "lcnetv2_small"),
+    *APPLICATIONS,
 )
 
 
-def operation(name: str) -> keras.Model:
-    """Returns a model of one operation behind a convolution."""
-    start = keras.Input(SHAPE)
-    return keras.Model(start, OPERATIONS[name](L.Conv2D(8, 1)(start)))
-
-
 def network(name: str) -> keras.Model:
-    """Returns a small fused network of a family, with drawn weights and statistics."""
-    model = keraslight.create_model(name, input_shape=(SIZE, SIZE, 3), classes=CLASSES)
+    """Returns a small fused network, with drawn weights and statistics."""
+    shape = {"input_shape": (SIZE, SIZE, 3), "classes": CLASSES}
+    if name in APPLICATIONS:
+        model = APPLICATIONS[name](weights=None, classifier_activation=None, **shape)
+    else:
+        model = keraslight.create_model(name, **shape)
     rng = np.random.default_rng(0)
     for weight in model.weights:
         if "moving_variance" in weight.path:

@@ -1,6 +1,6 @@
 """Runs on the emulated processor: files with their inputs. It needs LiteRT and NumPy only.
 
-python on_arm.py FOLDER RESULT AUTO|BUILTIN_REF
+python on_arm.py FOLDER RESULT RESOLVER
 """
 
 import pathlib
@@ -13,8 +13,8 @@ folder, result = (pathlib.Path(word) for word in sys.argv[1:3])
 resolver = OpResolverType[sys.argv[3]]
 found = {}
 for path in sorted(folder.glob("*.tflite")):
-    interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
     try:
+        interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError):  # the reference kernels lack some operators
         continue
