@@ -62,7 +62,8 @@ def test_in_every_recipe_kernels_decay_and_nothing_else(name):
     left_out = {v.path for v in model.trainable_variables} - decayed
     identities = {path for path in decayed if path.endswith(IDENTITY)}
     assert {path.rsplit("/")[-1] for path in decayed - identities} == {"kernel"}
-    assert {path.rsplit("/")[-1] for path in left_out} <= {"bias", "gamma", "beta"}
+    scales = {"identity_scale", "kernel_scale"}  # of Dirac convolutions, vectors too
+    assert {path.rsplit("/")[-1] for path in left_out} <= {"bias", "gamma", "beta"} | scales
     assert bool(identities) == ("repvgg" in name and "qa" not in name)
     assert not identities or not any(path.endswith(IDENTITY) for path in left_out)
 

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 import keraslight
 from keraslight import visualize
+from keraslight.reparam.fuse import NothingToFuse
 from keraslight.report import Report
 
 # the largest number of pairs of repeated maps
@@ -37,7 +38,11 @@ class Network(NamedTuple):
 
 def network(name: str, model: keras.Model, images=None) -> Network:
     """Returns a network that can be looked at."""
-    return Network(name, model, keraslight.fuse(model), images)
+    try:
+        fused = keraslight.fuse(model)
+    except NothingToFuse:
+        fused = model
+    return Network(name, model, fused, images)
 
 
 def costs(network: Network) -> Report:
