@@ -79,7 +79,7 @@ def test_a_run_ends_with_a_model_and_a_summary(finished):
     ],
 )
 def test_recipes_for_cifar10_train_on_a_folder(recipe, arguments, pictures, tmp_path):
-    sets = ["dataset=None", "epochs=8", "evaluate_every=8", f"model_args={arguments}"]
+    sets = ["dataset=None", "epochs=8", "batch_size=8", f"model_args={arguments}"]
     flags = [f"--set={change}" for change in sets]
     run(train, *flags, recipe=recipe, data_dir=pictures, output_dir=tmp_path)
     model = keras.models.load_model(tmp_path / "model.keras")
