@@ -123,6 +123,12 @@ def tflite_converter(infer):
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
     converter.experimental_lower_to_saved_model = False
+    definition = infer.graph.as_graph_def()
+    if not infer.captured_inputs and not definition.library.function:
+        # To make variables constants the converter rebuilds the graph. It takes longer than to
+        # convert it, and here are no variables.
+        frozen = definition, infer.inputs, infer.outputs, infer
+        converter._freeze_concrete_function = lambda: frozen
     return converter
 
 

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from keraslight.compat import forgotten_calls, inner_layers, operation_class
-from keraslight.graph.calls import Graph, calls_between
+from keraslight.graph.calls import Graph, calls_between, tensors_in
 
 # a prime, which no width, height or number of channels is a multiple of
 ANY_BATCH = 251
@@ -66,7 +66,8 @@ def read_layer(layer: keras.layers.Layer, args: tuple, kwargs: dict, form=None) 
 
     Returns:
         A `Graph` whose inputs are the tensors among the arguments. The outputs of each call are a
-        list, and the arguments hold a `Weight` for every constant that comes from weights.
+        list, and the arguments hold a `Weight` for every constant that comes from weights. Outputs
+        that are constants, such as attention scores that nobody asked for, stay as they are.
 
     Raises:
         NotReadable: if that cannot be read.
@@ -107,8 +108,8 @@ def _read(layer, args, kwargs, form, batch):
         involved += [form, *inner_layers(form)]
     with forgotten_calls(involved), _Tensors(layer):
         outputs = function(*args, **kwargs)
-        if not all(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(outputs)):
-            raise NotReadable(f"its outputs are not all computed from its inputs: {outputs}")
+        if not tensors_in(outputs):
+            raise NotReadable(f"its outputs are not computed from its inputs: {outputs}")
         calls = [_portable(call, batch) for call in calls_between(inputs, outputs)]
     return Graph(inputs, outputs, calls)
 

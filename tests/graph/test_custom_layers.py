@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.compat import is_of_keras
+from keraslight.compat import is_of_keras, operation_class
 from keraslight.graph.deploy import registered_form
 from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import tensor_types
@@ -100,6 +100,16 @@ class Several(L.Layer):
 
     def call(self, first, second, *, scale=2.0):
         return {"sum": first * scale + second, "first": first, "half": ops.split(second, 2, -1)[1]}
+
+
+class Scores(L.Layer):
+    """A constant among the outputs, and an inner layer that is passed `training` in vain."""
+
+    def build(self, shape):
+        self.scale = LayerScale()
+
+    def call(self, x, training=None):
+        return self.scale(x, training=training), ops.zeros((0, 4))
 
 
 class Drops(L.Layer):
@@ -261,6 +271,16 @@ def test_what_cannot_be_registered():
     assert registered_form(L.ReLU()) is None
 
 
+def test_activations_of_others():
+    fused = check(model_with(L.Activation(lambda x: keras.activations.gelu(x, approximate=False))))
+    assert type(fused.operations[-1]) is operation_class("Gelu")
+
+
+def test_constant_outputs_and_training_passed_in_vain():
+    model = model_with(lambda x: Scores()(x, training=False)[0])
+    assert all(is_of_keras(layer) for layer in check(model).layers)
+
+
 class Opaque(L.Layer):
     def call(self, x):
         if isinstance(x, keras.KerasTensor):
@@ -275,3 +295,13 @@ def test_a_layer_that_cannot_be_read_is_named():
     with pytest.raises(ValueError, match=r"'odd_one' of type Opaque.*`call`.*register_deploy"):
         keraslight.quantize_model(fused)
     assert keraslight.quantize_model(fused, unknown="float").float_layers == ["odd_one"]
+
+
+class WithoutConfiguration(Opaque):
+    def get_config(self):
+        return {"size": self.no_such_size}
+
+
+def test_a_layer_that_cannot_be_copied_is_named():
+    with pytest.raises(ValueError, match=r"'odd' cannot be copied.*no_such_size.*register_deploy"):
+        keraslight.fuse(model_with(WithoutConfiguration(name="odd")))

@@ -87,12 +87,6 @@ class Reference(XNNPack):
         above, below = (multiplied(x.steps, factor) for factor in factors)
         return _held(choose(x.steps >= 0, above, below), grid)
 
-    def lookup(self, function, grid):
-        """A table of 256 entries, rounded to the nearest integer, halves away from zero."""
-        steps = function.values / in_double_precision(grid.scale)
-        steps = ops.sign(steps) * ops.floor(ops.abs(steps) + 0.5)
-        return grid.holding(ops.cast(steps, "float32"))
-
     def softmax(self, argument, grid):
         """Exponentials and their quotient in 31-bit fixed point, halves away from zero."""
         return _held(softmax_shares(argument.steps, argument.grid.scale), grid)
