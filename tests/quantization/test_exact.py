@@ -6,6 +6,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import keraslight
+from keraslight.quantization.integers import Grid, Sums
 from keraslight.quantization.linear import bias_step
 from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import operations, tensor_types
@@ -163,3 +164,32 @@ def test_biases_between_two_steps(tmp_path):
     )
     expected = np.round(np.asarray(layer.bias) / step)
     np.testing.assert_array_equal(interpreter.get_tensor(index), expected)
+
+
+def test_a_graph_computes_the_same_bits():
+    """Graph optimizers could change the last bit of a factor, and so some of 8 million sums."""
+    rng = np.random.default_rng(0)
+    kernel_scale = keras.Variable(rng.uniform(4e-3, 4e-2, 1000).astype("float32"))
+    sums = np.repeat(np.arange(-4000, 4000, dtype="float32")[:, None], 1000, axis=1)
+    grid = Grid.of(-3.1, 4.7)
+
+    class Rounding(keras.Model):
+        def call(self, x):
+            scale = keras.ops.convert_to_tensor(kernel_scale)
+            return Sums("convolution", x, (np.float32(0.0123), scale)).rounded(grid).steps
+
+    model = Rounding()
+    model.jit_compile = keras.backend.backend() != "tensorflow"
+    in_graph = model.predict(sums, batch_size=len(sums), verbose=0)
+    np.testing.assert_array_equal(in_graph, outputs(model, sums)[0])
+
+
+def test_every_function_computes_in_a_graph():
+    """Some ask what the function is of a number, which a graph does not say."""
+    start = keras.Input((4, 4, 8))
+    ends = [function(start) for function in (L.LeakyReLU(0.3), L.ELU(), keras.ops.abs)]
+    quantized = keraslight.quantize_model(keras.Model(start, ends))
+    x = images(2, 4, 4, 8)
+    exact = keraslight.exact_model(keraslight.calibrate(quantized, [x], verbose=0))
+    for found, expected in zip(exact.predict(x, verbose=0), outputs(exact, x), strict=True):
+        np.testing.assert_array_equal(found, expected)
