@@ -97,6 +97,20 @@ def count_names_anew() -> None:
     naming.reset_uids()
 
 
+def build_loss_and_metrics(model: keras.Model, targets: keras.KerasTensor) -> None:
+    """Builds the loss and the metrics of a compiled model for its first output.
+
+    `fit` does it too, but traces the whole model once more for the shape of the output.
+
+    Args:
+        model: a functional model that was compiled.
+        targets: symbolic tensor, of the shape of the targets of a batch.
+    """
+    model._compile_loss.build(targets, model.outputs[0])
+    if model._compile_metrics is not None:
+        model._compile_metrics.build(targets, model.outputs[0])
+
+
 def tflite_converter(infer):
     """Returns TensorFlow's converter of a concrete function, which keeps its inputs in order.
 
@@ -109,6 +123,12 @@ def tflite_converter(infer):
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
     converter.experimental_lower_to_saved_model = False
+    definition = infer.graph.as_graph_def()
+    if not infer.captured_inputs and not definition.library.function:
+        # To make variables constants the converter rebuilds the graph. It takes longer than to
+        # convert it, and here are no variables.
+        frozen = definition, infer.inputs, infer.outputs, infer
+        converter._freeze_concrete_function = lambda: frozen
     return converter
 
 

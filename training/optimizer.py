@@ -103,6 +103,13 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int):
         schedule = keras.optimizers.schedules.ExponentialDecay(
             peak, steps_per_epoch, recipe.decay_rate, staircase=True
         )
+    elif recipe.schedule == "step":
+        epochs = recipe.decay_epochs
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+            # it changes after its boundary, the step before an epoch begins
+            [epoch * steps_per_epoch - 1 for epoch in epochs],
+            [peak * recipe.decay_rate**passed for passed in range(len(epochs) + 1)],
+        )
     else:
         schedule = keras.optimizers.schedules.CosineDecay(
             peak, recipe.epochs * steps_per_epoch - warmup, recipe.final_learning_rate / peak

@@ -1,12 +1,13 @@
 """Calls of `keras.ops` on weights, written as built-in layers that hold the weights.
 
 A functional model saves and trains the weights of its layers, not the arguments of its calls. So a
-convolution with a weight becomes a Conv2D, a product or a sum with one weight for each channel a
-BatchNormalization, which `fuse` folds. Any other weight becomes a tensor of its own, see
-`weight_tensor`.
+convolution with a weight becomes a Conv2D, a product of matrices a Dense, a product or a sum with
+one weight for each channel a BatchNormalization, which `fuse` folds. Any other weight becomes a
+tensor of its own, see `weight_tensor`.
 """
 
 import math
+import string
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from keraslight.compat import operation_class
 from keraslight.graph.calls import tensors_in
 from keraslight.graph.copies import call_with_weights
+from keraslight.graph.einsum import Product
 from keraslight.graph.layer_calls import Weight
 
 L = keras.layers
@@ -117,16 +119,61 @@ def _divide(operation, name, first, second):
     return None if values is None or not values.all() else _affine(name, first, scale=1 / values)
 
 
-def _matmul(operation, name, x, weight):
-    if isinstance(x, Weight) or weight.values.ndim != 2 or len(x.shape) < 2:
+def _matmul(operation, name, first, second):
+    weight = first if isinstance(first, Weight) else second
+    rank = max(len(first.shape), len(second.shape))
+    if (
+        weight.values.ndim != 2
+        or rank < 2
+        or isinstance(first, Weight) is isinstance(second, Weight)
+    ):
         return None
-    layer = L.Dense(weight.values.shape[1], use_bias=False, name=name)
+    if weight is second:
+        layer = L.Dense(weight.values.shape[1], use_bias=False, name=name)
+        return call_with_weights(layer, first, weight.values)
+    *batch, rows, inner, columns = string.ascii_letters[: rank + 1]
+    batch = "".join(batch)
+    product = Product(rows + inner, batch + inner + columns, batch + rows + columns)
+    return _einsum_dense(name, second, weight, product.swapped())
+
+
+def _einsum(operation, name, *operands):
+    if len(operands) != 2 or all(isinstance(x, Weight) for x in operands):
+        return None
+    first, second = operands
+    try:
+        product = Product.of(operation.subscripts, len(first.shape), len(second.shape))
+    except ValueError:
+        return None
+    if isinstance(first, Weight):
+        first, second, product = second, first, product.swapped()
+    return _einsum_dense(name, first, second, product)
+
+
+def _tensordot(operation, name, first, second):
+    product = Product.of_tensordot(operation.axes, len(first.shape), len(second.shape))
+    if isinstance(first, Weight):
+        first, second, product = second, first, product.swapped()
+    return _einsum_dense(name, first, second, product)
+
+
+def _einsum_dense(name, x, weight, product):
+    """Writes the product of a tensor and a weight as an EinsumDense, if it is one matrix."""
+    begins = product.first[:1] == product.output[:1]
+    if product.refusal() or product.batch or not begins or weight.per_example:
+        return None
+    sides = dict(zip(product.second, weight.values.shape, strict=True))
+    sides |= {axis: side for axis, side in zip(product.first, x.shape, strict=True) if side}
+    layer = L.EinsumDense(
+        f"{product.first},{product.second}->{product.output}",
+        [sides.get(axis) for axis in product.output[1:]],
+        name=name,
+    )
     return call_with_weights(layer, x, weight.values)
 
 
-def _convolution_config(operation, kernel):
+def _convolution_config(operation):
     return {
-        "kernel_size": kernel.shape[:2],
         "strides": operation.strides,
         "padding": operation.padding,
         "dilation_rate": operation.dilation_rate,
@@ -135,26 +182,56 @@ def _convolution_config(operation, kernel):
     }
 
 
-def _is_2d(x, kernel):
-    return isinstance(kernel, Weight) and not isinstance(x, Weight) and kernel.values.ndim == 4
+def _by_sides(*classes):
+    """Returns a function that gives the layer for sequences or for images, by a kernel.
+
+    It returns `None` if the kernel is no weight, or is one for volumes, or the input is a weight.
+    """
+
+    def kind(x, *kernels):
+        if isinstance(x, Weight) or not all(isinstance(kernel, Weight) for kernel in kernels):
+            return None
+        return dict(enumerate(classes, start=3)).get(kernels[0].values.ndim)
+
+    return kind
+
+
+_conv_layer = _by_sides(L.Conv1D, L.Conv2D)
+_depthwise_layer = _by_sides(L.DepthwiseConv1D, L.DepthwiseConv2D)
+_separable_layer = _by_sides(L.SeparableConv1D, L.SeparableConv2D)
 
 
 def _conv(operation, name, inputs, kernel):
-    if not _is_2d(inputs, kernel):
+    kind = _conv_layer(inputs, kernel)
+    if kind is None:
         return None
-    config = _convolution_config(operation, kernel.values)
+    config = _convolution_config(operation)
+    *size, channels_in, filters = kernel.values.shape
     channels = inputs.shape[-1 if config["data_format"] != "channels_first" else 1]
-    groups = channels // kernel.values.shape[2]
-    layer = L.Conv2D(kernel.values.shape[3], groups=groups, name=name, **config)
+    layer = kind(filters, size, groups=channels // channels_in, name=name, **config)
     return call_with_weights(layer, inputs, kernel.values)
 
 
 def _depthwise_conv(operation, name, inputs, kernel):
-    if not _is_2d(inputs, kernel):
+    kind = _depthwise_layer(inputs, kernel)
+    if kind is None:
         return None
-    config = _convolution_config(operation, kernel.values)
-    layer = L.DepthwiseConv2D(depth_multiplier=kernel.values.shape[3], name=name, **config)
+    *size, _, multiplier = kernel.values.shape
+    config = _convolution_config(operation)
+    layer = kind(size, depth_multiplier=multiplier, name=name, **config)
     return call_with_weights(layer, inputs, kernel.values)
+
+
+def _separable_conv(operation, name, inputs, depthwise_kernel, pointwise_kernel):
+    kernels = depthwise_kernel, pointwise_kernel
+    kind = _separable_layer(inputs, *kernels)
+    if kind is None:
+        return None
+    *size, _, multiplier = depthwise_kernel.values.shape
+    filters = pointwise_kernel.values.shape[-1]
+    config = _convolution_config(operation)
+    layer = kind(filters, size, depth_multiplier=multiplier, name=name, **config)
+    return call_with_weights(layer, inputs, *(kernel.values for kernel in kernels))
 
 
 def _batch_normalization(operation, name, x, mean, variance, offset=None, scale=None):
@@ -192,9 +269,13 @@ LAYERS = {
     operation_class("Conv"): _conv,
     operation_class("DepthwiseConv"): _depthwise_conv,
     operation_class("Divide"): _divide,
+    operation_class("Dot"): _matmul,
+    operation_class("Einsum"): _einsum,
     operation_class("LayerNorm"): _layer_normalization,
     operation_class("Matmul"): _matmul,
     operation_class("Multiply"): _multiply,
+    operation_class("SeparableConv"): _separable_conv,
     operation_class("Subtract"): _subtract,
+    operation_class("Tensordot"): _tensordot,
     operation_class("TrueDivide"): _divide,
 }

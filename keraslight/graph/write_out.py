@@ -1,6 +1,7 @@
 """Replaces nested models and layers by their parts."""
 
 import collections
+import inspect
 import re
 from collections.abc import Collection
 
@@ -132,6 +133,7 @@ class WriteOut:
         """Calls copies of what a custom layer calls, or a stand-in of it if that is not known."""
         name = self.numbered_name(layer)
         form = registered_form(layer)
+        kwargs = _accepted(layer, kwargs)
         try:
             graph = read_layer(layer, args, kwargs, form)
             self._read.append(graph)
@@ -223,11 +225,22 @@ def is_functional(model: keras.Model) -> bool:
 def _is_known(layer) -> bool:
     """Tells whether a layer is one of `keras.layers` or keraslight's.
 
-    Those inside keras.applications are neither.
+    Those inside keras.applications are neither. What an activation does is not known if its
+    function is the code of others.
     """
     kind = type(layer)
+    if kind is keras.layers.Activation and not isinstance(layer.activation, keras.layers.Layer):
+        name = getattr(layer.activation, "__name__", "")
+        return getattr(keras.activations, name, None) is layer.activation
     is_public = getattr(keras.layers, kind.__name__, None) is kind
     return is_public or kind.__module__.split(".")[0] == "keraslight"
+
+
+def _accepted(layer, kwargs):
+    """Returns the arguments that `call` gets: Keras drops `training` if it does not take it."""
+    if "training" in inspect.signature(layer.call).parameters:
+        return kwargs
+    return {name: value for name, value in kwargs.items() if name != "training"}
 
 
 def _only_input(operation, args, kwargs):

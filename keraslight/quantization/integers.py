@@ -314,4 +314,5 @@ def as_int8(value):
     scale = ops.where(high - low >= SMALLEST_RANGE, scale, in_double_precision(grid.scale))
     codes = in_double_precision(value) / scale + in_double_precision(grid.zero_point)
     codes = ops.sign(codes) * ops.floor(ops.abs(codes) + 0.5)
-    return grid.holding(ops.cast(codes, "float32") - grid.zero_point)
+    steps = ops.cast(codes, "float32") - grid.zero_point
+    return grid.holding(straight_through(steps, value / grid.scale))

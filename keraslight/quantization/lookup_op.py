@@ -1,4 +1,10 @@
-"""The base class of functions of one number, which int8 computes with a table."""
+"""The base class of functions of one number, which int8 computes with a table.
+
+TFLite has an operation for some of them. The runtime then makes the table itself, in float32 and
+with the mathematical functions of its machine: their last bits decide how a value is rounded that
+lies almost in the middle between two codes. About one table in 70 has such a value. The file then
+holds the table in place of the operation: so it has the same integers on every machine.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +15,16 @@ import numpy as np
 from keraslight.compat import outside_of_graphs
 from keraslight.graph.copies import copy_of
 from keraslight.graph.graph import Call
-from keraslight.quantization.integers import Grid, Int8, Pointwise
+from keraslight.quantization.integers import LOWEST, Grid, Int8, Pointwise
 from keraslight.quantization.rounding import in_double_precision
-from keraslight.quantization.runtimes import XNNPACK
-from keraslight.quantization.written_op import WrittenOp
+from keraslight.quantization.written_op import Builtin, WrittenOp
 
 L = keras.layers
 ops = keras.ops
+
+# how far from the real value a runtime may be, relative to the value and to its argument; the
+# largest error found in 14,400 tables of LiteRT is a fourth of it
+ERROR_OF_FLOAT32 = 2.0**-22
 
 # what the layers of Keras compute that are functions of one number
 FUNCTIONS_OF_LAYERS = {
@@ -34,16 +43,13 @@ class FunctionOfCodes:
 
     Attributes:
         values: float64 tensor of shape `(256,)`.
-        in_file: bool, whether the file holds the table. Otherwise the runtime makes it.
     """
 
     values: object
-    in_file: bool = True
 
     def rounded(self, grid: Grid) -> Int8:
         """Rounds the values, in double precision."""
-        runtime = XNNPACK if self.in_file else grid.runtime
-        return runtime.lookup(self, grid)
+        return grid.runtime.lookup(self, grid)
 
 
 class LookupOp(WrittenOp):
@@ -99,12 +105,33 @@ class LookupOp(WrittenOp):
             x: the codes of the input.
             values: what `values` returns for them.
         """
-        in_file = not self.converted and self.rare_operator(call) is None
-        return FunctionOfCodes(values, in_file)
+        return FunctionOfCodes(values)
+
+    def operator(self, call: Call) -> Builtin | None:
+        """Returns the operation of TFLite that makes the table of a call itself, or `None`."""
+        return None
 
     def rare_operator(self, call):
-        written = self.builtin(call, None, None)
+        written = self.operator(call)
         return None if written is None else written.name
+
+    def builtin(self, call, source, grid):
+        written = self.operator(call)
+        in_file = written is None or self._depends_on_machine(call, source, grid)
+        return None if in_file else written
+
+    def _depends_on_machine(self, call, source: Grid, grid: Grid) -> bool:
+        """Tells whether the last bits of float32 decide how one of the values is rounded."""
+        steps = in_double_precision(np.arange(256) + (LOWEST - source.zero_point))
+        x = in_double_precision(source.scale) * steps
+        values, beside = (
+            ops.convert_to_numpy(self.values(call, argument)) / np.float64(grid.scale)
+            for argument in (x, x * (1 + ERROR_OF_FLOAT32))
+        )
+        error = ERROR_OF_FLOAT32 * np.abs(values) + np.abs(beside - values)
+        from_half = np.abs(values - np.floor(values) - 0.5)
+        inside = (values > grid.lower - 1) & (values < grid.upper + 1)
+        return bool((inside & (from_half <= error)).any())
 
     def table(self, call, source, grid):
         codes = self.integer(call, Int8(ops.zeros(()), source)).rounded(grid).codes

@@ -66,7 +66,7 @@ class Op:
         return None
 
     def rare_operator(self, call: Call) -> str | None:
-        """Returns the operator that the file holds for a call, if some runtimes do not have it."""
+        """Returns the operator that the file holds for a call, if not every runtime has it."""
         return None
 
     def is_known(self, call: Call, runtime: XNNPack) -> bool:
@@ -117,9 +117,10 @@ class Op:
         raise NotImplementedError(f"{type(self).__name__} must define `integer`.")
 
 
-def refusal_of_data_format(layer: keras.Layer) -> str | None:
-    """Returns why int8 cannot express a layer if it does not have the channels last."""
-    if getattr(layer, "data_format", "channels_last") == "channels_last":
+def refusal_of_data_format(operation: keras.Operation) -> str | None:
+    """Returns why int8 cannot express an operation if it does not have the channels last."""
+    data_format = getattr(operation, "data_format", "channels_last")
+    if (data_format or keras.config.image_data_format()) == "channels_last":
         return None
     return "only data_format='channels_last' has one"
 

@@ -7,7 +7,6 @@ import numpy as np
 from keraslight.graph.graph import Call
 from keraslight.quantization.activation_op import ActivationOp
 from keraslight.quantization.integers import LOWEST, Grid
-from keraslight.quantization.op import Op
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,7 @@ class Builtin:
 
 
 class WrittenOp(ActivationOp):
-    """An operation that `keraslight.export.lookups` writes into the file.
-
-    Attributes:
-        converted: bool, whether the converter writes it after all.
-    """
-
-    converted = False
+    """An operation that `keraslight.export.lookups` writes into the file."""
 
     def builtin(self, call: Call, source: Grid, grid: Grid) -> Builtin | None:
         """Returns the int8 operation of TFLite that computes a call, `None` for a table.
@@ -47,11 +40,6 @@ class WrittenOp(ActivationOp):
     def table(self, call: Call, source: Grid, grid: Grid) -> np.ndarray:
         """Returns the int8 code of the output for each of the 256 codes of the input."""
         raise NotImplementedError(f"{type(self).__name__} must define `builtin` or `table`.")
-
-
-def is_written_by_export(op: Op | None) -> bool:
-    """Tells whether `keraslight.export.lookups` writes the operation of a call."""
-    return isinstance(op, WrittenOp) and not op.converted
 
 
 def grid_of(scale: float, zero_point: int) -> Grid:

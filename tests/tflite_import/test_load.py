@@ -1,5 +1,6 @@
 """Files become Keras models that compute the same bits, and go back."""
 
+import itertools
 import re
 
 import keras
@@ -12,7 +13,19 @@ from keraslight.tflite.metadata import read_metadata
 from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs
 from tests.quantization import small_models
+from tests.quantization.runners import run_on
 from tests.tflite_import import files
+
+L = keras.layers
+# operators that the other runtimes compute too, one file each
+POINTWISE = {
+    "prelu": lambda: files.branches(prelu=L.PReLU(shared_axes=[1, 2])),
+    "hard swish": lambda: files.branches(hard_swish=L.Activation("hard_silu")),
+    "resize": lambda: files.branches(bilinear=L.UpSampling2D(2, interpolation="bilinear")),
+    "corners": lambda: files.branches(resize=L.Resizing(5, 11)),
+    "average": lambda: files.branches(average=L.AveragePooling2D(3, 2, "same")),
+    "mean": lambda: files.branches(mean=L.GlobalAveragePooling2D(keepdims=True)),
+}
 
 
 def assert_equals_the_runtime(model, path):
@@ -46,6 +59,32 @@ def test_every_operator_computes_the_bits_of_the_runtime(kind, tmp_path):
 def test_a_network_of_another_converter(io, tmp_path):
     path = files.converted(files.small_network(), tmp_path / "x.tflite", io)
     assert_equals_the_runtime(keraslight.load_tflite(path), path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "runtime"),
+    exhaustive_but(
+        [("network", "tflm")],
+        itertools.product(["network", "linear", "softmax", *POINTWISE], ["reference", "tflm"]),
+    ),
+)
+def test_other_runtimes(kind, runtime, tmp_path):
+    model = {
+        "network": files.small_network,
+        "linear": files.linear_branches,
+        "softmax": lambda: files.branches(softmax=L.Softmax(), other=L.Conv2D(8, 1)),
+        **POINTWISE,
+    }[kind]()
+    path = files.converted(model, tmp_path / "x.tflite")
+    x = files.run(path)[0][0]
+    exact = outputs(keraslight.exact_model(keraslight.load_tflite(path), runtime), x)
+    for place, (one, other) in enumerate(zip(exact, run_on(runtime, path, x), strict=True)):
+        np.testing.assert_array_equal(one, other, err_msg=f"output {place}")
+
+
+def test_runtimes_of_uint8_are_not_known(old):
+    with pytest.raises(ValueError, match="rounds a file of uint8 is not known"):
+        keraslight.exact_model(keraslight.load_tflite(old), "reference")
 
 
 @pytest.mark.parametrize("family", exhaustive_but(["vgnetg"], small_models.BLOCKS))

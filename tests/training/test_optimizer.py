@@ -36,6 +36,15 @@ def test_in_adamw_only_kernels_decay():
         np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected, rtol=1e-6)
 
 
+def test_the_learning_rate_falls_in_steps():
+    recipe = dataclasses.replace(
+        PLAIN, epochs=4, train_sizes=(), schedule="step", decay_rate=0.1, decay_epochs=(2, 3)
+    )
+    schedule = learning_rate(dataclasses.replace(recipe, learning_rate=1.0), STEPS)
+    rates = [float(schedule(step)) for step in (0, 19, 20, 29, 30, 39)]
+    np.testing.assert_allclose(rates, [1, 1, 0.1, 0.1, 0.01, 0.01], rtol=1e-6)
+
+
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_sgd_decays_as_in_pytorch(nesterov):
     torch = pytest.importorskip("torch")

@@ -3,6 +3,7 @@
 from keraslight.discover import public_names
 from keraslight.graph.graph import Call
 from keraslight.quantization.op import Op
+from keraslight.quantization.without_form import REASONS
 
 # every class that a module of this package lists in its __all__
 OPS = tuple(op() for op in public_names(__name__).values())
@@ -18,7 +19,8 @@ def refusal_of(call: Call) -> str:
     """Returns why a call has no int8 form."""
     op = _kind_of(call)
     if op is None:
-        return f"there is no rule for {type(call.operation).__name__}"
+        kind = type(call.operation)
+        return REASONS.get(kind, f"there is no rule for {kind.__name__}")
     return _refusal(op, call)
 
 

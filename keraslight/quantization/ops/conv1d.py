@@ -5,9 +5,11 @@ import keras
 from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear_op import LinearOp
 from keraslight.quantization.ops.conv2d import QuantizedConv2D
+from keraslight.quantization.ops.conv2d_transpose import QuantizedConv2DTranspose
 from keraslight.quantization.ops.depthwise_conv2d import QuantizedDepthwiseConv2D
+from keraslight.quantization.ops.separable_conv2d import write_separable_conv
 
-__all__ = ["Conv1DOp", "DepthwiseConv1DOp"]
+__all__ = ["Conv1DOp", "Conv1DTransposeOp", "DepthwiseConv1DOp", "SeparableConv1DOp"]
 
 ops = keras.ops
 SHARED = ("name", "trainable", "data_format", "use_bias")
@@ -26,6 +28,16 @@ class _Conv1DOp(LinearOp):
 
     def rewrite(self, writer, call, x, **kwargs):
         layer = call.operation
+        images = ops.expand_dims(x.tensor, 1)
+        if layer.padding == "causal":
+            before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
+            images = ops.pad(images, [[0, 0], [0, 0], [before, 0], [0, 0]])
+        tensor = self.of_images(writer, layer, x.with_tensor(images))
+        value = writer.activated_before(call, tensor, self.activation(call))
+        return value.with_tensor(ops.squeeze(value.tensor, 1))
+
+    def config(self, layer: keras.Layer) -> dict:
+        """Returns the configuration of the convolution of images."""
         config = {key: value for key, value in layer.get_config().items() if key in SHARED}
         config |= {key: getattr(layer, key) for key in self.own}
         config |= {
@@ -33,18 +45,15 @@ class _Conv1DOp(LinearOp):
             # the same for both axes, as TensorFlow wants them in depthwise convolutions
             "strides": layer.strides[0],
             "dilation_rate": (1, *layer.dilation_rate),
-            "padding": layer.padding,
+            "padding": "valid" if layer.padding == "causal" else layer.padding,
             "dtype": layer.dtype_policy,
         }
-        images = ops.expand_dims(x.tensor, 1)
-        if layer.padding == "causal":
-            before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
-            images = ops.pad(images, [[0, 0], [0, 0], [before, 0], [0, 0]])
-            config["padding"] = "valid"
+        return config
+
+    def of_images(self, writer, layer, x):
+        """Writes the convolution of images of one row and returns the output, not rounded."""
         kernel, *bias = layer.get_weights()
-        tensor = writer.linear(self.written, config, [kernel[None], *bias], x.with_tensor(images))
-        value = writer.activated_before(call, tensor, self.activation(call))
-        return value.with_tensor(ops.squeeze(value.tensor, 1))
+        return writer.linear(self.written, self.config(layer), [kernel[None], *bias], x)
 
     def float_weights(self, layer):
         kernel = ops.expand_dims(layer.kernel, 0)
@@ -71,3 +80,54 @@ class DepthwiseConv1DOp(_Conv1DOp):
 
     def channel_kernels(self, layer):
         return [ChannelKernel.of_depthwise(layer.kernel, self.written.per_channel)]
+
+
+class Conv1DTransposeOp(_Conv1DOp):
+    """Conv1DTranspose, which upsamples by its strides, without dilation."""
+
+    classes = (keras.layers.Conv1DTranspose,)
+    written = QuantizedConv2DTranspose
+    own = ("filters",)
+
+    def refusal(self, call):
+        dilation = call.operation.dilation_rate
+        if set(dilation) != {1}:
+            return f"Conv1DTranspose has one with dilation_rate=1 only; dilation_rate={dilation}"
+        return super().refusal(call)
+
+    def config(self, layer):
+        config = super().config(layer) | {"strides": (1, *layer.strides)}
+        if layer.output_padding is not None:
+            config["output_padding"] = (0, *layer.output_padding)
+        return config
+
+    def channel_kernels(self, layer):
+        return [ChannelKernel.of_transposed(layer.kernel, self.written.per_channel)]
+
+
+class SeparableConv1DOp(_Conv1DOp):
+    """SeparableConv1D: a depthwise and a pointwise convolution."""
+
+    classes = (keras.layers.SeparableConv1D,)
+    own = ("filters", "depth_multiplier")
+
+    def of_images(self, writer, layer, x):
+        depthwise, pointwise, *bias = layer.get_weights()
+        weights = [depthwise[None], pointwise[None], *bias]
+        return write_separable_conv(writer, self.config(layer), weights, x)
+
+    def float_weights(self, layer):
+        bias = layer.bias if layer.use_bias else None
+        depthwise, pointwise = (
+            ops.expand_dims(kernel, 0)
+            for kernel in (layer.depthwise_kernel, layer.pointwise_kernel)
+        )
+        return {f"{layer.name}_depthwise": (depthwise, None), layer.name: (pointwise, bias)}
+
+    def channel_kernels(self, layer):
+        return [
+            ChannelKernel.of_depthwise(
+                layer.depthwise_kernel, QuantizedDepthwiseConv2D.per_channel
+            ),
+            ChannelKernel.of(layer.pointwise_kernel, QuantizedConv2D.per_channel),
+        ]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from keraslight.graph.einsum import Product
 from keraslight.graph.graph import Call
 from keraslight.quantization.axes import arranged, separated
-from keraslight.quantization.einsum import Product
 from keraslight.quantization.linear_op import LinearOp
 from keraslight.quantization.ops.dense import QuantizedDense
 

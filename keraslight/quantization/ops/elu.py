@@ -16,6 +16,6 @@ class EluOp(LookupOp):
     classes = (keras.layers.ELU, *operation_classes("Elu"))
     functions = (keras.activations.elu,)
 
-    def builtin(self, call, source, grid):
+    def operator(self, call):
         value = self.value_at(call, -1)
         return Builtin("ELU") if np.isclose(value, np.expm1(-1)) else None

@@ -1,4 +1,4 @@
-"""Functions for which the runtime of int8 files makes the table itself."""
+"""Functions for which TFLite has an int8 operation, which makes the table itself."""
 
 import keras
 
@@ -13,7 +13,6 @@ __all__ = ["ExponentialOp", "GeluOp", "SigmoidOp", "TanhOp"]
 class SigmoidOp(LookupOp):
     """Sigmoid."""
 
-    converted = True
     classes = (operation_class("Sigmoid"),)
     functions = (keras.activations.sigmoid,)
     fixed_range = UNIT_RANGE
@@ -21,14 +20,19 @@ class SigmoidOp(LookupOp):
     def values(self, call, x):
         return 1 / (1 + keras.ops.exp(-x))
 
+    def operator(self, call):
+        return Builtin("LOGISTIC")
+
 
 class TanhOp(LookupOp):
     """Hyperbolic tangent."""
 
-    converted = True
     classes = (operation_class("Tanh"),)
     functions = (keras.activations.tanh,)
     fixed_range = (-1.0, 127 / 128)
+
+    def operator(self, call):
+        return Builtin("TANH")
 
 
 class ExponentialOp(LookupOp):
@@ -37,7 +41,7 @@ class ExponentialOp(LookupOp):
     classes = operation_classes("Exp")
     functions = (keras.activations.exponential,)
 
-    def builtin(self, call, source, grid):
+    def operator(self, call):
         return Builtin("EXP")
 
 
@@ -47,6 +51,6 @@ class GeluOp(LookupOp):
     classes = (operation_class("Gelu"),)
     functions = (keras.activations.gelu,)
 
-    def builtin(self, call, source, grid):
+    def operator(self, call):
         approximate = bool(getattr(call.operation, "approximate", False))
         return Builtin("GELU", {"approximate": approximate})

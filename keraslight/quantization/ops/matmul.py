@@ -5,14 +5,14 @@ import string
 import keras
 
 from keraslight.compat import operation_class
+from keraslight.graph.einsum import Product
 from keraslight.quantization.axes import arranged, separated
-from keraslight.quantization.einsum import Product
 from keraslight.quantization.integers import FixedPointSums, as_int8
 from keraslight.quantization.linear_integers import EXACT_IN_FLOAT32
 from keraslight.quantization.op import Op
 from keraslight.quantization.ops.einsum_dense import matrix_of, write_dense
 
-__all__ = ["EinsumOp", "MatmulOp"]
+__all__ = ["EinsumOp", "MatmulOp", "TensordotOp"]
 
 ops = keras.ops
 # so many products of two int8 tensors have a sum that float32 holds
@@ -114,3 +114,18 @@ class EinsumOp(_ProductOp):
     def product(self, call):
         first, second = call.args
         return Product.of(call.operation.subscripts, len(first.shape), len(second.shape))
+
+
+class TensordotOp(_ProductOp):
+    """`keras.ops.tensordot` of a tensor and a constant: transpositions and a Dense."""
+
+    classes = (operation_class("Tensordot"),)
+
+    def refusal(self, call):
+        if len(call.inputs) != 1:
+            return "tensordot has one with a constant; use matmul or einsum"
+        return super().refusal(call)
+
+    def product(self, call):
+        ranks = (len(x.shape) for x in call.args)
+        return Product.of_tensordot(call.operation.axes, *ranks)

@@ -52,6 +52,9 @@ class SumOp(_ReductionOp):
 
     classes = (operation_class("Sum"),)
 
+    def rare_operator(self, call):
+        return "SUM"
+
     def integer(self, call, x, **kwargs):
         total, _ = sum_of(x, call.operation.axis, call.operation.keepdims)
         return Sums("mean", total, (x.grid.scale,))

@@ -1,4 +1,4 @@
-"""Linear operations on the height and the width of images, as products with two matrices.
+"""Linear operations on the sides of images and sequences, as products with matrices.
 
 The operation must be the same for all channels, and be done along the height and the width one
 after the other. The products are convolutions of one pixel, of which int8 has a step for each new
@@ -27,23 +27,29 @@ def write_separable(writer: "Writer", call: Call, x: "Value", function: Callable
     Args:
         writer: writes the layers.
         call: the call in the float model.
-        x: the images, of a known size and with the channels last.
+        x: the images or sequences, of a known size and with the channels last.
         function: takes images and the size `(height, width)` of the result.
     """
     _, *sides, _ = x.tensor.shape
     _, *new_sides, _ = call.outputs.shape
     if None in sides:
         raise ValueError(
-            f"int8 writes '{call.name}' as a product with a matrix, which needs images of a fixed "
+            f"int8 writes '{call.name}' as a product with a matrix, which needs inputs of a fixed "
             "size: give keras.Input a size, or keep the layer in float32 with `keep_float`. "
-            f"Received: images of the shape {x.tensor.shape}"
+            f"Received: a tensor of the shape {x.tensor.shape}"
         )
-    rows = f"{call.name}_rows"
-    matrix = _matrix(function, sides[0], new_sides[0])
-    between = _along(writer, rows, x, "h", matrix, lambda y: writer.new_range(y, rows, clips=False))
-    matrix = _matrix(function, sides[1], new_sides[1])
+    if len(sides) == 1:  # a sequence is an image of one row
+        x = x.with_tensor(keras.ops.expand_dims(x.tensor, 1))
+    else:
+        rows = f"{call.name}_rows"
+        matrix = _matrix(function, sides[0], new_sides[0])
+        x = _along(writer, rows, x, "h", matrix, lambda y: writer.new_range(y, rows, clips=False))
+    matrix = _matrix(function, sides[-1], new_sides[-1])
     name = f"{call.name}_columns"
-    return _along(writer, name, between, "w", matrix, lambda y: writer.activated_before(call, y))
+    value = _along(writer, name, x, "w", matrix, lambda y: writer.activated_before(call, y))
+    if len(sides) == 1:
+        return value.with_tensor(keras.ops.squeeze(value.tensor, 1))
+    return value
 
 
 def _matrix(function, size, new_size):

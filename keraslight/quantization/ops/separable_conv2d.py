@@ -1,11 +1,16 @@
 """SeparableConv2D in int8: a depthwise and a 1x1 convolution with an int8 tensor between them."""
 
+from typing import TYPE_CHECKING
+
 import keras
 
 from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear_op import LinearOp
 from keraslight.quantization.ops.conv2d import QuantizedConv2D
 from keraslight.quantization.ops.depthwise_conv2d import QuantizedDepthwiseConv2D
+
+if TYPE_CHECKING:
+    from keraslight.quantization.writer import Value, Writer
 
 __all__ = ["SeparableConv2DOp"]
 
@@ -17,11 +22,8 @@ class SeparableConv2DOp(LinearOp):
 
     def rewrite(self, writer, call, x, **kwargs):
         layer = call.operation
-        depthwise, pointwise = _configs(layer)
-        weights = layer.get_weights()
-        tensor = writer.linear(QuantizedDepthwiseConv2D, depthwise, weights[:1], x)
-        between = writer.new_range(tensor, f"{call.name}_depthwise", clips=False)
-        tensor = writer.linear(QuantizedConv2D, pointwise, weights[1:], between)
+        config = {**layer.get_config(), "dtype": layer.dtype_policy}
+        tensor = write_separable_conv(writer, config, layer.get_weights(), x)
         return writer.activated(call, tensor, self.activation(call))
 
     def float_weights(self, layer):
@@ -39,26 +41,29 @@ class SeparableConv2DOp(LinearOp):
         ]
 
 
-def _configs(layer):
-    """Returns the configurations of the two convolutions."""
-    common = {"trainable": layer.trainable, "dtype": layer.dtype_policy}
-    depthwise = {
-        **common,
-        "name": f"{layer.name}_depthwise",
-        "kernel_size": layer.kernel_size,
-        "strides": layer.strides,
-        "padding": layer.padding,
-        "dilation_rate": layer.dilation_rate,
-        "depth_multiplier": layer.depth_multiplier,
-        "data_format": layer.data_format,
-        "use_bias": False,
-    }
-    pointwise = {
-        **common,
-        "name": layer.name,
-        "filters": layer.filters,
-        "kernel_size": 1,
-        "data_format": layer.data_format,
-        "use_bias": layer.use_bias,
-    }
-    return depthwise, pointwise
+SHARED = ("trainable", "dtype", "data_format")
+OF_DEPTHWISE = ("kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier")
+
+
+def write_separable_conv(writer: "Writer", config: dict, weights: list, x: "Value"):
+    """Writes a separable convolution of images without its activation.
+
+    Args:
+        writer: writes the layers.
+        config: the configuration of the SeparableConv2D. Calls with the same name share their
+            layers.
+        weights: list of arrays, its two kernels and its bias if it has one.
+        x: the input.
+
+    Returns:
+        The output tensor, not rounded.
+    """
+    name = config["name"]
+    shared = {key: config[key] for key in SHARED}
+    depthwise = shared | {key: config[key] for key in OF_DEPTHWISE}
+    depthwise |= {"name": f"{name}_depthwise", "use_bias": False}
+    pointwise = shared | {"name": name, "filters": config["filters"], "kernel_size": 1}
+    pointwise |= {"use_bias": config["use_bias"]}
+    tensor = writer.linear(QuantizedDepthwiseConv2D, depthwise, weights[:1], x)
+    between = writer.new_range(tensor, f"{name}_depthwise", clips=False)
+    return writer.linear(QuantizedConv2D, pointwise, weights[1:], between)

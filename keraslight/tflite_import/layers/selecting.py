@@ -19,6 +19,8 @@ class Take(IntegerLayer, keras.layers.Layer):
         **kwargs: the arguments of every Keras layer.
     """
 
+    everywhere = True
+
     def __init__(self, places, axis: int, **kwargs):
         super().__init__(**kwargs)
         self.places, self.axis = places, axis
@@ -43,6 +45,8 @@ class StoredPad(IntegerLayer, keras.layers.Layer):
         scale: float, the scale of the tensor.
         **kwargs: the arguments of every Keras layer.
     """
+
+    everywhere = True
 
     def __init__(self, pads, steps: float, scale: float, **kwargs):
         super().__init__(**kwargs)

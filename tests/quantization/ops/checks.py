@@ -85,7 +85,8 @@ def assert_trains(model):
     quantized = quantized_of(model)
     x = images(4, *model.input_shape[1:])
     before = [np.asarray(weight).copy() for weight in quantized.trainable_weights]
-    quantized.compile(keras.optimizers.Adam(epsilon=1e-20), "mse", run_eagerly=True)
-    quantized.fit(x, 1 + outputs(model, x)[0], verbose=0)
+    loss = ["mse"] * len(model.outputs)
+    quantized.compile(keras.optimizers.Adam(epsilon=1e-20), loss, run_eagerly=True)
+    quantized.fit(x, [1 + output for output in outputs(model, x)], verbose=0)
     for weight, old in zip(quantized.trainable_weights, before, strict=True):
         assert np.abs(np.asarray(weight) - old).max() > 0, weight.path

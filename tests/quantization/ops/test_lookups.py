@@ -12,8 +12,8 @@ from tests.helpers import outputs, signal_to_noise
 from tests.quantization.ops.checks import assert_trains, model_of, quantized_of, run_file
 
 A, L, ops = keras.activations, keras.layers, keras.ops
-# every code once, in one picture
-CODES = np.linspace(-3, 3.2, 256, dtype="float32").reshape(1, 16, 16, 1)
+INPUTS = (-3, 3.2)
+OUTPUTS = (-1.1, 3.2)
 TABLE = ["CAST", "ADD", "GATHER"]
 
 # what each is written as in the file
@@ -46,24 +46,36 @@ OTHERS += [ops.sign, ops.expm1, ops.log1p, ops.arctan]
 OTHERS += [ops.reciprocal, lambda x: x**-0.5, lambda x: 1.5**x, lambda x: ops.minimum(0.4, x)]
 
 
-def exact_file(functions, path):
-    """Returns the operations of a file that is equal to its integers on every code."""
-    x = keras.Input(CODES.shape[1:])
-    model = keras.Model(x, [function(x) for function in functions])
-    quantized = keraslight.quantize_model(model)
-    source = quantized.get_layer(f"{x.name}_range")
-    ranges = [layer for layer in quantized.quantizers if layer is not source]
-    source.set_range(CODES.min(), CODES.max())
-    for quantizer in ranges:
-        if quantizer.fixed_range is None:
-            quantizer.set_range(-1.1, 3.2)
+def exact_file(functions, path, range_of_inputs=INPUTS, range_of_outputs=None):
+    """Returns the operations of a file that is equal to its integers on every code.
+
+    Args:
+        functions: the functions, side by side.
+        path: where to write the file.
+        range_of_inputs: the range of what they take.
+        range_of_outputs: optional function from each function to the range of its output.
+    """
+    # every code once, in one picture
+    codes = np.linspace(*range_of_inputs, 256, dtype="float32").reshape(1, 16, 16, 1)
+    x = keras.Input(codes.shape[1:])
+    ends = [function(x) for function in functions]
+    quantized = keraslight.quantize_model(keras.Model(x, ends))
+    quantized.get_layer(f"{x.name}_range").set_range(codes.min(), codes.max())
+    for quantizer in quantized.quantizers:
+        if quantizer.fixed_range is None and quantizer.name != f"{x.name}_range":
+            quantizer.set_range(*OUTPUTS)
+    for function, end in zip(functions, ends, strict=True):
+        if range_of_outputs is not None:
+            quantizer = quantized.get_layer(f"{end._keras_history.operation.name}_range")
+            if quantizer.fixed_range is None:
+                quantizer.set_range(*range_of_outputs(function))
     keraslight.export_tflite(quantized, path)
     assert tensor_types(path) <= {"INT8", "INT32"}
-    received = run_file(path, CODES)
+    received = run_file(path, codes)
     for model in (keraslight.exact_model(quantized), quantized):
-        for number, (one, other) in enumerate(zip(outputs(model, CODES), received, strict=True)):
+        for number, (one, other) in enumerate(zip(outputs(model, codes), received, strict=True)):
             np.testing.assert_array_equal(one, other, err_msg=str(functions[number]))
-    in_training = keras.tree.flatten(quantized(CODES, training=True))
+    in_training = keras.tree.flatten(quantized(codes, training=True))
     for one, other in zip(in_training, received, strict=True):
         np.testing.assert_array_equal(one, other)
     return operations(path)
@@ -78,6 +90,21 @@ def test_every_code_is_that_of_the_file(tmp_path):
 @pytest.mark.exhaustive
 def test_every_code_of_other_functions_is_that_of_the_file(tmp_path):
     exact_file(OTHERS, tmp_path / "model.tflite")
+
+
+def test_values_between_two_codes_are_in_the_file(tmp_path):
+    """How they are rounded depends on the last bits of what a machine computes in float32."""
+    step = 37
+    scale = np.log(200.5 / 55.5) / step  # the sigmoid of 37 steps is 200.5 steps of 1 / 256
+
+    def between(function):
+        value = function(np.float64([step * scale]))[0]
+        return 0, value / 100.5 * 255
+
+    functions = [ops.sigmoid, A.gelu, A.exponential, A.elu]
+    path = tmp_path / "model.tflite"
+    found = exact_file(functions, path, (-128 * scale, 127 * scale), between)
+    assert sorted(found) == sorted(TABLE * len(functions))
 
 
 def test_error_is_that_of_rounding(tmp_path):

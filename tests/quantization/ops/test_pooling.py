@@ -18,6 +18,9 @@ CASES = {
     "strides": lambda x: L.AveragePooling2D((2, 3), (3, 2), "same")(x),
     "of sequences": lambda x: L.AveragePooling1D(3, 2, "same")(sequence(x)),
     "unequal windows": lambda x: L.AdaptiveAveragePooling2D((3, 4))(x),
+    "unequal windows, largest": lambda x: L.AdaptiveMaxPooling2D((3, 4))(x),
+    "unequal windows of sequences": lambda x: L.AdaptiveAveragePooling1D(5)(sequence(x)),
+    "bare": lambda x: ops.average_pool(x, 3, 2, "same") + ops.max_pool(x, 3, 2, "same"),
     "mean of channels": lambda x: ops.mean(x, -1, keepdims=True),
     "mean and relu": lambda x: L.ReLU()(ops.mean(x, (1, 3))),
     "sum": lambda x: ops.sum(x, (1, 2)),
@@ -27,6 +30,9 @@ MORE = {
     "no padding": lambda x: L.AveragePooling2D((2, 3), (3, 2))(x),
     "equal windows": lambda x: L.AdaptiveAveragePooling2D((3, 2))(x[:, :6, :6]),
     "equal windows, largest": lambda x: L.AdaptiveMaxPooling2D((3, 2))(x[:, :6, :6]),
+    "equal windows of sequences": lambda x: L.AdaptiveAveragePooling1D(7)(sequence(x)),
+    "unequal windows of sequences, largest": lambda x: L.AdaptiveMaxPooling1D(5)(sequence(x)),
+    "bare adaptive": lambda x: ops.adaptive_average_pool(x, (7, 3)),
     "largest of sequences": lambda x: L.MaxPooling1D(3, 2, "same")(sequence(x)),
     "mean of sequences": lambda x: L.GlobalAveragePooling1D()(sequence(x)),
     "largest of all": lambda x: L.GlobalMaxPooling1D(keepdims=True)(sequence(x)),
@@ -60,7 +66,7 @@ def test_training(name):
 
 REFUSED = {
     "other axes than the batch": lambda x: ops.mean(x),
-    "that `output_size` divides": lambda x: L.AdaptiveMaxPooling2D((3, 4))(x),
+    "for sequences and images; shape": lambda x: ops.max_pool(L.Reshape((7, 7, 2, 4))(x), 2),
     "without `initial`": lambda x: ops.max(x, -1, initial=0.0),
 }
 

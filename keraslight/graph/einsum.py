@@ -40,6 +40,25 @@ class Product:
         ]
         return cls(*named, output.replace("...", letters))
 
+    @classmethod
+    def of_tensordot(cls, axes: int | tuple, first_rank: int, second_rank: int) -> "Product":
+        """Returns the product that `keras.ops.tensordot` computes.
+
+        Args:
+            axes: how many axes it sums over, or which ones of each tensor.
+            first_rank, second_rank: the numbers of axes of the tensors.
+        """
+        if isinstance(axes, int):
+            axes = range(first_rank - axes, first_rank), range(axes)
+        of_first, of_second = ([x] if isinstance(x, int) else list(x) for x in axes)
+        first = string.ascii_letters[:first_rank]
+        second = list(string.ascii_letters[first_rank : first_rank + second_rank])
+        for one, other in zip(of_first, of_second, strict=True):
+            second[other] = first[one]
+        second = "".join(second)
+        output = "".join(x for x in first + second if (x in first) != (x in second))
+        return cls(first, second, output)
+
     def swapped(self) -> "Product":
         """Returns the product with its tensors in the other order."""
         return Product(self.second, self.first, self.output)
