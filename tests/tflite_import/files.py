@@ -96,6 +96,8 @@ def reordering_branches():
         symmetric=lambda x: ops.pad(x, PADS, "symmetric"),
         flip=lambda x: ops.flip(L.Conv2D(4, 1)(x), 1),
         gather=lambda x: ops.take(x, np.array([3, 1, 1]), axis=-1),
+        sparse=L.Conv2DTranspose(4, 2, 3),
+        sparse_and_padded=L.Conv2DTranspose(4, 2, 3, "same"),
         rows=lambda x: L.Dense(5)(ops.reshape(x, (-1, 6))),
     )
 
