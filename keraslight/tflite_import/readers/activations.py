@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keraslight.tflite_import.layers.arithmetic import StoredAbs
 from keraslight.tflite_import.layers.functions import (
     StoredGelu,
     StoredHardSwish,
@@ -13,6 +14,7 @@ from keraslight.tflite_import.layers.functions import (
 from keraslight.tflite_import.reader import Reader, Refused
 
 __all__ = [
+    "AbsReader",
     "ActivationReader",
     "GeluReader",
     "HardSwishReader",
@@ -39,6 +41,17 @@ class ActivationReader(Reader):
 
     def read(self, build, op, x):
         return L.Activation(FUNCTIONS[op.kind], name=build.name(op))(x)
+
+
+class AbsReader(Reader):
+    """ABS."""
+
+    kinds = ("ABS",)
+
+    def read(self, build, op, x):
+        if op.inputs[0].is_quantized:
+            return StoredAbs(name=build.name(op))(x)
+        return build.call(op, keras.ops.abs, x)
 
 
 class ReluReader(Reader):
