@@ -110,6 +110,8 @@ def combining_branches():
         minimum_of_number=lambda x: ops.minimum(x, 0.3),
         absolute=ops.abs,
         absolute_in_other_range=lambda x: L.Concatenate()([ops.abs(x), x]),
+        root=lambda x: ops.sqrt(L.ReLU()(x) + 0.5),
+        logarithm=lambda x: ops.log(L.ReLU()(x) + 0.5),
         squared_difference=lambda x: ops.square(x - L.ReLU()(x)),
         quotient=lambda x: x / (L.ReLU()(x) + 1),
         product=lambda x: ops.matmul(x[:, 0], ops.swapaxes(x[:, 1], 1, 2)),

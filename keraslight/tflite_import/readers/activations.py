@@ -7,8 +7,10 @@ from keraslight.tflite_import.layers.arithmetic import StoredAbs
 from keraslight.tflite_import.layers.functions import (
     StoredGelu,
     StoredHardSwish,
+    StoredLogarithm,
     StoredPReLU,
     StoredReLU,
+    StoredRoot,
     StoredSoftmax,
 )
 from keraslight.tflite_import.reader import Reader, Refused
@@ -22,6 +24,7 @@ __all__ = [
     "PReluReader",
     "ReluReader",
     "SoftmaxReader",
+    "TableReader",
 ]
 
 L = keras.layers
@@ -31,6 +34,10 @@ FUNCTIONS = {
     "TANH": "tanh",
     "ELU": "elu",
     "EXP": "exponential",
+}
+TABLES = {
+    "LOG": (keras.ops.log, StoredLogarithm),
+    "SQRT": (keras.ops.sqrt, StoredRoot),
 }
 
 
@@ -52,6 +59,18 @@ class AbsReader(Reader):
         if op.inputs[0].is_quantized:
             return StoredAbs(name=build.name(op))(x)
         return build.call(op, keras.ops.abs, x)
+
+
+class TableReader(Reader):
+    """LOG and SQRT."""
+
+    kinds = tuple(TABLES)
+
+    def read(self, build, op, x):
+        function, stored = TABLES[op.kind]
+        if op.inputs[0].is_quantized:
+            return stored(name=build.name(op))(x)
+        return build.call(op, function, x)
 
 
 class ReluReader(Reader):

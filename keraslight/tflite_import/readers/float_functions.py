@@ -21,7 +21,6 @@ FUNCTIONS = {
     "CEIL": ops.ceil,
     "COS": ops.cos,
     "FLOOR": ops.floor,
-    "LOG": ops.log,
     "LOG_SOFTMAX": ops.log_softmax,
     "LOGICAL_NOT": ops.logical_not,
     "NEG": ops.negative,
@@ -30,7 +29,6 @@ FUNCTIONS = {
     "RSQRT": ops.rsqrt,
     "SIGN": ops.sign,
     "SIN": ops.sin,
-    "SQRT": ops.sqrt,
     "SQUARE": ops.square,
 }
 PAIR_FUNCTIONS = {
