@@ -66,7 +66,7 @@ def test_any_size(size):
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_the_control_of_the_half_identity_block(tmp_path):
+def test_the_control_of_the_half_identity_block():
     model = keraslight.VGNetG(
         half_identity=False, input_shape=(64, 64, 3), classes=5, classifier_activation=None
     )
@@ -82,13 +82,20 @@ def test_the_control_of_the_half_identity_block(tmp_path):
     ]
     added = sum(2 * c**2 + 11 * c for c in halves)
     assert trainable_parameters(model) - trainable_parameters(half) == added
+    with pytest.raises(ValueError, match="half_identity=False"):
+        keraslight.VGNetG(half_identity=False, weights="imagenet")
+
+
+@pytest.mark.exhaustive
+def test_the_control_is_fused_and_saved(tmp_path):
+    model = keraslight.VGNetG(
+        half_identity=False, input_shape=(64, 64, 3), classes=5, classifier_activation=None
+    )
     randomize_norms(model)
     x = images(1, 64, 64, 3)
     assert relative_error(model, model.fuse(), x) <= 1e-5
     model.save(tmp_path / "model.keras")
     assert relative_error(model, keras.saving.load_model(tmp_path / "model.keras"), x) == 0
-    with pytest.raises(ValueError, match="half_identity=False"):
-        keraslight.VGNetG(half_identity=False, weights="imagenet")
 
 
 def test_without_top_and_pooling():
