@@ -112,6 +112,39 @@ class Scores(L.Layer):
         return self.scale(x, training=training), ops.zeros((0, 4))
 
 
+class OfWindows(L.Layer):
+    """Is called on all windows, and adds a number of each window and of each head."""
+
+    def __init__(self, windows, **kwargs):
+        super().__init__(**kwargs)
+        self.windows = windows
+
+    def call(self, x):
+        batch, size, channels = ops.shape(x)
+        x = ops.reshape(x, (batch // self.windows, self.windows, size, channels))
+        x = x + np.arange(self.windows, dtype="float32")[:, None, None]
+        x = ops.reshape(x, (-1, size, channels))
+        heads = ops.reshape(x, (batch, size, 2, channels // 2))
+        heads = ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (-1, size, channels // 2))
+        heads = ops.reshape(ops.softmax(heads, axis=1), (batch, 2, size, channels // 2))
+        return ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (batch, size, channels))
+
+
+class Windows(L.Layer):
+    """Four windows of a half of the height and of the width."""
+
+    def build(self, shape):
+        self.inner = OfWindows(4)
+
+    def call(self, x):
+        batch, height, width, channels = ops.shape(x)
+        x = ops.reshape(x, (batch, 2, height // 2, 2, width // 2, channels))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        x = self.inner(ops.reshape(x, (-1, height * width // 4, channels)))
+        x = ops.reshape(x, (batch, 2, 2, height // 2, width // 2, channels))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (batch, height, width, channels))
+
+
 class Drops(L.Layer):
     """A layer that reads the batch size and sides that may be of any size."""
 
@@ -274,6 +307,10 @@ def test_what_cannot_be_registered():
 def test_activations_of_others():
     fused = check(model_with(L.Activation(lambda x: keras.activations.gelu(x, approximate=False))))
     assert type(fused.operations[-1]) is operation_class("Gelu")
+
+
+def test_layers_that_divide_the_batch():
+    check(model_with(Windows()))
 
 
 def test_constant_outputs_and_training_passed_in_vain():
