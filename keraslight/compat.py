@@ -45,6 +45,18 @@ def operation_classes(*names: str) -> tuple[type[keras.Operation], ...]:
     return tuple(operation_class(name) for name, has in zip(names, known, strict=True) if has)
 
 
+def output_spec(operation: keras.Operation, *args, **kwargs):
+    """Returns the symbolic outputs of an operation.
+
+    Attention has as many output channels as the values. Keras says: as the queries.
+    """
+    outputs = operation.compute_output_spec(*args, **kwargs)
+    if type(operation) is not nn_ops.DotProductAttention:
+        return outputs
+    value = args[2] if len(args) > 2 else kwargs["value"]
+    return keras.KerasTensor((*outputs.shape[:-1], value.shape[-1]), dtype=outputs.dtype)
+
+
 def is_of_keras(operation: keras.Operation) -> bool:
     """Tells whether the class of a layer or an operation is one of Keras's own."""
     return type(operation).__module__.split(".")[0] == "keras"

@@ -27,6 +27,8 @@ ANY_BATCH = 251
 # stands in for other sides of unknown size where a layer is tried out
 ANY_SIZE = 16
 BATCH = 2
+# no weight is as large as what attention adds to the arguments of its softmax
+SMALLEST_MASK = 1e4
 # How many parts of each image, such as windows, a batch may hold: a layer that is called on them
 # divides the batch by their number.
 PARTS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 25, 36, 49, 64)
@@ -170,7 +172,13 @@ def _constant(leaf, batch):
             raise NotReadable("a constant differs between the examples of a batch")
         return Weight(values[:1], per_example=True)
     is_float = "float" in keras.backend.standardize_dtype(leaf.dtype)
-    return Weight(values) if of_weights and is_float else values
+    return Weight(values) if of_weights and is_float and not _is_mask(values) else values
+
+
+def _is_mask(values) -> bool:
+    """Tells whether a constant that `call` computed is a mask of attention, such as 0 and -1e9."""
+    masking = values[values != 0]
+    return masking.size > 0 and (np.abs(masking) >= SMALLEST_MASK).all()
 
 
 def _reshape(call, batch):
