@@ -4,6 +4,7 @@ from docs.made_tables import read_csv
 from keraslight.report import markdown_table
 from keraslight.verification.runtimes import TITLES
 
+HERE = "this machine"
 FILES = ("arm_operations.csv",)
 
 
@@ -32,6 +33,26 @@ def arm() -> str:
 def arm_operations() -> str:
     """For every operation and runtime, whether all processors compute what Keras does."""
     return _by_runtime(FILES[0], "operation")
+
+
+def arm_networks() -> str:
+    """How many values of networks are equal, by runtime, to those of x86 and of Keras."""
+    found = {}
+    for row in read_csv("arm_networks.csv"):
+        if row["processor"] != HERE:
+            found.setdefault((row["network"], row["runtime"]), []).append(row)
+    rows = [
+        {
+            "network": f"`{network}`",
+            "runtime": TITLES[runtime],
+            "processors": len(rows),
+            "values": _sum(rows, "values"),
+            "as on x86": _sum(rows, "equal_to_x86"),
+            "outputs as in Keras": _sum(rows, "equal_to_keras"),
+        }
+        for (network, runtime), rows in found.items()
+    ]
+    return markdown_table(rows, dict.fromkeys(("values", "as on x86"), ",d"))
 
 
 def _by_runtime(name, title):
@@ -64,4 +85,4 @@ def _sum(rows, key):
     return sum(counts) if counts else None
 
 
-TABLES = {function.__name__: function for function in (arm, arm_operations)}
+TABLES = {function.__name__: function for function in (arm, arm_operations, arm_networks)}

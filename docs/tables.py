@@ -30,6 +30,7 @@ TABLES = {
         made_tables.detection,
         made_tables.detection_cost,
         made_tables.claims,
+        made_tables.ablations,
         made_tables.claims_runs,
         made_tables.claims_int8,
         made_tables.int8,

@@ -97,6 +97,20 @@ def count_names_anew() -> None:
     naming.reset_uids()
 
 
+def build_loss_and_metrics(model: keras.Model, targets: keras.KerasTensor) -> None:
+    """Builds the loss and the metrics of a compiled model for its first output.
+
+    `fit` does it too, but traces the whole model once more for the shape of the output.
+
+    Args:
+        model: a functional model that was compiled.
+        targets: symbolic tensor, of the shape of the targets of a batch.
+    """
+    model._compile_loss.build(targets, model.outputs[0])
+    if model._compile_metrics is not None:
+        model._compile_metrics.build(targets, model.outputs[0])
+
+
 def tflite_converter(infer):
     """Returns TensorFlow's converter of a concrete function, which keeps its inputs in order.
 

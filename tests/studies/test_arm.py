@@ -37,6 +37,7 @@ def test_an_emulator_that_is_new_enough(tmp_path, monkeypatch):
     assert "no apt-get to fetch qemu-user" in done.output
 
 
+@pytest.mark.exhaustive
 def test_every_operation_is_in_the_table():
     """Without those that only files and other operations write."""
     covered = set()

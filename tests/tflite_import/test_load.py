@@ -1,6 +1,7 @@
 """Files become Keras models that compute the same bits, and go back."""
 
 import itertools
+import re
 
 import keras
 import numpy as np
@@ -46,7 +47,9 @@ def old(tmp_path_factory):
     return files.uint8_file(tmp_path_factory.mktemp("uint8") / "x.tflite")
 
 
-@pytest.mark.parametrize("kind", files.BRANCHES)
+@pytest.mark.parametrize(
+    "kind", exhaustive_but([kind for kind in files.BRANCHES if kind != "combining"], files.BRANCHES)
+)
 def test_every_operator_computes_the_bits_of_the_runtime(kind, tmp_path):
     path = files.converted(files.BRANCHES[kind](), tmp_path / "x.tflite")
     assert_equals_the_runtime(keraslight.load_tflite(path), path)
@@ -139,6 +142,67 @@ def test_weights_of_fewer_bits(format, tmp_path):
     x, expected = files.run(path)
     found = outputs(keraslight.load_tflite(path), x[0])[0]
     assert np.abs(found - expected[0]).max() < 1e-4 * np.abs(expected[0]).max()
+
+
+def test_uint8_operators(tmp_path):
+    path = files.uint8_branches(tmp_path / "x.tflite")
+    assert_equals_the_runtime(keraslight.load_tflite(path), path)
+
+
+def pixels_in_the_batch(x):
+    """A dilated convolution, as TensorFlow 1 wrote it."""
+    import tensorflow as tf
+
+    kernel = np.random.default_rng(0).normal(0, 0.3, (3, 3, 6, 1)).astype("float32")
+    x = tf.space_to_batch(x, [2, 2], [[2, 2], [2, 4]])
+    x = tf.nn.relu(tf.nn.depthwise_conv2d(x, kernel, [1] * 4, "VALID"))
+    return tf.batch_to_space(x * x, [2, 2], [[0, 0], [0, 2]])
+
+
+def test_pixels_in_the_batch(tmp_path):
+    path = files.of_function(pixels_in_the_batch, tmp_path / "x.tflite")
+    model = keraslight.load_tflite(path)
+    assert model.input_shape[0] == 1
+    x, expected = files.run(path, count=1)
+    np.testing.assert_array_equal(outputs(keraslight.exact_model(model), x[0])[0], expected[0])
+
+
+def test_the_largest_values_and_their_places(tmp_path):
+    import tensorflow as tf
+
+    def network(x):
+        return *tf.math.top_k(x, 3), tf.argmax(x, -1, tf.int32)
+
+    path = files.of_function(network, tmp_path / "x.tflite")
+    assert_equals_the_runtime(keraslight.load_tflite(path), path)
+
+
+def test_operators_that_cannot_be_read(tmp_path):
+    """The message names the operator, its place, and what to do."""
+    import tensorflow as tf
+
+    def network(x):
+        return tf.reduce_prod(tf.nn.relu(x) + x, -1), tf.math.rsqrt(tf.nn.relu(x) + 1)
+
+    path = files.of_function(network, tmp_path / "x.tflite")
+    with pytest.raises(ValueError, match=r"REDUCE_PROD at place \d+, .*there is no rule") as error:
+        keraslight.load_tflite(path)
+    (name,) = re.findall(r"outputs=\['(.*)'\] cuts before it", str(error.value))
+    assert_equals_the_runtime_before(keraslight.load_tflite(path, outputs=[name]), tmp_path)
+
+    path = files.of_function(lambda x: network(x)[1], tmp_path / "x.tflite")
+    with pytest.raises(ValueError, match=r"RSQRT at place \d+, .*unknown='float'"):
+        keraslight.load_tflite(path)
+    model = keraslight.load_tflite(path, unknown="float")
+    assert any("rsqrt" in name for name in model.float_layers)
+    x, expected = files.run(path)
+    error = np.abs(outputs(keraslight.exact_model(model), x[0])[0] - expected[0]).max()
+    assert error < 0.02 * np.abs(expected[0]).max()
+
+
+def assert_equals_the_runtime_before(model, folder):
+    path = keraslight.export_tflite(model, folder / "cut.tflite", check=False)
+    assert_equals_the_runtime(model, path)
 
 
 def test_a_uint8_file_with_asymmetric_weights(old):

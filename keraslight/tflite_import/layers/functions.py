@@ -162,6 +162,39 @@ class StoredGelu(IntegerLayer, L.Activation):
 
 
 @keras.saving.register_keras_serializable("keraslight")
+class StoredRoot(IntegerLayer, L.Layer):
+    """The square root by a table in single precision, fractions of a step cut off."""
+
+    def call(self, inputs):
+        return ops.sqrt(ops.maximum(inputs, 0.0))
+
+    def integers(self, x):
+        return _looked_up(x, lambda *args: ops.floor(_in_steps(ops.sqrt, *args)), self.call)
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredLogarithm(IntegerLayer, L.Layer):
+    """The natural logarithm by a table in single precision, halves away from zero."""
+
+    def call(self, inputs):
+        return ops.log(ops.maximum(inputs, keras.config.epsilon()))
+
+    def integers(self, x):
+        def function(*args):
+            values = _in_steps(ops.log, *args)
+            return ops.sign(values) * ops.floor(ops.abs(values) + np.float32(0.5))
+
+        return _looked_up(x, function, self.call)
+
+
+def _in_steps(function, steps, scale, grid):
+    """Returns a function in steps of a grid, of positive numbers; of others its lower end."""
+    x = in_double_precision(steps) * in_double_precision(scale)
+    values = ops.cast(function(ops.maximum(x, 1e-30)), "float32") * (np.float32(1) / grid.scale)
+    return ops.where(x > 0, values, ops.cast(grid.lower, "float32"))
+
+
+@keras.saving.register_keras_serializable("keraslight")
 class StoredSoftmax(IntegerLayer, L.Layer):
     """Softmax of `beta * x` along the last axis, in single precision and rounded.
 
