@@ -41,8 +41,8 @@ def copy_trainable(layer, copy):
     if len(parts) == len(copies):  # a layer of others may make parts without weights when called
         for part, part_copy in zip(parts, copies, strict=True):
             copy_trainable(part, part_copy)
-    for variable, variable_copy in zip(layer.variables, copy.variables, strict=True):
-        variable_copy.trainable = variable.trainable
+    for weight, weight_copy in zip(layer.weights, copy.weights, strict=True):
+        weight_copy.trainable = weight.trainable
 
 
 def call_with_weights(layer: keras.layers.Layer, inputs, *weights):

@@ -144,7 +144,7 @@ class WriteOut:
         """Calls copies of what a custom layer calls, or a stand-in of it if that is not known."""
         name = self.numbered_name(layer)
         form = registered_form(layer)
-        kwargs = _accepted(layer, kwargs)
+        args, kwargs = keras.tree.map_structure(_as_tensor, (args, _accepted(layer, kwargs)))
         try:
             graph = read_layer(layer, args, kwargs, form)
             self._read.append(graph)
@@ -265,6 +265,12 @@ def _is_known(layer) -> bool:
         return getattr(keras.activations, name, None) is layer.activation
     is_public = getattr(keras.layers, kind.__name__, None) is kind
     return is_public or kind.__module__.split(".")[0] == "keraslight"
+
+
+def _as_tensor(leaf):
+    """Returns a constant that a layer passes to another one as the other one gets it."""
+    is_constant = isinstance(leaf, Weight) and not leaf.per_example
+    return keras.ops.convert_to_tensor(leaf.values) if is_constant else leaf
 
 
 def _accepted(layer, kwargs):

@@ -113,16 +113,16 @@ class Scores(L.Layer):
 
 
 class OfWindows(L.Layer):
-    """Is called on all windows, and adds a number of each window and of each head."""
+    """Is called on all windows, adds a number for each of them and has two heads."""
 
     def __init__(self, windows, **kwargs):
         super().__init__(**kwargs)
         self.windows = windows
 
-    def call(self, x):
+    def call(self, x, numbers):
         batch, size, channels = ops.shape(x)
         x = ops.reshape(x, (batch // self.windows, self.windows, size, channels))
-        x = x + np.arange(self.windows, dtype="float32")[:, None, None]
+        x = x + ops.reshape(numbers, (-1, 1, 1))
         x = ops.reshape(x, (-1, size, channels))
         heads = ops.reshape(x, (batch, size, 2, channels // 2))
         heads = ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (-1, size, channels // 2))
@@ -140,7 +140,8 @@ class Windows(L.Layer):
         batch, height, width, channels = ops.shape(x)
         x = ops.reshape(x, (batch, 2, height // 2, 2, width // 2, channels))
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
-        x = self.inner(ops.reshape(x, (-1, height * width // 4, channels)))
+        numbers = ops.arange(4, dtype="float32")
+        x = self.inner(ops.reshape(x, (-1, height * width // 4, channels)), numbers)
         x = ops.reshape(x, (batch, 2, 2, height // 2, width // 2, channels))
         return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (batch, height, width, channels))
 

@@ -44,7 +44,8 @@ class MeanOp(_ReductionOp):
 
     def integer(self, call, x, **kwargs):
         total, count = sum_of(x, call.operation.axis, call.operation.keepdims)
-        return Sums("mean", total, (x.grid.scale,), ops.cast(count, "float32"))
+        count = ops.cast(count, "float32")
+        return Sums("mean", total, (x.grid.scale,), count, zero_point=x.grid.zero_point)
 
 
 class SumOp(_ReductionOp):

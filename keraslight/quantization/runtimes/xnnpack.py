@@ -44,8 +44,17 @@ class XNNPack:
         return self._times_float32(sums, grid)
 
     def mean(self, sums, grid):
-        """Sum times a float32 number, rounded to the nearest integer, halves to even."""
-        return self._times_float32(sums, grid)
+        """Sum of the codes times a float32 number plus another, rounded, halves to even."""
+        steps = self._times_float32(sums, grid).steps
+        if sums.zero_point is None:  # a sum, which XNNPACK leaves to LiteRT
+            return grid.tensor(steps)
+        # the second number holds both zero points, which decides how values near a half round
+        total = sums.sums + sums.zero_point * sums.count
+        ratio = _ratio(sums.scales, grid.scale)
+        shift = grid.zero_point - sums.zero_point * ratio
+        codes = ops.round(total * _ratio(sums.scales, grid.scale * sums.count) + shift)
+        exact = ops.clip(codes - grid.zero_point, grid.lower, grid.upper)
+        return grid.tensor(straight_through(exact, steps))
 
     def _times_float32(self, sums, grid):
         count = ops.cast(sums.count, "float32")
