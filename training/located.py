@@ -1,12 +1,14 @@
 """What recipes share whose labels lie somewhere in the picture: boxes, or the pixels themselves."""
 
 import dataclasses
+import pathlib
 
 import keras
 
 import keraslight
 from keraslight.pictures.preprocessing import Preprocessing
 from training.recipe import Recipe
+from training.run_file import MODEL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +20,8 @@ class LocatedRecipe(Recipe):
     pictures are squashed to the size of the input.
 
     Args:
+        backbone_run: folder of a finished run of a classifier on the same network, whose weights
+            the backbone begins with; `None` for random ones.
         crop_share: float, the share of pictures of which training sees a random part; the least
             area is `crop_area`'s.
         zoom_out: float, how much larger than the picture a view may be; what is beyond is grey.
@@ -27,6 +31,7 @@ class LocatedRecipe(Recipe):
         ValueError: if two settings contradict each other.
     """
 
+    backbone_run: str | None = None
     flip: bool = True
     crop_area: tuple[float, float] = (0.3, 1.0)
     crop_share: float = 0.5
@@ -47,8 +52,32 @@ class LocatedRecipe(Recipe):
         """Returns the untrained backbone."""
         arguments = {"include_top": False, "input_shape": input_shape, **self.model_args}
         if isinstance(self.model, str):
-            return keraslight.create_model(self.model, **arguments)
-        return self.model(**arguments)
+            backbone = keraslight.create_model(self.model, **arguments)
+        else:
+            backbone = self.model(**arguments)
+        if self.backbone_run is not None:
+            begin_with(backbone, self.backbone_run)
+        return backbone
 
     def preprocessing(self, height: int, width: int) -> Preprocessing:
         return Preprocessing(height, width, resize=(height, width), mean=self.mean, std=self.std)
+
+
+def begin_with(backbone: keras.Model, folder: str) -> None:
+    """Gives a backbone the weights of the classifier that a run trained, layer by layer.
+
+    Raises:
+        ValueError: if there is no such run, or its network is another.
+    """
+    path = pathlib.Path(folder) / MODEL
+    if not path.is_file():
+        raise ValueError(f"`backbone_run` must be a finished run. Received: no file '{path}'")
+    trained = {layer.name: layer.get_weights() for layer in keras.models.load_model(path).layers}
+    for layer in backbone.layers:
+        given = trained.get(layer.name, [])
+        if [value.shape for value in given] != [tuple(weight.shape) for weight in layer.weights]:
+            raise ValueError(
+                "`backbone_run` must be of the same network. "
+                f"Received: '{path}', which does not have the weights of {layer.name!r}"
+            )
+        layer.set_weights(given)

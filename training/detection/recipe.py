@@ -75,7 +75,8 @@ class DetectionRecipe(LocatedRecipe):
     @functools.cached_property
     def anchor_boxes(self) -> np.ndarray:
         """The anchors of the model."""
-        return self.build(1, (self.image_size, self.image_size, 3)).anchor_boxes
+        untrained = dataclasses.replace(self, backbone_run=None)
+        return untrained.build(1, (self.image_size, self.image_size, 3)).anchor_boxes
 
     def load_source(self, kind, data_dir, cache_gb, download, verbose):
         """Returns the pictures of one split, see `training.data.data.load_source`."""

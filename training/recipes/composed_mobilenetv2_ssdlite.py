@@ -1,10 +1,12 @@
-r"""MobileNetV2 with SSDLite, the peer, from scratch on the composed data set, at 160x160.
+r"""MobileNetV2 with SSDLite, the peer, on the composed data set, at 160x160.
 
+    python -m training.train --recipe=imagenette_mobilenetv2_w50 --data_dir=imagenette160 \
+        --output_dir=runs/imagenette_mobilenetv2_w50
     python -m training.train --recipe=composed_mobilenetv2_ssdlite --data_dir=composed \
+        --set=backbone_run=runs/imagenette_mobilenetv2_w50 \
         --output_dir=runs/composed_mobilenetv2_ssdlite
 
-It has 0.6 of its width: about the multiply-adds of VGNetG-1.0MP. Its precision is in
-results/detection.csv.
+Half its width has about the parameters of VGNetG-1.0MP. Its precision is in results/detection.csv.
 """
 
 import keras
@@ -13,7 +15,7 @@ from training.recipes.composed import composed_recipe
 from training.recipes.imagenette_mobilenetv2 import with_short_memory
 
 
-def mobilenetv2(include_top, input_shape, width: float = 0.6) -> keras.Model:
+def mobilenetv2(include_top, input_shape, width: float = 0.5) -> keras.Model:
     """Builds the MobileNetV2 of keras.applications with the feature maps that SSDLite reads.
 
     Args:

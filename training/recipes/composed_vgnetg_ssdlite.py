@@ -1,8 +1,10 @@
-r"""VGNetG-1.0MP with SSDLite from scratch on the composed data set, at 160x160.
+r"""VGNetG-1.0MP with SSDLite on the composed data set, at 160x160.
 
     python -m training.detection --data_dir=imagenette160 --output_dir=composed
+    python -m training.train --recipe=imagenette_vgnetg --data_dir=imagenette160 \
+        --output_dir=runs/imagenette_vgnetg
     python -m training.train --recipe=composed_vgnetg_ssdlite --data_dir=composed \
-        --output_dir=runs/composed_vgnetg_ssdlite
+        --set=backbone_run=runs/imagenette_vgnetg --output_dir=runs/composed_vgnetg_ssdlite
 
 Its precision is in results/detection.csv.
 """

@@ -187,3 +187,19 @@ def test_impossible_recipes_are_refused():
     recipe = override(load_recipe("composed_vgnetg_ssdlite"), ["class_loss=hard_negative"])
     assert recipe.class_loss == "hard_negative"
     assert recipe.model_name == "vgnetg_1_0mp_ssdlite"
+
+
+def test_a_backbone_begins_with_the_weights_of_a_run(tmp_path):
+    backbone = tiny_backbone(include_top=False, input_shape=(SIZE, SIZE, 3))
+    classifier = keras.Sequential([*backbone.layers[1:], keras.layers.Flatten()])
+    classifier.build((None, SIZE, SIZE, 3))
+    classifier.save(tmp_path / "model.keras")
+    recipe = dataclasses.replace(RECIPE, backbone_run=str(tmp_path))
+    found = recipe.backbone((SIZE, SIZE, 3))
+    for layer in backbone.layers[1:]:
+        np.testing.assert_array_equal(found.get_layer(layer.name).kernel, layer.kernel)
+    np.testing.assert_array_equal(recipe.anchor_boxes, RECIPE.anchor_boxes)
+    with pytest.raises(ValueError, match="must be of the same network"):
+        dataclasses.replace(recipe, model="repvgg_a0").build(3, (SIZE, SIZE, 3))
+    with pytest.raises(ValueError, match="must be a finished run"):
+        dataclasses.replace(recipe, backbone_run="nowhere").build(3, (SIZE, SIZE, 3))
