@@ -52,9 +52,9 @@ GROUPS = (
     ),
     Group(
         "detection",
-        "Detection",
-        "SSDLite on any backbone, its losses and its files.",
-        ("detection",),
+        "Detection and segmentation",
+        "SSDLite and LR-ASPP on any backbone, losses and files.",
+        ("detection", "segmentation"),
     ),
     Group(
         "boxes",

@@ -13,7 +13,7 @@ import re
 
 import click
 
-from docs import import_tables, latency_map, made_tables, speed_tables
+from docs import arm_tables, import_tables, latency_map, made_tables, speed_tables
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
 
@@ -30,6 +30,7 @@ TABLES = {
         made_tables.detection,
         made_tables.detection_cost,
         made_tables.claims,
+        made_tables.ablations,
         made_tables.claims_runs,
         made_tables.claims_int8,
         made_tables.int8,
@@ -46,7 +47,7 @@ TABLES = {
         made_tables.formats,
         made_tables.gallery,
     )
-} | {**speed_tables.TABLES, **import_tables.TABLES}
+} | {**arm_tables.TABLES, **speed_tables.TABLES, **import_tables.TABLES}
 
 
 def pages() -> list[pathlib.Path]:

@@ -18,6 +18,7 @@ from keraslight.quantization.quantize import quantize_model
 from keraslight.quantization.report import quantization_report
 from keraslight.quantization.tfmot import to_tfmot
 from keraslight.reparam.fuse import fuse
+from keraslight.segmentation.lraspp import LRASPP
 from keraslight.tflite_import.load import load_tflite
 from keraslight.tflite_import.signed import uint8_to_int8
 from keraslight.visualize.replace import replace_kernels
@@ -26,6 +27,7 @@ from keraslight.weights.info import model_info
 from keraslight.weights.load import load_checkpoint
 
 __all__ = [
+    "LRASPP",
     "BoxLoss",
     "Detector",
     "DownloadError",

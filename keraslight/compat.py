@@ -45,6 +45,18 @@ def operation_classes(*names: str) -> tuple[type[keras.Operation], ...]:
     return tuple(operation_class(name) for name, has in zip(names, known, strict=True) if has)
 
 
+def output_spec(operation: keras.Operation, *args, **kwargs):
+    """Returns the symbolic outputs of an operation.
+
+    Attention has as many output channels as the values. Keras says: as the queries.
+    """
+    outputs = operation.compute_output_spec(*args, **kwargs)
+    if type(operation) is not nn_ops.DotProductAttention:
+        return outputs
+    value = args[2] if len(args) > 2 else kwargs["value"]
+    return keras.KerasTensor((*outputs.shape[:-1], value.shape[-1]), dtype=outputs.dtype)
+
+
 def is_of_keras(operation: keras.Operation) -> bool:
     """Tells whether the class of a layer or an operation is one of Keras's own."""
     return type(operation).__module__.split(".")[0] == "keras"
@@ -97,6 +109,20 @@ def count_names_anew() -> None:
     naming.reset_uids()
 
 
+def build_loss_and_metrics(model: keras.Model, targets: keras.KerasTensor) -> None:
+    """Builds the loss and the metrics of a compiled model for its first output.
+
+    `fit` does it too, but traces the whole model once more for the shape of the output.
+
+    Args:
+        model: a functional model that was compiled.
+        targets: symbolic tensor, of the shape of the targets of a batch.
+    """
+    model._compile_loss.build(targets, model.outputs[0])
+    if model._compile_metrics is not None:
+        model._compile_metrics.build(targets, model.outputs[0])
+
+
 def tflite_converter(infer):
     """Returns TensorFlow's converter of a concrete function, which keeps its inputs in order.
 
@@ -109,6 +135,12 @@ def tflite_converter(infer):
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([infer], tf.Module())
     converter.experimental_lower_to_saved_model = False
+    definition = infer.graph.as_graph_def()
+    if not infer.captured_inputs and not definition.library.function:
+        # To make variables constants the converter rebuilds the graph. It takes longer than to
+        # convert it, and here are no variables.
+        frozen = definition, infer.inputs, infer.outputs, infer
+        converter._freeze_concrete_function = lambda: frozen
     return converter
 
 

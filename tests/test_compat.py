@@ -103,6 +103,31 @@ def test_the_interpreter_is_that_of_litert_or_else_that_of_tensorflow(monkeypatc
     np.testing.assert_array_equal(interpreter.get_tensor(details["index"]), [[2, 3]])
 
 
+def test_a_model_whose_loss_is_built_is_traced_once():
+    traced = []
+
+    class Counts(keras.layers.Layer):
+        def call(self, inputs):
+            traced.append(inputs.shape)
+            return inputs
+
+    x = keras.Input((3,))
+    model = keras.Model(x, keras.layers.Dense(2)(Counts()(x)))
+    data = np.ones((4, 3), "float32"), np.eye(2, dtype="float32")[[0, 1, 0, 1]]
+    counts = []
+    for build in (False, True):
+        model.compile(
+            "sgd", keras.losses.CategoricalCrossentropy(True), weighted_metrics=["accuracy"]
+        )
+        if build:
+            compat.build_loss_and_metrics(model, keras.KerasTensor((None, 2)))
+        traced.clear()
+        history = model.fit(*data, batch_size=4, verbose=0).history
+        counts.append(len(traced))
+        assert set(history) == {"loss", "accuracy"}
+    assert counts[1] == counts[0] - 1
+
+
 def test_the_converter_keeps_inputs_and_outputs_in_order():
     tf = pytest.importorskip("tensorflow")
     shapes = [tf.TensorSpec((1, size), name=name) for size, name in ((1, "b"), (2, "a"))]

@@ -44,6 +44,7 @@ ARROWS = {
     "weights": {"bounds", "discover", "download", "files", "layers", "models", "pictures", "text"},
     "visualize": {"canvas", "compat", "graph", "layers", "models", "report"},
     "detection": {"boxes", "export", "files", "layers", "models", "tflite"},
+    "segmentation": {"layers", "models"},
     "api": {
         "detection",
         "discover",
@@ -55,6 +56,7 @@ ARROWS = {
         "models",
         "quantization",
         "reparam",
+        "segmentation",
         "tflite_import",
         "visualize",
         "weights",

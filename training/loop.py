@@ -97,7 +97,9 @@ def train(
             if run_file is None:
                 step = progress["step"] if state else None
                 now = facts(recipe, data, options, network)
-                run_file = RunFile(folder, now, step, options.change, options.notes)
+                run_file = RunFile(
+                    folder, now, step, options.change, options.notes, recipe_defaults(recipe)
+                )
                 changed = any(change["name"] in MAY_BE_CHANGED for change in run_file.changes)
                 _tell(run_file, progress, recipe.epochs * steps_per_epoch, devices)
             if state:
@@ -162,6 +164,12 @@ def facts(recipe: Recipe, data: Data, options: Options, network: dict) -> dict:
             "synchronize_norms": options.synchronize_norms,
         },
     }
+
+
+def recipe_defaults(recipe: Recipe) -> dict:
+    """Returns the settings of a kind of recipe that have a default, as `plain` returns values."""
+    fields = dataclasses.fields(recipe)
+    return {f.name: plain(f.default) for f in fields if f.default is not dataclasses.MISSING}
 
 
 def _tell(run_file, progress, steps, devices):

@@ -50,6 +50,10 @@ def build_optimizer(
 class PerUpdate(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule by updates, where Keras counts batches.
 
+    Keras asks for the learning rate once for each variable that decays. In a graph of TensorFlow
+    it is computed once: writing it again for each takes a seventh of the time that the first step
+    of VGNetG is traced.
+
     Args:
         schedule: the schedule.
         accumulate: int, how many batches share one update.
@@ -59,12 +63,27 @@ class PerUpdate(keras.optimizers.schedules.LearningRateSchedule):
         super().__init__()
         self.schedule = schedule
         self.accumulate = accumulate
+        self.graph = self.rate = None
 
     def __call__(self, step):
-        return self.schedule(step // self.accumulate)
+        graph = graph_under_construction()
+        if graph is None:
+            return self.schedule(step // self.accumulate)
+        if graph is not self.graph:
+            self.graph, self.rate = graph, self.schedule(step // self.accumulate)
+        return self.rate
 
     def get_config(self):
         return {"schedule": self.schedule, "accumulate": self.accumulate}
+
+
+def graph_under_construction():
+    """Returns the graph of TensorFlow that is being traced; `None` if there is none."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    return None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
 
 
 class Warmup(keras.optimizers.schedules.LearningRateSchedule):
@@ -102,6 +121,13 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int):
     if recipe.schedule == "exponential":
         schedule = keras.optimizers.schedules.ExponentialDecay(
             peak, steps_per_epoch, recipe.decay_rate, staircase=True
+        )
+    elif recipe.schedule == "step":
+        epochs = recipe.decay_epochs
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+            # it changes after its boundary, the step before an epoch begins
+            [epoch * steps_per_epoch - 1 for epoch in epochs],
+            [peak * recipe.decay_rate**passed for passed in range(len(epochs) + 1)],
         )
     else:
         schedule = keras.optimizers.schedules.CosineDecay(

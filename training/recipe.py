@@ -53,9 +53,10 @@ class Recipe:
         optimizer: `"adamw"` or `"sgd"`.
         learning_rate: float, the peak of the schedule.
         final_learning_rate: float, where the cosine ends.
-        schedule: `"cosine"`, or `"exponential"` (times `decay_rate` after every epoch); it begins
-            when the warm-up ends.
+        schedule: `"cosine"`, `"exponential"` (times `decay_rate` after every epoch), or `"step"`
+            (times `decay_rate` after each of `decay_epochs`); it begins when the warm-up ends.
         decay_rate: float, see `schedule`.
+        decay_epochs: tuple of int, see `schedule`.
         warmup_epochs: float, over which the learning rate rises linearly.
         momentum: float, nesterov: bool; of SGD.
         weight_decay: float; decoupled in AdamW, added to the gradient in SGD as papers have it.
@@ -98,6 +99,7 @@ class Recipe:
     final_learning_rate: float = 0.0
     schedule: str = "cosine"
     decay_rate: float = 0.98
+    decay_epochs: tuple[int, ...] = ()
     warmup_epochs: float = 0.0
     momentum: float = 0.9
     nesterov: bool = False
@@ -129,13 +131,19 @@ class Recipe:
             )
         for field, values in (
             ("optimizer", ("adamw", "sgd")),
-            ("schedule", ("cosine", "exponential")),
+            ("schedule", ("cosine", "exponential", "step")),
             ("crop", ("random_resized", "padded")),
         ):
             if getattr(self, field) not in values:
                 raise ValueError(
                     f"`{field}` must be one of {values}. Received: {getattr(self, field)!r}"
                 )
+
+        if (self.schedule == "step") != bool(self.decay_epochs):
+            raise ValueError(
+                "The schedule 'step' needs `decay_epochs`, and the others take none. Received: "
+                f"schedule={self.schedule!r}, decay_epochs={self.decay_epochs}"
+            )
 
     @property
     def task(self):
@@ -242,8 +250,9 @@ def _module(path):
 def override(recipe: Recipe, overrides) -> Recipe:
     """Returns a recipe with some fields changed, given as `"field=value"`.
 
-    With fewer epochs, the epochs of its sizes and of its warm-up shrink in proportion, unless they
-    are given too; with more, those of its sizes grow, and the warm-up stays.
+    With fewer epochs, the epochs of its sizes, of its warm-up and of the decay of its learning rate
+    shrink in proportion, unless they are given too; with more, those of its sizes and of the decay
+    grow, and the warm-up stays.
     """
     fields = typing.get_type_hints(type(recipe))
     changes = {}
@@ -262,9 +271,11 @@ def override(recipe: Recipe, overrides) -> Recipe:
     # sizes and a warm-up given for another number of epochs could contradict the new one
     if "epochs" in changes or "image_size" in changes:
         changes.setdefault("train_sizes", _rescaled(recipe, changes))
-    if changes.get("epochs", recipe.epochs) < recipe.epochs:
-        share = changes["epochs"] / recipe.epochs
+    share = changes.get("epochs", recipe.epochs) / recipe.epochs
+    if share < 1:
         changes.setdefault("warmup_epochs", recipe.warmup_epochs * share)
+    if share != 1 and changes.get("schedule", recipe.schedule) == recipe.schedule:
+        changes.setdefault("decay_epochs", tuple(round(e * share) for e in recipe.decay_epochs))
     return dataclasses.replace(recipe, **changes)
 
 

@@ -44,6 +44,8 @@ class RunFile:
         step: int, at which step the run goes on; `None` if nothing was computed yet.
         change: bool, whether `MAY_BE_CHANGED` may change.
         notes: optional dict for JSON, written besides what is compared.
+        defaults: optional dict from settings of the recipe to their defaults, for runs that an
+            earlier version began without those settings.
 
     Raises:
         ValueError: if the folder holds another run.
@@ -56,6 +58,7 @@ class RunFile:
         step: int | None,
         change: bool = False,
         notes: dict | None = None,
+        defaults: dict | None = None,
     ):
         self.path = folder / FILE
         self.content = {**(notes or {}), **facts, "changes": [], "record": None}
@@ -71,7 +74,8 @@ class RunFile:
                 f"The folder holds a checkpoint but no {FILE}, which describes the run; give "
                 f"another --output_dir. Received: output_dir='{folder}'"
             )
-        differences = compared(before, facts)
+        known = {**(defaults or {}), **before.get("recipe", {})}
+        differences = compared({**before, "recipe": known}, facts)
         allowed = MAY_CHANGE | (MAY_BE_CHANGED if change else set())
         refused = [difference for difference in differences if difference[0] not in allowed]
         if refused:

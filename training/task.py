@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 import keraslight
+from keraslight.compat import build_loss_and_metrics
 from training.auxiliary import trainable_form, without_auxiliary
 from training.data.draws import Draws
 from training.data.mixing import augment_batch
@@ -112,3 +113,5 @@ def compile_model(model: keras.Model, label_smoothing: float = 0.0, **kwargs) ->
         ],
         **kwargs,
     )
+    # so that fit() traces the model once
+    build_loss_and_metrics(model, keras.KerasTensor(model.outputs[0].shape))

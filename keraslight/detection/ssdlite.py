@@ -11,6 +11,7 @@ from keraslight.detection.detector import Detector
 from keraslight.layers.channel_shuffle import ChannelShuffle
 from keraslight.layers.grouped_pointwise_conv2d import GroupedPointwiseConv2D
 from keraslight.layers.parts import batch_normalization, conv2d
+from keraslight.models.pyramid import feature_maps, require_image_shape
 
 # of the feature maps after those of the backbone
 EXTRA_CHANNELS = (512, 256, 256, 128)
@@ -96,10 +97,10 @@ def SSDLite(
         raise ValueError(f"`form` must be one of {list(FORMS)}. Received: form={form!r}")
     if not isinstance(classes, int) or classes < 1:
         raise ValueError(f"`classes` must be a positive int. Received: classes={classes!r}")
-    form_of, shape = FORMS[form], _image_shape(backbone, image_size)
+    form_of, shape = FORMS[form], require_image_shape(backbone, image_size)
     anchors = form_of.anchors if anchors is None else anchors
     images = keras.Input(shape, name="images")
-    maps = [form_of.tap(x) for x in _feature_maps(backbone, levels, images)]
+    maps = [form_of.tap(x) for x in feature_maps(backbone, levels, images)]
     for number, channels in enumerate(extra_channels):
         if max(maps[-1].shape[1:3]) == 1:
             break
@@ -124,44 +125,6 @@ def SSDLite(
         grids=[x.shape[1:3] for x in maps],
         name=name or f"{backbone.name}_ssdlite",
     )
-
-
-def _image_shape(backbone, image_size):
-    sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-        raise ValueError(
-            f"`image_size` must be an int or a pair. Received: image_size={image_size!r}"
-        )
-    if not isinstance(backbone, keras.Model) or len(backbone.inputs) != 1:
-        raise ValueError(
-            f"`backbone` must be a Keras model of one input. Received: backbone={backbone!r}"
-        )
-    *taken, channels = backbone.inputs[0].shape[1:]
-    if any(side not in (None, given) for side, given in zip(taken, sides, strict=True)):
-        raise ValueError(
-            "The backbone takes images of another size: build it with input_shape="
-            f"{(*sides, channels)}. Received: image_size={image_size!r}, a backbone of "
-            f"input_shape={(*taken, channels)}"
-        )
-    return (*sides, channels)
-
-
-def _feature_maps(backbone, levels, images):
-    pyramid = getattr(backbone, "pyramid_outputs", None)
-    if not pyramid:
-        raise ValueError(
-            "The backbone must have `pyramid_outputs`, as the networks of keraslight and the "
-            f"backbones of KerasHub do. Received: backbone={backbone!r}"
-        )
-    if levels is None:
-        levels = sorted(pyramid, key=lambda level: int(level[1:]))[-2:]
-    missing = [level for level in levels if level not in pyramid]
-    if missing or not levels:
-        raise ValueError(
-            f"`levels` must be some of {list(pyramid)}. Received: levels={list(levels)}"
-        )
-    taps = [pyramid[level] for level in sorted(levels, key=lambda level: int(level[1:]))]
-    return keras.Model(backbone.input, taps, name=f"{backbone.name}_features")(images)
 
 
 def _depthwise(x, name, strides=1):

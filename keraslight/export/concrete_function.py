@@ -1,5 +1,6 @@
 """Turns a Keras model into a TensorFlow function for the TFLite converter."""
 
+import contextlib
 from collections.abc import Collection, Sequence
 
 import keras
@@ -9,6 +10,7 @@ from keraslight.export.lookups import marked
 from keraslight.graph.graph import Graph
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.float_layers import has_inputs_apart, set_apart
+from keraslight.quantization.linear import QuantizedLinear
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.rules import constant_calls, is_selecting
 from keraslight.quantization.written_op import WrittenOp
@@ -68,13 +70,31 @@ def concrete_function(
                 (call.args, call.kwargs),
                 (args, kwargs),
             )
+        if isinstance(call.operation, FakeQuantize):
+            outputs, _ = call.operation(*args, **kwargs)
+            with eager():
+                return outputs, np.float32(call.operation.range)
+        if isinstance(call.operation, QuantizedLinear):
+            return linear(call.operation, *args[0])
         if id(call) not in constants:
             return call.operation(*args, **kwargs)
         # these are constants as the size is fixed, but the converter would not fold them
-        with tf.init_scope(), keras.StatelessScope():
+        with eager():
             args = keras.tree.map_structure(_value_or_ones, args)
             outputs = call.operation(*args, **kwargs)
             return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
+
+    @contextlib.contextmanager
+    def eager():
+        with tf.init_scope(), keras.StatelessScope():
+            yield
+
+    def linear(layer, x, input_range):
+        # the converter would fold a graph of what follows from the weights and the range, slowly
+        with eager():
+            largest, bias = map(_as_numpy, layer.rounding(input_range))
+        with tf.name_scope(layer.name):
+            return layer.computed(x, largest, bias)
 
     @tf.function(
         input_signature=[
@@ -99,6 +119,10 @@ def _float_tensors(graph, float_layers):
         if call.name in float_layers or of_float:
             tensors.update(id(x) for x in keras.tree.flatten(call.outputs))
     return tensors
+
+
+def _as_numpy(x):
+    return None if x is None else keras.ops.convert_to_numpy(x)
 
 
 def _value_or_ones(leaf):

@@ -113,7 +113,10 @@ class Graph:
             args, kwargs = keras.tree.map_structure(read, (call.args, call.kwargs))
             outputs = visit(call, *args, **kwargs)
             keras.tree.map_structure_up_to(call.outputs, keep, call.outputs, outputs)
-        return keras.tree.map_structure(lambda tensor: values[id(tensor)], self.outputs)
+        return keras.tree.map_structure(
+            lambda leaf: values[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf,
+            self.outputs,
+        )
 
 
 def tensors_in(tree) -> list[keras.KerasTensor]:
@@ -132,7 +135,7 @@ def calls_between(inputs, outputs):
         A list of `Call`, sorted so that each comes after what it reads. Their outputs are lists.
     """
     known = {id(x) for x in inputs}
-    calls, waiting = [], list(reversed(keras.tree.flatten(outputs)))
+    calls, waiting = [], list(reversed(tensors_in(outputs)))
     while waiting:
         tensor = waiting[-1]
         if id(tensor) in known:

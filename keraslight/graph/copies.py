@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslight.compat import inner_layers
+from keraslight.compat import inner_layers, is_of_keras
 
 
 def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> keras.layers.Layer:
@@ -37,12 +37,12 @@ def clone_with_weights(layer: keras.layers.Layer, input_shape, **config) -> kera
 def copy_trainable(layer, copy):
     """Freezes the layers and the variables of a copy that are frozen in the original."""
     copy.trainable = layer.trainable  # sets it for all layers inside
-    for inner, inner_copy in zip(
-        inner_layers(layer, recursive=False), inner_layers(copy, recursive=False), strict=True
-    ):
-        copy_trainable(inner, inner_copy)
-    for variable, variable_copy in zip(layer.variables, copy.variables, strict=True):
-        variable_copy.trainable = variable.trainable
+    parts, copies = (inner_layers(x, recursive=False) for x in (layer, copy))
+    if len(parts) == len(copies):  # a layer of others may make parts without weights when called
+        for part, part_copy in zip(parts, copies, strict=True):
+            copy_trainable(part, part_copy)
+    for weight, weight_copy in zip(layer.weights, copy.weights, strict=True):
+        weight_copy.trainable = weight.trainable
 
 
 def call_with_weights(layer: keras.layers.Layer, inputs, *weights):
@@ -80,9 +80,39 @@ def copy_of(operation: keras.Operation, **config) -> keras.Operation:
     >>> copy_of(keras.layers.Dense(2, activation=keras.activations.silu)).units
     2
     """
-    copy = type(operation).from_config({**operation.get_config(), **config})
+    config = {**config_of(operation), **config}
     function = getattr(operation, "activation", None)
-    if function is not None and not isinstance(function, keras.layers.Layer):
+    is_own = function is not None and not isinstance(function, keras.layers.Layer)
+    if is_own and is_of_keras(operation) and "activation" in config:
+        config["activation"] = function  # a lambda cannot be read from a configuration
+    copy = type(operation).from_config(config)
+    if is_own:
         # the configuration has its name only, which a function of Keras may have, too
         copy.activation = function
+    if "name" not in config:
+        copy.name = operation.name  # Keras would number the operation anew
     return copy
+
+
+def config_of(operation: keras.Operation) -> dict:
+    """Returns the configuration of a layer or an operation, from which copies are made.
+
+    Args:
+        operation: the layer or the operation.
+
+    Raises:
+        ValueError: if it has none, which happens to layers of others.
+
+    Example:
+    >>> from keraslight.graph.copies import config_of
+    >>> config_of(keras.layers.Dense(2))["units"]
+    2
+    """
+    try:
+        return operation.get_config()
+    except Exception as error:  # whatever the code of others raises
+        raise ValueError(
+            f"The layer '{operation.name}' cannot be copied, as its get_config() fails: {error}. "
+            "Make it return all arguments of the layer, or tell what the layer computes with "
+            f"keraslight.register_deploy. Received: layer of type {type(operation).__name__}"
+        ) from error

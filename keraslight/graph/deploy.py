@@ -5,10 +5,38 @@ from collections.abc import Callable
 
 import keras
 
+ops = keras.ops
+
 
 @functools.singledispatch
 def _form_of(layer):
     return None
+
+
+@_form_of.register(keras.layers.SpectralNormalization)
+def _without_normalization(layer):
+    """Returns the layer inside: its kernel is normalized in training only."""
+    return layer.layer
+
+
+@_form_of.register(keras.layers.TimeDistributed)
+def _of_every_step(layer):
+    """Returns the layer inside for the steps of all examples as one batch."""
+
+    def apply(inputs, training=None, mask=None):
+        _, steps, *sides = inputs.shape
+        outputs = layer.layer(ops.reshape(inputs, (-1, *sides)))
+        return ops.reshape(outputs, (-1, steps, *outputs.shape[1:]))
+
+    def on_last_axis(inputs, training=None, mask=None):
+        return layer.layer(inputs)
+
+    # a Dense takes any axes before the last one
+    return on_last_axis if type(layer.layer) is keras.layers.Dense else apply
+
+
+# layers of Keras that have a form here; it does not fit all of them, such as those of any size
+OWN = (keras.layers.SpectralNormalization, keras.layers.TimeDistributed)
 
 
 def register_deploy(layer_class: type[keras.layers.Layer], function: Callable) -> None:

@@ -36,8 +36,8 @@ def trace(
             their parts too: by the form that `keraslight.register_deploy` has for them, or by what
             their `call` does.
         keep: names of custom layers and of `composites` that are not replaced.
-        composites: whether layers of Keras that consist of others are replaced by their parts:
-            those of attention.
+        composites: whether layers and operations of Keras that consist of others are replaced by
+            their parts, such as attention and variances.
 
     Returns:
         A `Graph`. Its operations are the model's own layers where these are built-in.

@@ -5,8 +5,9 @@ recorded. The layer itself is not copied, so its configuration need not be compl
 
 A batch of unknown size breaks what computes with `ops.shape(x)[0]`, as
 `ops.reshape(x, (ops.shape(x)[0], -1))` does. Then `call` runs a second time with a batch of
-`ANY_BATCH`. In what was recorded, a side of that size becomes a side of any size, and a constant of
-that length, such as a class token repeated for each example, becomes one entry per example.
+`ANY_BATCH`, and of its multiples. In what was recorded, a side of that size becomes a side of any
+size, and a constant of that length, such as a class token repeated for each example, becomes one
+entry per example.
 
 What was recorded is compared with the layer itself on random inputs.
 """
@@ -19,13 +20,18 @@ import keras
 import numpy as np
 
 from keraslight.compat import forgotten_calls, inner_layers, operation_class
-from keraslight.graph.calls import Graph, calls_between
+from keraslight.graph.calls import Graph, calls_between, tensors_in
 
 # a prime, which no width, height or number of channels is a multiple of
 ANY_BATCH = 251
 # stands in for other sides of unknown size where a layer is tried out
 ANY_SIZE = 16
 BATCH = 2
+# no weight is as large as what attention adds to the arguments of its softmax
+SMALLEST_MASK = 1e4
+# How many parts of each image, such as windows, a batch may hold: a layer that is called on them
+# divides the batch by their number.
+PARTS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 25, 36, 49, 64)
 RESHAPE = operation_class("Reshape")
 
 
@@ -66,16 +72,17 @@ def read_layer(layer: keras.layers.Layer, args: tuple, kwargs: dict, form=None) 
 
     Returns:
         A `Graph` whose inputs are the tensors among the arguments. The outputs of each call are a
-        list, and the arguments hold a `Weight` for every constant that comes from weights.
+        list, and the arguments hold a `Weight` for every constant that comes from weights. Outputs
+        that are constants, such as attention scores that nobody asked for, stay as they are.
 
     Raises:
         NotReadable: if that cannot be read.
     """
     reason = None
-    for batch in (None, ANY_BATCH):
+    for parts in (None, *PARTS):
         try:
-            graph = _read(layer, args, kwargs, form, batch)
-            _check(layer, args, kwargs, graph)
+            graph = _read(layer, args, kwargs, form, parts and parts * ANY_BATCH)
+            _check(layer, args, kwargs, graph, BATCH * (parts or 1))
         except Exception as error:  # whatever the code of others raises
             # the first reason is in terms that the author of the layer knows
             reason = reason or error
@@ -107,8 +114,8 @@ def _read(layer, args, kwargs, form, batch):
         involved += [form, *inner_layers(form)]
     with forgotten_calls(involved), _Tensors(layer):
         outputs = function(*args, **kwargs)
-        if not all(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(outputs)):
-            raise NotReadable(f"its outputs are not all computed from its inputs: {outputs}")
+        if not tensors_in(outputs):
+            raise NotReadable(f"its outputs are not computed from its inputs: {outputs}")
         calls = [_portable(call, batch) for call in calls_between(inputs, outputs)]
     return Graph(inputs, outputs, calls)
 
@@ -165,21 +172,27 @@ def _constant(leaf, batch):
             raise NotReadable("a constant differs between the examples of a batch")
         return Weight(values[:1], per_example=True)
     is_float = "float" in keras.backend.standardize_dtype(leaf.dtype)
-    return Weight(values) if of_weights and is_float else values
+    return Weight(values) if of_weights and is_float and not _is_mask(values) else values
+
+
+def _is_mask(values) -> bool:
+    """Tells whether a constant that `call` computed is a mask of attention, such as 0 and -1e9."""
+    masking = values[values != 0]
+    return masking.size > 0 and (np.abs(masking) >= SMALLEST_MASK).all()
 
 
 def _reshape(call, batch):
     """Returns a reshape of a batch of any size."""
-    (output,) = call.outputs
+    (source,), (output,) = call.inputs, call.outputs
     name, shape = call.operation.name, tuple(call.operation.newshape)
-    if shape[:1] == (batch,) and None not in shape[1:]:
+    if shape[:1] == (batch,) == source.shape[:1] and None not in shape[1:]:
         return keras.layers.Reshape(shape[1:], name=name)
     if batch is not None:
-        shape = tuple(-1 if side % batch == 0 else side for side in output.shape)
+        shape = tuple(-1 if side % ANY_BATCH == 0 else side for side in output.shape)
     return RESHAPE(shape, name=name)
 
 
-def _check(layer, args, kwargs, graph):
+def _check(layer, args, kwargs, graph, examples):
     """Raises an error if the graph computes another function than the layer."""
     random = np.random.default_rng(0)
     values = []
@@ -188,7 +201,7 @@ def _check(layer, args, kwargs, graph):
         if not isinstance(leaf, keras.KerasTensor):
             return leaf
         batch, *sides = leaf.shape
-        shape = [BATCH if batch is None else batch]
+        shape = [examples if batch is None else batch]
         shape += [ANY_SIZE if side is None else side for side in sides]
         drawn = random.normal(size=shape) if "float" in leaf.dtype else np.zeros(shape)
         values.append(keras.ops.cast(drawn, leaf.dtype))

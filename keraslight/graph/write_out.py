@@ -1,15 +1,21 @@
 """Replaces nested models and layers by their parts."""
 
 import collections
+import inspect
 import re
 from collections.abc import Collection
 
 import keras
 
-from keraslight.compat import output_structure, standardized_inputs
+from keraslight.compat import (
+    output_spec,
+    output_structure,
+    standardized_inputs,
+)
 from keraslight.graph.calls import Graph, calls_between, tensors_in
+from keraslight.graph.composite_operations import parts_of
 from keraslight.graph.copies import clone_with_weights, copy_of, copy_trainable
-from keraslight.graph.deploy import registered_form
+from keraslight.graph.deploy import OWN, registered_form
 from keraslight.graph.layer_calls import NotReadable, Weight, read_layer
 from keraslight.graph.names import free_name
 from keraslight.graph.reparam_layer import ReparamLayer
@@ -17,7 +23,10 @@ from keraslight.graph.weight_layers import call_on_weights
 
 # layers of Keras that are made of other layers and operations, which int8 knows
 COMPOSITES = (
+    keras.layers.AdditiveAttention,
     keras.layers.Attention,
+    keras.layers.Average,
+    keras.layers.Dot,
     keras.layers.GroupQueryAttention,
     keras.layers.MultiHeadAttention,
 )
@@ -38,7 +47,7 @@ class StandIn(keras.Operation):
         return operation if isinstance(operation, cls) else cls(operation)
 
     def compute_output_spec(self, *args, **kwargs):
-        return self.operation.compute_output_spec(*args, **kwargs)
+        return output_spec(self.operation, *args, **kwargs)
 
 
 class WriteOut:
@@ -51,7 +60,8 @@ class WriteOut:
             called, so that they stay unchanged.
         custom_layers: whether layers that are neither Keras's nor keraslight's are replaced.
         keep: names of custom layers and of `composites` that are not replaced.
-        composites: whether the layers of `COMPOSITES` are replaced.
+        composites: whether the layers of `COMPOSITES`, and operations that consist of others, are
+            replaced.
 
     Attributes:
         layers: int, how many layers were written out.
@@ -86,7 +96,7 @@ class WriteOut:
             return True
         if operation.name in self.keep or operation.name in self.unreadable:
             return False
-        if type(operation) in COMPOSITES:
+        if type(operation) in COMPOSITES or parts_of(operation) is not None:
             return self.composites
         return (
             self.custom_layers
@@ -98,6 +108,8 @@ class WriteOut:
         if not self.replaces(operation):
             return operation(*args, **kwargs)
         self.calls[id(operation)] += 1
+        if not isinstance(operation, keras.layers.Layer):
+            return self.write_operation(operation, args, kwargs)
         if isinstance(operation, ReparamLayer):
             return self.write_layer(operation, _only_input(operation, args, kwargs))
         if isinstance(operation, keras.Model) and not self.is_custom(operation):
@@ -132,12 +144,13 @@ class WriteOut:
         """Calls copies of what a custom layer calls, or a stand-in of it if that is not known."""
         name = self.numbered_name(layer)
         form = registered_form(layer)
+        args, kwargs = keras.tree.map_structure(_as_tensor, (args, _accepted(layer, kwargs)))
         try:
             graph = read_layer(layer, args, kwargs, form)
             self._read.append(graph)
             outputs = graph.run(tensors_in((args, kwargs)), _Copies(self, name, form))
         except NotReadable as error:
-            if form is not None:
+            if form is not None and type(layer) not in OWN:
                 raise ValueError(
                     f"What register_deploy registered for {type(layer).__name__} does not fit the "
                     f"layer '{layer.name}': {error}. Received: form={form!r}"
@@ -146,6 +159,23 @@ class WriteOut:
             return StandIn.of(layer)(*args, **kwargs)
         self.layers += 1
         return outputs
+
+    def write_operation(self, operation, args, kwargs):
+        """Calls the operations that an operation consists of."""
+        tensors, inputs = tensors_in((args, kwargs)), []
+
+        def placeholder(leaf):
+            if not isinstance(leaf, keras.KerasTensor):
+                return leaf
+            inputs.append(keras.KerasTensor(leaf.shape, dtype=leaf.dtype))
+            return inputs[-1]
+
+        args, kwargs = keras.tree.map_structure(placeholder, (args, kwargs))
+        outputs = parts_of(operation)(operation, *args, **kwargs)
+        graph = Graph(inputs, outputs, calls_between(inputs, outputs))
+        self._read.append(graph)
+        name = self.numbered_name(operation)
+        return graph.run(tensors, _Copies(self, self.unique(name)))
 
     def numbered_name(self, operation) -> str:
         """Returns the name of an operation, with the number of its calls so far from the second."""
@@ -183,7 +213,8 @@ class _Copies:
         name = self.name_of(operation)
         if any(isinstance(leaf, Weight) for leaf in keras.tree.flatten((args, kwargs))):
             return keras.tree.flatten(call_on_weights(_copy(operation, name), args, kwargs, name))
-        return keras.tree.flatten(_copy(operation, name)(*args, **kwargs))
+        # a stand-in knows the shapes that Keras gets wrong
+        return keras.tree.flatten(StandIn.of(_copy(operation, name))(*args, **kwargs))
 
     def call_layer(self, layer, args, kwargs):
         if id(layer) not in self.copies:
@@ -223,11 +254,30 @@ def is_functional(model: keras.Model) -> bool:
 def _is_known(layer) -> bool:
     """Tells whether a layer is one of `keras.layers` or keraslight's.
 
-    Those inside keras.applications are neither.
+    Those inside keras.applications are neither. What a Lambda does, and an activation whose
+    function is the code of others, is not known.
     """
     kind = type(layer)
+    if kind is keras.layers.Lambda:
+        return False
+    if kind is keras.layers.Activation and not isinstance(layer.activation, keras.layers.Layer):
+        name = getattr(layer.activation, "__name__", "")
+        return getattr(keras.activations, name, None) is layer.activation
     is_public = getattr(keras.layers, kind.__name__, None) is kind
     return is_public or kind.__module__.split(".")[0] == "keraslight"
+
+
+def _as_tensor(leaf):
+    """Returns a constant that a layer passes to another one as the other one gets it."""
+    is_constant = isinstance(leaf, Weight) and not leaf.per_example
+    return keras.ops.convert_to_tensor(leaf.values) if is_constant else leaf
+
+
+def _accepted(layer, kwargs):
+    """Returns the arguments that `call` gets: Keras drops `training` if it does not take it."""
+    if "training" in inspect.signature(layer.call).parameters:
+        return kwargs
+    return {name: value for name, value in kwargs.items() if name != "training"}
 
 
 def _only_input(operation, args, kwargs):

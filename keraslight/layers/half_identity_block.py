@@ -55,12 +55,7 @@ class HalfIdentityBlock(ReparamLayer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if kernels != "learned" and kernels not in BANKS:
-            raise ValueError(
-                f"`kernels` must be one of {['learned', *sorted(BANKS)]}. "
-                f"Received: kernels={kernels!r}"
-            )
-        self.kernels = kernels
+        self.kernels = checked_kernels(kernels)
         self.activation = keras.activations.get(activation)
         self.norm_first = norm_first
         self.se_ratio = checked_se_ratio(se_ratio)
@@ -106,6 +101,15 @@ class HalfIdentityBlock(ReparamLayer):
             "norm_first": self.norm_first,
             "se_ratio": self.se_ratio,
         }
+
+
+def checked_kernels(kernels: str) -> str:
+    """Returns the name of the depthwise kernels, or raises a `ValueError` if it is none."""
+    if kernels != "learned" and kernels not in BANKS:
+        raise ValueError(
+            f"`kernels` must be one of {['learned', *sorted(BANKS)]}. Received: kernels={kernels!r}"
+        )
+    return kernels
 
 
 def spatial_layers(kernels: str, dtype=None, prefix: str = ""):

@@ -21,15 +21,18 @@ from keraslight.layers.parts import (
 
 __all__ = ["InterleavedGroupBlock"]
 
+# the convolutions that an activation can follow
+ACTIVATED = ("expand", "depthwise")
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class InterleavedGroupBlock(ReparamLayer):
     """Expands in groups, interleaves the groups, filters, and projects in groups.
 
     `norm(project(act(norm(depthwise(shuffle(norm(expand(x))))))))`, plus `x` if asked, with grouped
-    1x1 convolutions: the block of IGCV3-D as in its released graph. There is no activation after
-    the expansion, and one permutation in a block. At inference no permutation is left, see
-    `deploy`.
+    1x1 convolutions: the block of IGCV3-D as in its released graph. By default there is no
+    activation after the expansion, and one permutation in a block. At inference no permutation is
+    left, see `deploy`.
 
     Args:
         filters: int, the number of output channels.
@@ -38,7 +41,11 @@ class InterleavedGroupBlock(ReparamLayer):
         expand_groups: int, the groups of the expansion.
         project_groups: int, the groups of the projection.
         residual: bool, whether to add the input, which needs `strides` 1 and `filters` channels.
-        activation: name of an activation or a callable, after the depthwise convolution.
+        activation: name of an activation or a callable.
+        activation_after: tuple of the convolutions that the activation follows: `"expand"`,
+            `"depthwise"`, both or neither.
+        second_permutation: bool, whether the output is permuted too, so that channels of different
+            groups of the projection are neighbours.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: `(batch, height, width, channels)`.
@@ -46,8 +53,8 @@ class InterleavedGroupBlock(ReparamLayer):
     Output shape: `(batch, ceil(height / strides), ceil(width / strides), filters)`.
 
     Raises:
-        ValueError: if a number of channels is not a multiple of its groups, or the input cannot be
-            added to the output.
+        ValueError: if a number of channels is not a multiple of its groups, `activation_after`
+            names another convolution, or the input cannot be added to the output.
 
     Example:
     >>> layer = keraslight.layers.InterleavedGroupBlock(8, residual=True)
@@ -80,9 +87,16 @@ class InterleavedGroupBlock(ReparamLayer):
         project_groups: int = 2,
         residual: bool = False,
         activation="relu6",
+        activation_after: tuple[str, ...] = ("depthwise",),
+        second_permutation: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if not set(activation_after) <= set(ACTIVATED):
+            raise ValueError(
+                f"`activation_after` must be some of {ACTIVATED}. "
+                f"Received: activation_after={tuple(activation_after)!r}"
+            )
         self.filters = filters
         self.expansion = expansion
         self.strides = strides
@@ -94,7 +108,13 @@ class InterleavedGroupBlock(ReparamLayer):
         self.shuffle = ChannelShuffle(expand_groups, dtype=dtype, name=f"{self.name}_shuffle")
         self.pad = padding_before(3, strides, dtype=dtype, name=f"{self.name}_pad")
         self.depthwise = depthwise_conv2d(strides, dtype=dtype, name=f"{self.name}_depthwise")
-        self.act = keras.layers.Activation(self.activation, dtype=dtype, name=f"{self.name}_act")
+        self.activation_after = tuple(activation_after)
+        self.second_permutation = second_permutation
+        names = {"expand": "expand_act", "depthwise": "act"}
+        self.activations = {
+            convolution: self.part(keras.layers.Activation, names[convolution], self.activation)
+            for convolution in self.activation_after
+        }
         self.project = GroupedPointwiseConv2D(
             filters, project_groups, dtype=dtype, name=f"{self.name}_project"
         )
@@ -102,7 +122,14 @@ class InterleavedGroupBlock(ReparamLayer):
             batch_normalization(dtype=dtype, name=f"{self.name}_{part}_norm")
             for part in ("expand", "depthwise", "project")
         )
+        self.last_shuffle = ChannelShuffle(
+            filters // project_groups, dtype=dtype, name=f"{self.name}_last_shuffle"
+        )
         self.add = keras.layers.Add(dtype=dtype, name=f"{self.name}_add")
+
+    def activated(self, x, convolution):
+        """Returns what follows a convolution: its activation, or `x` where it has none."""
+        return self.activations[convolution](x) if convolution in self.activations else x
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -131,13 +158,16 @@ class InterleavedGroupBlock(ReparamLayer):
 
     def call(self, inputs, training=None):
         x = self.expand_norm(self.expand(inputs), training=training)
+        x = self.activated(x, "expand")
         return self.finish(inputs, self.shuffle(x), training=training)
 
     def finish(self, inputs, x, **kwargs):
         """Returns the block's output from its expanded, interleaved channels."""
         x = self.depthwise(padded(self.pad, x))
-        x = self.act(self.depthwise_norm(x, **kwargs))
+        x = self.activated(self.depthwise_norm(x, **kwargs), "depthwise")
         x = self.project_norm(self.project(x), **kwargs)
+        if self.second_permutation:
+            x = self.last_shuffle(x)
         return self.add([inputs, x]) if self.residual else x
 
     def deploy(self, inputs, policy):
@@ -149,8 +179,11 @@ class InterleavedGroupBlock(ReparamLayer):
           an equal share of every group of the expansion, so the groups can be computed separately.
         - `"duplicated"`: all those blocks as one, on an input that is repeated for each.
 
-        The last two have the multiply-adds of the grouped block.
+        The last two have the multiply-adds of the grouped block. With a second permutation the
+        projection is a dense convolution that contains both, whatever the policy.
         """
+        if self.second_permutation:
+            return self._dense_projection(inputs)
         channels = self.expand.filters
         if policy["interleaved"] == "dense" or channels % (
             self.expand_groups * self.project_groups
@@ -177,7 +210,27 @@ class InterleavedGroupBlock(ReparamLayer):
         kernel = as_dense(kernel, self.expand_groups)
         conv = conv2d(self.expand.filters, use_bias=True, name=f"{self.name}_expand_conv")
         x = call_with_weights(conv, inputs, kernel[..., order], bias[order])
-        return self.finish(inputs, x)
+        return self.finish(inputs, self.activated(x, "expand"))
+
+    def _dense_projection(self, inputs):
+        # what lies between the permutations works channel by channel, so it can be done before
+        before = shuffled(self.expand.filters, self.expand_groups).argsort()
+        after = shuffled(self.filters, self.filters // self.project_groups)
+        expand, expand_bias = fold_norm(self.expand.kernel, self.expand_norm)
+        depthwise, depthwise_bias = self._depthwise()
+        project, project_bias = fold_norm(self.project.kernel, self.project_norm)
+        project = as_dense(project, self.project_groups)[:, :, before]
+        arrays = [
+            *(expand, expand_bias, depthwise[..., before], depthwise_bias[before]),
+            *(project[..., after], project_bias[after]),
+        ]
+        x = self._branch(inputs, arrays, 1, self.name)
+        return self.add([inputs, x]) if self.residual else x
+
+    def _depthwise(self):
+        """Returns kernel and bias of the depthwise convolution, with channels as the last axis."""
+        kernel = keras.ops.convert_to_numpy(self.depthwise.kernel)
+        return fold_norm(np.swapaxes(kernel, -1, -2), self.depthwise_norm)
 
     def _branches(self):
         """Returns kernel and bias of the three convolutions for each group of the projection.
@@ -186,8 +239,7 @@ class InterleavedGroupBlock(ReparamLayer):
         axis of every array.
         """
         expand = fold_norm(self.expand.kernel, self.expand_norm)
-        depthwise = keras.ops.convert_to_numpy(self.depthwise.kernel)
-        depthwise = fold_norm(np.swapaxes(depthwise, -1, -2), self.depthwise_norm)
+        depthwise = self._depthwise()
         project = fold_norm(self.project.kernel, self.project_norm)
         channels, outer, inner = self.expand.filters, self.expand_groups, self.project_groups
         # indices of channels before and after the permutation, of the shape
@@ -216,10 +268,13 @@ class InterleavedGroupBlock(ReparamLayer):
             name=f"{name}_expand_conv",
         )
         x = call_with_weights(conv, inputs, expand, expand_bias)
+        if "expand" in self.activation_after:
+            x = keras.layers.Activation(self.activation, name=f"{name}_expand_act")(x)
         x = padded(padding_before(3, self.strides, name=f"{name}_pad"), x)
         conv = depthwise_conv2d(self.strides, use_bias=True, name=f"{name}_depthwise")
         x = call_with_weights(conv, x, np.swapaxes(depthwise, -1, -2), depthwise_bias)
-        x = keras.layers.Activation(self.activation, name=f"{name}_act")(x)
+        if "depthwise" in self.activation_after:
+            x = keras.layers.Activation(self.activation, name=f"{name}_act")(x)
         conv = conv2d(len(project_bias), groups=groups, use_bias=True, name=f"{name}_project_conv")
         return call_with_weights(conv, x, project, project_bias)
 
@@ -243,4 +298,6 @@ class InterleavedGroupBlock(ReparamLayer):
             "project_groups": self.project_groups,
             "residual": self.residual,
             "activation": keras.activations.serialize(self.activation),
+            "activation_after": self.activation_after,
+            "second_permutation": self.second_permutation,
         }

@@ -5,6 +5,7 @@ IGCV3: Interleaved Low-Rank Group Convolutions for Efficient Deep Neural Network
 differ, the networks here are those of the released files: their weights fit no other.
 """
 
+import math
 from typing import NamedTuple
 
 import keras
@@ -16,7 +17,7 @@ from keraslight.layers.wide_interleaved_block import (
     WideInterleavedGroupBlock,
 )
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, image_input, image_model, pick
+from keraslight.models.image_model import classifier, image_input, image_model, pick, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -63,10 +64,21 @@ WIDE_GROUPS = (4, 2, 2, 2) + 13 * (4,)
 NORM_EPSILON = {"d": 1e-5, "w": 1e-3}
 
 
-def scaled(channels: int, width: float) -> int:
-    """Scales a number of channels and rounds it up to an even one, for two groups."""
+# the published blocks of variant "d"
+GROUPS = 2
+ACTIVATION_AFTER = ("depthwise",)
+BLOCK = {
+    "expand_groups": GROUPS,
+    "project_groups": GROUPS,
+    "activation_after": ACTIVATION_AFTER,
+    "second_permutation": False,
+}
+
+
+def scaled(channels: int, width: float, divisor: int = GROUPS) -> int:
+    """Scales a number of channels and rounds it up to a multiple of a divisor, for its groups."""
     channels = round(channels * width)
-    return channels + channels % 2
+    return channels + -channels % divisor
 
 
 def IGCV3(
@@ -82,6 +94,11 @@ def IGCV3(
     classifier_activation="softmax",
     dropout_rate: float = 0.0,
     activation="relu6",
+    depth: float = 1.0,
+    expand_groups: int = GROUPS,
+    project_groups: int = GROUPS,
+    activation_after: tuple[str, ...] = ACTIVATION_AFTER,
+    second_permutation: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds IGCV3: inverted residual blocks with interleaved group convolutions.
@@ -110,6 +127,16 @@ def IGCV3(
         classifier_activation: activation of the classifier; `None` returns logits.
         dropout_rate: float, the rate of a dropout before the classifier.
         activation: name of an activation or callable, of the stem, the blocks and the head.
+        depth: float, the factor of the numbers of blocks of all stages, each rounded and at least
+            1. With 0.5 variant `"d"` has those of MobileNetV2. This argument and those below are of
+            variant `"d"` only, and no weights were published for other values.
+        expand_groups: int, the groups of the expansions: G1 in the paper. All numbers of channels
+            are rounded up to multiples of both numbers of groups.
+        project_groups: int, the groups of the projections: G2 in the paper.
+        activation_after: tuple of the convolutions of a block that the activation follows, of
+            `"expand"` and `"depthwise"`.
+        second_permutation: bool, whether a permutation follows the projection too: P2 in the
+            paper. The released network has none.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` returns
@@ -134,44 +161,59 @@ def IGCV3(
         2018 (https://arxiv.org/abs/1806.00178), as in the authors' released files.
     """
     rows = pick(STAGES, variant, "variant")
-    if width <= 0 or (variant == "w" and width != 1):
+    for argument, value in (("width", width), ("depth", depth)):
+        if value <= 0 or (variant == "w" and value != 1):
+            raise ValueError(
+                f"`{argument}` must be positive, and 1 for variant 'w'. "
+                f"Received: {argument}={value!r}, variant={variant!r}"
+            )
+    block_options = {
+        "expand_groups": expand_groups,
+        "project_groups": project_groups,
+        "activation_after": tuple(activation_after),
+        "second_permutation": second_permutation,
+    }
+    changed = changed_options(block_options, BLOCK)
+    if variant == "w" and changed:
         raise ValueError(
-            "`width` must be positive, and 1 for variant 'w'. "
-            f"Received: width={width!r}, variant={variant!r}"
+            "The blocks of variant 'w' are as published: leave out the arguments of those of 'd'. "
+            f"Received: {', '.join(f'{name}={value!r}' for name, value in changed.items())}"
+        )
+    if min(expand_groups, project_groups) < 1:
+        raise ValueError(
+            "Numbers of groups must be positive. Received: "
+            f"expand_groups={expand_groups!r}, project_groups={project_groups!r}"
         )
     identity = _name(variant, width)
     options = changed_options(
-        {"thumbnail": thumbnail, "activation": activation},
-        {"thumbnail": False, "activation": "relu6"},
+        {"thumbnail": thumbnail, "activation": activation, "depth": depth},
+        {"thumbnail": False, "activation": "relu6", "depth": 1},
     )
-    start = image_input(
-        input_tensor,
-        input_shape,
-        default_size=32 if thumbnail else 224,
-        min_size=8 if thumbnail else 32,
-        include_top=include_top,
-    )
+    options |= changed
+    divisor = math.lcm(GROUPS, expand_groups, project_groups)
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
     epsilon = NORM_EPSILON[variant]
     strides = 1 if thumbnail else 2
     x, layers = _conv_norm_act(
-        start, scaled(STEM_CHANNELS, width), 3, strides, epsilon, activation, "stem"
+        start, scaled(STEM_CHANNELS, width, divisor), 3, strides, epsilon, activation, "stem"
     )
     stages = [Stage("stem", strides, layers, x)]
     wide_groups = iter(WIDE_GROUPS)
     for number, row in enumerate(rows, 1):
         strides = 1 if thumbnail and number == THUMBNAIL_STAGE else row.strides
         blocks = []
-        for index in range(row.blocks):
+        for index in range(max(1, round(row.blocks * depth))):
             block_name = f"stage{number}_block{index}"
             block_strides = strides if index == 0 else 1
             if variant == "d":
                 block = InterleavedGroupBlock(
-                    scaled(row.channels, width),
+                    scaled(row.channels, width, divisor),
                     row.expansion,
                     block_strides,
                     residual=index > 0,
                     activation=activation,
                     name=block_name,
+                    **block_options,
                 )
             else:
                 block = WideInterleavedGroupBlock(

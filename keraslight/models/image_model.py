@@ -68,6 +68,17 @@ def image_input(input_tensor, input_shape, default_size: int, min_size: int, inc
     return keras.Input(input_shape, name="images") if input_tensor is None else input_tensor
 
 
+def sizes(thumbnail: bool) -> dict[str, int]:
+    """Returns the sizes for `image_input`: of the published networks, or of those for thumbnails.
+
+    Networks for thumbnails, of 32x32 pixels as in CIFAR-10, have stride 1 at the first two places
+    where the published ones have stride 2.
+    """
+    if thumbnail:
+        return {"default_size": 32, "min_size": 8}
+    return {"default_size": 224, "min_size": 32}
+
+
 def classifier(
     features,
     include_top: bool,

@@ -12,7 +12,7 @@ from keraslight.layers.conv_norm_act import ConvNormAct
 from keraslight.layers.lcnetv2_block import LCNetV2Block
 from keraslight.layers.parts import conv2d
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, image_input, image_model, pick
+from keraslight.models.image_model import classifier, image_input, image_model, pick, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -74,6 +74,7 @@ def LCNetV2(
     classifier_activation="softmax",
     dropout_rate: float = 0.0,
     activation="relu",
+    thumbnail: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds PP-LCNetV2: depthwise convolutions of several sizes that fuse, for CPUs.
@@ -87,13 +88,16 @@ def LCNetV2(
             or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
             1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
-            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
         pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
         dropout_rate: float, the rate of a dropout before the classifier.
         activation: name of an activation or callable.
+        thumbnail: bool, whether the stem and the first stage have stride 1, for images as small as
+            32x32. No weights were published for it.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` returns
@@ -117,18 +121,18 @@ def LCNetV2(
         (https://arxiv.org/abs/2109.15099), version 2 as in PaddleClas 2.4.
     """
     row = pick(VARIANTS, variant, "variant")
-    start = image_input(
-        input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
-    )
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
+    first_stride = 1 if thumbnail else 2
     filters = 2 * row.stem
     blocks = (
-        ConvNormAct(row.stem, 3, 2, activation=activation, name="stem_conv"),
+        ConvNormAct(row.stem, 3, first_stride, activation=activation, name="stem_conv"),
         LCNetV2Block(filters, activation=activation, name="stem_block"),
     )
     x = blocks[1](blocks[0](start))
-    stages = [Stage("stem", 2, blocks, x)]
+    stages = [Stage("stem", first_stride, blocks, x)]
     for number, (stage, depth) in enumerate(zip(STAGES, row.depth, strict=True), 1):
         filters *= 2
+        stride = first_stride if number == 1 else 2
         blocks = tuple(
             LCNetV2Block(
                 filters,
@@ -140,11 +144,11 @@ def LCNetV2(
                 activation=activation,
                 name=f"stage{number}_block{index}",
             )
-            for index, strides in enumerate([2] + (depth - 1) * [1])
+            for index, strides in enumerate([stride] + (depth - 1) * [1])
         )
         for block in blocks:
             x = block(x)
-        stages.append(Stage(f"stage{number}", 2 * stages[-1].strides, blocks, x))
+        stages.append(Stage(f"stage{number}", stride * stages[-1].strides, blocks, x))
     hidden = conv2d(TOP_CHANNELS, name="hidden")
     if include_top:
         # the hidden layer of the top, after the pooling; the head has no layer before it
@@ -165,7 +169,10 @@ def LCNetV2(
         architecture={
             "family": "lcnetv2",
             "name": f"lcnetv2_{variant}",
-            "options": changed_options({"activation": activation}, {"activation": "relu"}),
+            "options": changed_options(
+                {"activation": activation, "thumbnail": thumbnail},
+                {"activation": "relu", "thumbnail": False},
+            ),
         },
         stages=stages,
         name=name,

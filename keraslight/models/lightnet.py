@@ -23,7 +23,7 @@ from keraslight.layers.interleaved_group_block import InterleavedGroupBlock
 from keraslight.layers.meta_basic_block import DEFAULTS, LAYOUTS, MetaBasicBlock
 from keraslight.layers.parts import batch_normalization, conv2d, depthwise_conv2d, zero_padding
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, image_input, image_model, pick
+from keraslight.models.image_model import classifier, image_input, image_model, pick, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -176,13 +176,7 @@ def LightNet(
         },
         defaults,
     )
-    start = image_input(
-        input_tensor,
-        input_shape,
-        default_size=32 if thumbnail else 224,
-        min_size=8 if thumbnail else 32,
-        include_top=include_top,
-    )
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
     block_activation = activation or BLOCK_ACTIVATIONS.get(block, ACTIVATION)
     activation = activation or ACTIVATION
     stride = 1 if thumbnail else 2

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from keraslight.layers.conv_norm_act import ConvNormAct
 from keraslight.layers.universal_inverted_bottleneck import UniversalInvertedBottleneck
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, image_input, image_model, pick
+from keraslight.models.image_model import classifier, image_input, image_model, pick, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -18,18 +18,16 @@ __all__ = ["MobileNetV4"]
 
 
 class Conv(NamedTuple):
-    """A convolution with batch normalization.
+    """A convolution with batch normalization; the first of a stage has its stride.
 
     Attributes:
         filters: the number of output channels.
         kernel_size: of the convolution.
-        strides: of the convolution.
         linear: whether it has no activation.
     """
 
     filters: int
     kernel_size: int = 1
-    strides: int = 1
     linear: bool = False
 
 
@@ -61,8 +59,8 @@ VARIANTS = {
     "conv_small": Variant(
         32,
         (
-            (Conv(32, 3, 2), Conv(32)),
-            (Conv(96, 3, 2), Conv(64)),
+            (Conv(32, 3), Conv(32)),
+            (Conv(96, 3), Conv(64)),
             Bottlenecks(96, ((3, 5, 5), *4 * ((2, 0, 3),), (4, 3, 0))),
             Bottlenecks(128, ((6, 3, 3), (4, 5, 5), (4, 0, 5), (3, 0, 5), (4, 0, 3), (4, 0, 3))),
         ),
@@ -70,7 +68,7 @@ VARIANTS = {
     "conv_medium": Variant(
         32,
         (
-            (Conv(128, 3, 2), Conv(48, linear=True)),
+            (Conv(128, 3), Conv(48, linear=True)),
             Bottlenecks(80, ((4, 3, 5), (2, 3, 3))),
             Bottlenecks(
                 160,
@@ -91,7 +89,7 @@ VARIANTS = {
     "conv_large": Variant(
         24,
         (
-            (Conv(96, 3, 2), Conv(48, linear=True)),
+            (Conv(96, 3), Conv(48, linear=True)),
             Bottlenecks(96, ((4, 3, 5), (4, 3, 3))),
             Bottlenecks(
                 192, ((4, 3, 5), *3 * ((4, 3, 3),), (4, 3, 5), *5 * ((4, 5, 3),), (4, 3, 0))
@@ -122,6 +120,7 @@ def MobileNetV4(
     classifier_activation="softmax",
     dropout_rate: float = 0.0,
     activation="relu",
+    thumbnail: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds MobileNetV4-Conv: universal inverted bottlenecks, without attention.
@@ -135,13 +134,16 @@ def MobileNetV4(
             or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
             1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
-            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
         pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
         dropout_rate: float, the rate of a dropout before the classifier.
         activation: name of an activation or callable.
+        thumbnail: bool, whether the stem and the first stage have stride 1, for images as small as
+            32x32. No weights were published for it.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` returns
@@ -165,17 +167,17 @@ def MobileNetV4(
         (https://arxiv.org/abs/2404.10518).
     """
     row = pick(VARIANTS, variant, "variant")
-    start = image_input(
-        input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
-    )
-    stem = ConvNormAct(row.stem, 3, 2, activation=activation, name="stem")
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
+    first_stride = 1 if thumbnail else 2
+    stem = ConvNormAct(row.stem, 3, first_stride, activation=activation, name="stem")
     x = stem(start)
-    stages = [Stage("stem", 2, (stem,), x)]
+    stages = [Stage("stem", first_stride, (stem,), x)]
     for number, row_of_stage in enumerate(row.stages, 1):
-        blocks = tuple(_blocks(row_of_stage, activation, f"stage{number}"))
+        stride = first_stride if number == 1 else 2
+        blocks = tuple(_blocks(row_of_stage, stride, activation, f"stage{number}"))
         for block in blocks:
             x = block(x)
-        stages.append(Stage(f"stage{number}", 2 * stages[-1].strides, blocks, x))
+        stages.append(Stage(f"stage{number}", stride * stages[-1].strides, blocks, x))
     head = ConvNormAct(HEAD_CHANNELS, activation=activation, name="head")
     x = head(x)
     # the hidden layer of the top is of the head too, whose output is the last feature map
@@ -192,7 +194,10 @@ def MobileNetV4(
         architecture={
             "family": "mobilenetv4",
             "name": f"mobilenetv4_{variant}",
-            "options": changed_options({"activation": activation}, {"activation": "relu"}),
+            "options": changed_options(
+                {"activation": activation, "thumbnail": thumbnail},
+                {"activation": "relu", "thumbnail": False},
+            ),
         },
         stages=stages,
         name=name,
@@ -200,8 +205,8 @@ def MobileNetV4(
     )
 
 
-def _blocks(row, activation, name):
-    """Yields the blocks of a stage."""
+def _blocks(row, stride, activation, name):
+    """Yields the blocks of a stage, of which the first has the stride of the stage."""
     if isinstance(row, Bottlenecks):
         for index, (expansion, start, middle) in enumerate(row.blocks):
             yield UniversalInvertedBottleneck(
@@ -209,16 +214,16 @@ def _blocks(row, activation, name):
                 expansion,
                 start or None,
                 middle or None,
-                strides=1 if index else 2,
+                strides=1 if index else stride,
                 activation=activation,
                 name=f"{name}_block{index}",
             )
         return
-    for index, (filters, kernel_size, strides, linear) in enumerate(row):
+    for index, (filters, kernel_size, linear) in enumerate(row):
         yield ConvNormAct(
             filters,
             kernel_size,
-            strides,
+            1 if index else stride,
             activation=None if linear else activation,
             name=f"{name}_block{index}",
         )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from keraslight.layers.mobileone_block import MobileOneBlock
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, image_input, image_model, pick
+from keraslight.models.image_model import classifier, image_input, image_model, pick, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -56,6 +56,7 @@ def MobileOne(
     classifier_activation="softmax",
     dropout_rate: float = 0.0,
     activation="relu",
+    thumbnail: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds MobileOne: MobileNetV1 with many linear branches in training, without them fused.
@@ -70,13 +71,16 @@ def MobileOne(
             or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
             1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
-            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
         pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
         dropout_rate: float, the rate of a dropout before the classifier.
         activation: name of an activation or callable.
+        thumbnail: bool, whether the stem and the first stage have stride 1, for images as small as
+            32x32. No weights were published for it.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` returns
@@ -102,20 +106,25 @@ def MobileOne(
     """
     row = pick(VARIANTS, variant, "variant")
     widths = [int(base * width) for base, width in zip(BASE_CHANNELS, row.widths, strict=True)]
-    start = image_input(
-        input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
-    )
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
+    first_stride = 1 if thumbnail else 2
     stem = MobileOneBlock(
-        min(STEM_CHANNELS, widths[0]), 3, 2, activation=activation, fused=fused, name="stem"
+        min(STEM_CHANNELS, widths[0]),
+        3,
+        first_stride,
+        activation=activation,
+        fused=fused,
+        name="stem",
     )
     x = stem(start)
-    stages = [Stage("stem", 2, (stem,), x)]
+    stages = [Stage("stem", first_stride, (stem,), x)]
     for number, (filters, depth, attention) in enumerate(
         zip(widths, DEPTHS, row.attention, strict=True), 1
     ):
+        stride = first_stride if number == 1 else 2
         blocks = []
         for index in range(depth):
-            parts = (("depthwise", None, 3, 1 if index else 2), ("pointwise", filters, 1, 1))
+            parts = (("depthwise", None, 3, 1 if index else stride), ("pointwise", filters, 1, 1))
             for part, part_filters, kernel_size, strides in parts:
                 block = MobileOneBlock(
                     part_filters,
@@ -129,7 +138,7 @@ def MobileOne(
                 )
                 x = block(x)
                 blocks.append(block)
-        stages.append(Stage(f"stage{number}", 2 * stages[-1].strides, tuple(blocks), x))
+        stages.append(Stage(f"stage{number}", stride * stages[-1].strides, tuple(blocks), x))
     x = classifier(x, include_top, pooling, classes, classifier_activation, dropout_rate)
     return image_model(
         start,
@@ -139,7 +148,8 @@ def MobileOne(
             "family": "mobileone",
             "name": f"mobileone_{variant}",
             "options": changed_options(
-                {"fused": fused, "activation": activation}, {"fused": False, "activation": "relu"}
+                {"fused": fused, "activation": activation, "thumbnail": thumbnail},
+                {"fused": False, "activation": "relu", "thumbnail": False},
             ),
         },
         stages=stages,

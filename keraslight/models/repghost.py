@@ -13,7 +13,7 @@ from keraslight.layers.parts import conv2d
 from keraslight.layers.repghost_bottleneck import RepGhostBottleneck
 from keraslight.layers.squeeze_excite import make_divisible
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, image_input, image_model
+from keraslight.models.image_model import classifier, image_input, image_model, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -54,6 +54,8 @@ STAGES = (
     Row(5, 1, 2 * ((480, 160, False), (480, 160, True))),
 )
 WIDTHS = (0.5, 0.58, 0.8, 1.0, 1.11, 1.3, 1.5, 2.0)
+# the stage that has stride 1 in the network for small images, as the stem has
+THUMBNAIL_STAGE = 2
 STEM_CHANNELS = 16
 HEAD_CHANNELS = 960
 TOP_CHANNELS = 1280
@@ -72,6 +74,7 @@ def RepGhostNet(
     classifier_activation="softmax",
     dropout_rate: float = 0.0,
     activation="relu",
+    thumbnail: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds RepGhostNet: bottlenecks whose cheap depthwise branches fuse into one convolution.
@@ -86,13 +89,16 @@ def RepGhostNet(
             or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
             1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
-            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
         pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
         dropout_rate: float, the rate of a dropout before the classifier.
         activation: name of an activation or callable.
+        thumbnail: bool, whether the stem and the second stage have stride 1, for images as small as
+            32x32. No weights were published for it.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` returns
@@ -122,27 +128,27 @@ def RepGhostNet(
     def scaled(channels):
         return make_divisible(channels * width, DIVISOR)
 
-    start = image_input(
-        input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
-    )
-    stem = ConvNormAct(scaled(STEM_CHANNELS), 3, 2, activation=activation, name="stem")
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
+    first_stride = 1 if thumbnail else 2
+    stem = ConvNormAct(scaled(STEM_CHANNELS), 3, first_stride, activation=activation, name="stem")
     x = stem(start)
-    stages = [Stage("stem", 2, (stem,), x)]
+    stages = [Stage("stem", first_stride, (stem,), x)]
     for number, row in enumerate(STAGES, 1):
+        stride = first_stride if number == THUMBNAIL_STAGE else row.strides
         blocks = []
         for index, (hidden, filters, attention) in enumerate(row.blocks):
             block = RepGhostBottleneck(
                 scaled(filters),
                 scaled(hidden),
                 row.kernel_size,
-                1 if index else row.strides,
+                1 if index else stride,
                 se_ratio=SE_RATIO if attention else None,
                 activation=activation,
                 name=f"stage{number}_block{index}",
             )
             x = block(x)
             blocks.append(block)
-        strides = row.strides * stages[-1].strides
+        strides = stride * stages[-1].strides
         stages.append(Stage(f"stage{number}", strides, tuple(blocks), x))
     head = ConvNormAct(scaled(HEAD_CHANNELS), activation=activation, name="head")
     x = head(x)
@@ -166,7 +172,10 @@ def RepGhostNet(
         architecture={
             "family": "repghost",
             "name": _name(width),
-            "options": changed_options({"activation": activation}, {"activation": "relu"}),
+            "options": changed_options(
+                {"activation": activation, "thumbnail": thumbnail},
+                {"activation": "relu", "thumbnail": False},
+            ),
         },
         stages=stages,
         name=name,

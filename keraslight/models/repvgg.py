@@ -10,7 +10,7 @@ import keras
 from keraslight.layers.parts import batch_normalization, conv2d, zero_padding
 from keraslight.layers.repvgg_block import QARepVGGBlock, RepVGGBlock
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, dense, image_input, image_model, pick
+from keraslight.models.image_model import classifier, dense, image_input, image_model, pick, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -73,6 +73,7 @@ def RepVGG(
     classifier_activation="softmax",
     dropout_rate: float = 0.0,
     activation="relu",
+    thumbnail: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds RepVGG: three branches in every block in training, one convolution after `fuse()`.
@@ -91,13 +92,16 @@ def RepVGG(
             or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
             1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
-            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
         pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
         dropout_rate: float, the rate of a dropout before the classifier.
         activation: name of an activation or callable.
+        thumbnail: bool, whether the stem and the first stage have stride 1, for images as small as
+            32x32. No weights were published for it.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -131,9 +135,15 @@ def RepVGG(
         )
     identity = f"{'qa' if block == 'qa' else ''}repvgg_{variant}"
     options = changed_options(
-        {"fused": fused, "auxiliary_heads": auxiliary_heads, "activation": activation},
-        {"fused": False, "auxiliary_heads": False, "activation": "relu"},
+        {
+            "fused": fused,
+            "auxiliary_heads": auxiliary_heads,
+            "activation": activation,
+            "thumbnail": thumbnail,
+        },
+        {"fused": False, "auxiliary_heads": False, "activation": "relu", "thumbnail": False},
     )
+    first_stride = 1 if thumbnail else 2
     widths = [int(base * row.width[0]) for base in BASE_CHANNELS[:3]]
     widths.append(int(BASE_CHANNELS[3] * row.width[1]))
 
@@ -149,21 +159,20 @@ def RepVGG(
             name=block_name,
         )
 
-    start = image_input(
-        input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
-    )
-    stem = make(min(64, widths[0]), 2, 1, "stem")
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
+    stem = make(min(64, widths[0]), first_stride, 1, "stem")
     x = stem(start)
-    stages, heads, outputs = [Stage("stem", 2, (stem,), x)], [], []
+    stages, heads, outputs = [Stage("stem", first_stride, (stem,), x)], [], []
     index = 0
     for number, (filters, depth) in enumerate(zip(widths, row.depth, strict=True), 1):
-        strides = 2 * stages[-1].strides
+        stride = first_stride if number == 1 else 2
+        strides = stride * stages[-1].strides
         blocks = []
         for position in range(depth):
             index += 1
             groups = row.groups if index % 2 == 0 else 1
             block_name = f"stage{number}_block{position}"
-            layer = make(filters, 1 if position else 2, groups, block_name)
+            layer = make(filters, 1 if position else stride, groups, block_name)
             x = layer(x)
             blocks.append(layer)
             if auxiliary_heads and position + 1 == AUXILIARY.get(number):

@@ -10,7 +10,7 @@ from keraslight.layers.distilled_dense import DistilledDense
 from keraslight.layers.repvit_mixer import RepViTMixer
 from keraslight.layers.universal_inverted_bottleneck import UniversalInvertedBottleneck
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, image_input, image_model, pick
+from keraslight.models.image_model import classifier, image_input, image_model, pick, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -54,6 +54,7 @@ def RepViT(
     classifier_activation="softmax",
     dropout_rate: float = 0.0,
     activation="gelu",
+    thumbnail: bool = False,
     name: str | None = None,
 ) -> LightModel:
     """Builds RepViT: depthwise token mixers that fuse, and channel mixers, apart as in a ViT.
@@ -71,13 +72,16 @@ def RepViT(
             or url of a checkpoint, see `keraslight.load_checkpoint`. A classifier of other than
             1000 classes keeps its initial values.
         input_tensor: optional `keras.Input` or other symbolic tensor to build on.
-        input_shape: optional `(height, width, channels)`. The minimum is 32x32. Use `None` for a
-            side that may have any size. Defaults to 224x224x3; without the top, to any size.
+        input_shape: optional `(height, width, channels)`. The minimum is 32x32 (8x8 with
+            `thumbnail`). Use `None` for a side that may have any size. Defaults to 224x224x3
+            (32x32x3 with `thumbnail`); without the top, to any size.
         pooling: `None`, `"avg"` or `"max"`, the pooling of the last feature map without the top.
         classes: int, the number of classes.
         classifier_activation: activation of the classifier; `None` returns logits.
         dropout_rate: float, the rate of a dropout before the classifier.
         activation: name of an activation or callable.
+        thumbnail: bool, whether the stem has stride 1 instead of 4, for images as small as 32x32.
+            No weights were published for it.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images as `keraslight.preprocess_input` returns
@@ -102,15 +106,14 @@ def RepViT(
         (https://arxiv.org/abs/2307.09283).
     """
     row = pick(VARIANTS, variant, "variant")
-    start = image_input(
-        input_tensor, input_shape, default_size=224, min_size=32, include_top=include_top
-    )
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
+    stride = 1 if thumbnail else 2
     blocks = (
-        ConvNormAct(row.width // 2, 3, 2, activation=activation, name="stem_conv0"),
-        ConvNormAct(row.width, 3, 2, name="stem_conv1"),
+        ConvNormAct(row.width // 2, 3, stride, activation=activation, name="stem_conv0"),
+        ConvNormAct(row.width, 3, stride, name="stem_conv1"),
     )
     x = blocks[1](blocks[0](start))
-    stages = [Stage("stem", 4, blocks, x)]
+    stages = [Stage("stem", stride**2, blocks, x)]
     for number, depth in enumerate(row.depth, 1):
         filters = row.width * 2 ** (number - 1)
         stage_name = f"stage{number}"
@@ -120,7 +123,8 @@ def RepViT(
             blocks += _block(filters, se_ratio, activation, f"{stage_name}_block{index}")
         for block in blocks:
             x = block(x)
-        stages.append(Stage(stage_name, 2 ** (number + 1), tuple(blocks), x))
+        strides = stages[0].strides * 2 ** (number - 1)
+        stages.append(Stage(stage_name, strides, tuple(blocks), x))
     x = classifier(
         x,
         include_top,
@@ -140,8 +144,12 @@ def RepViT(
             "family": "repvit",
             "name": f"repvit_{variant}",
             "options": changed_options(
-                {"separate_heads": separate_heads, "activation": activation},
-                {"separate_heads": False, "activation": "gelu"},
+                {
+                    "separate_heads": separate_heads,
+                    "activation": activation,
+                    "thumbnail": thumbnail,
+                },
+                {"separate_heads": False, "activation": "gelu", "thumbnail": False},
             ),
         },
         stages=stages,

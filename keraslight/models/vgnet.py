@@ -12,9 +12,10 @@ import keras
 from keraslight.layers.conv_act_norm import ConvActNorm
 from keraslight.layers.downsampling_block import DownsamplingBlock
 from keraslight.layers.half_identity_block import HalfIdentityBlock, spatial_layers
+from keraslight.layers.separable_block import SeparableBlock
 from keraslight.layers.shared_depthwise_conv2d import SharedDepthwiseConv2D
 from keraslight.models.architecture import changed_options
-from keraslight.models.image_model import classifier, image_input, image_model, pick
+from keraslight.models.image_model import classifier, image_input, image_model, pick, sizes
 from keraslight.models.light_model import LightModel
 from keraslight.models.registry import register
 from keraslight.models.stage import Stage
@@ -70,6 +71,7 @@ def VGNetG(
     dropout_rate: float | None = None,
     activation=None,
     norm_first: bool = False,
+    half_identity: bool = True,
     name: str | None = None,
 ) -> LightModel:
     """Builds VGNetG: fixed Gaussian kernels where the resolution halves, learned ones elsewhere.
@@ -99,6 +101,9 @@ def VGNetG(
         norm_first: bool, whether the normalization comes before the activation. The published
             networks normalize after it. With `True` every normalization folds into the convolution
             before it, so the fused model computes less; no weights were published for it.
+        half_identity: bool, whether blocks pass one half of the channels on unchanged. With
+            `False` they compute all channels, which is the control that shows what the halves save:
+            the resolution halves as before, and `keraslight.layers.SeparableBlock` follows.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -140,6 +145,7 @@ def VGNetG(
         dropout_rate=dropout_rate,
         activation=activation,
         norm_first=norm_first,
+        half_identity=half_identity,
         name=name,
     )
 
@@ -159,6 +165,7 @@ def VGNetC(
     dropout_rate: float | None = None,
     activation=None,
     norm_first: bool = False,
+    half_identity: bool = True,
     name: str | None = None,
 ) -> LightModel:
     """Builds VGNetC: every depthwise kernel is learned.
@@ -188,6 +195,9 @@ def VGNetC(
         norm_first: bool, whether the normalization comes before the activation. The published
             networks normalize after it. With `True` every normalization folds into the convolution
             before it, so the fused model computes less; no weights were published for it.
+        half_identity: bool, whether blocks pass one half of the channels on unchanged. With
+            `False` they compute all channels, which is the control that shows what the halves save:
+            the resolution halves as before, and `keraslight.layers.SeparableBlock` follows.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -229,6 +239,7 @@ def VGNetC(
         dropout_rate=dropout_rate,
         activation=activation,
         norm_first=norm_first,
+        half_identity=half_identity,
         name=name,
     )
 
@@ -249,6 +260,7 @@ def VGNetF(
     dropout_rate: float | None = None,
     activation=None,
     norm_first: bool = False,
+    half_identity: bool = True,
     name: str | None = None,
 ) -> LightModel:
     """Builds VGNetF: every depthwise kernel is fixed, an edge detector or a Gaussian.
@@ -280,6 +292,9 @@ def VGNetF(
         norm_first: bool, whether the normalization comes before the activation. The published
             networks normalize after it. With `True` every normalization folds into the convolution
             before it, so the fused model computes less; no weights were published for it.
+        half_identity: bool, whether blocks pass one half of the channels on unchanged. With
+            `False` they compute all channels, which is the control that shows what the halves save:
+            the resolution halves as before, and `keraslight.layers.SeparableBlock` follows.
         name: optional str, the name of the model.
 
     Input shape: `(batch, height, width, channels)`, images normalized with the mean
@@ -328,6 +343,7 @@ def VGNetF(
         dropout_rate=dropout_rate,
         activation=activation,
         norm_first=norm_first,
+        half_identity=half_identity,
         name=name,
     )
 
@@ -351,6 +367,7 @@ def _vgnet(
     dropout_rate,
     activation,
     norm_first,
+    half_identity,
     name,
 ):
     """Builds any VGNet.
@@ -366,21 +383,22 @@ def _vgnet(
             "thumbnail": thumbnail,
             "activation": settings.activation if activation is None else activation,
             "norm_first": norm_first,
+            "half_identity": half_identity,
         },
-        {"thumbnail": False, "activation": settings.activation, "norm_first": False},
+        {
+            "thumbnail": False,
+            "activation": settings.activation,
+            "norm_first": False,
+            "half_identity": True,
+        },
     )
     activation = settings.activation if activation is None else activation
     dropout_rate = settings.dropout_rate if dropout_rate is None else dropout_rate
     se_ratio = SE_RATIO if se else None
     first_stride = 1 if thumbnail else 2
+    block_layer = HalfIdentityBlock if half_identity else SeparableBlock
 
-    start = image_input(
-        input_tensor,
-        input_shape,
-        default_size=32 if thumbnail else 224,
-        min_size=8 if thumbnail else 32,
-        include_top=include_top,
-    )
+    start = image_input(input_tensor, input_shape, include_top=include_top, **sizes(thumbnail))
     stem = ConvActNorm(channels[0], 3, first_stride, activation, norm_first, name="stem")
     x = stem(start)
     stages = [Stage("stem", first_stride, (stem,), x)]
@@ -401,12 +419,12 @@ def _vgnet(
                     name=block_name,
                 )
             else:
-                block = HalfIdentityBlock(
-                    kernels, activation, se_ratio, norm_first, name=block_name
-                )
+                block = block_layer(kernels, activation, se_ratio, norm_first, name=block_name)
             x = block(x)
             blocks.append(block)
-        x = keras.layers.Concatenate(name=f"stage{number}_concat")(x)
+            # the halves stay apart as long as a block passes one of them on
+            if index == (depth - 1 if half_identity else 0):
+                x = keras.layers.Concatenate(name=f"stage{number}_concat")(x)
         stages.append(Stage(f"stage{number}", strides * stages[-1].strides, tuple(blocks), x))
 
     if settings.shared and kernels == "learned":

@@ -133,7 +133,9 @@ def _find_ranges(graph, batches, method, progress):
 
     def run(batch, collect):
         def visit(call, *args, **kwargs):
-            if call.operation in histograms:
+            if call.operation in histograms and call.operation.measures(
+                call.kwargs.get("follows", True)
+            ):
                 # a histogram of half precision would overflow
                 values = keras.ops.convert_to_numpy(args[0]).astype("float32")
                 collect(histograms[call.operation], values)

@@ -11,7 +11,7 @@ from keraslight.quantization.integers import Grid
 from keraslight.quantization.interpreter import Interpreter
 from keraslight.quantization.ops import op_of
 from keraslight.quantization.quantized_model import QuantizedModel
-from keraslight.quantization.runtimes import RUNTIMES, XNNPack
+from keraslight.quantization.runtimes import RUNTIMES, Reference, XNNPack
 
 
 def exact_model(model: QuantizedModel, runtime: str = "xnnpack") -> keras.Model:
@@ -26,10 +26,10 @@ def exact_model(model: QuantizedModel, runtime: str = "xnnpack") -> keras.Model:
 
     Args:
         model: a calibrated model of `keraslight.quantize_model`.
-        runtime: whose rounding it is: `"xnnpack"`, what LiteRT uses on phones and on desktops,
-            `"reference"`, LiteRT's reference kernels, or `"tflm"`, TensorFlow Lite Micro on
-            microcontrollers. They differ by a step here and there; the last two need a backend with
-            64-bit numbers.
+        runtime: whose rounding it is: `"xnnpack"`, what LiteRT uses on desktops and in browsers,
+            `"xnnpack_arm"`, what it uses on phones, which differs in softmax only, `"reference"`,
+            LiteRT's reference kernels, or `"tflm"`, TensorFlow Lite Micro on microcontrollers. They
+            differ by a step here and there; all but the first need a backend with 64-bit numbers.
 
     Returns:
         A `keras.Model` that takes the same float inputs and returns the outputs of the file,
@@ -65,6 +65,11 @@ def exact_model(model: QuantizedModel, runtime: str = "xnnpack") -> keras.Model:
 
 def _require_operators(model, runtime):
     """Raises a `ValueError` if a runtime has no kernel for an operation of the file."""
+    if model.is_unsigned and isinstance(runtime, Reference):
+        raise ValueError(
+            f"How {runtime.title} rounds a file of uint8 is not known: make one of int8 with "
+            f"keraslight.uint8_to_int8. Received: runtime={runtime.name!r}"
+        )
     for call in trace(model).calls:
         op = None if call.name in model.float_layers else op_of(call)
         if op is None:
@@ -77,8 +82,8 @@ def _require_operators(model, runtime):
         rare = op.rare_operator(call)
         if rare in runtime.missing:
             raise ValueError(
-                f"{runtime.title} has no kernel for {rare}, as which the file holds the layer "
-                f"'{call.name}'. Received: runtime={runtime.name!r}"
+                f"{runtime.title} has no working kernel for {rare}, as which the file holds the "
+                f"layer '{call.name}'. Received: runtime={runtime.name!r}"
             )
 
 

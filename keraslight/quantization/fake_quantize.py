@@ -25,6 +25,7 @@ class FakeQuantize(keras.layers.Layer):
         clips: bool, whether calibration may clip outliers to lower the squared error.
         calls: int, how often one run of the model calls the layer. One step of the moving average
             takes the union of the ranges of all these calls.
+        margin: float, how far the range reaches below the lowest value, for a mask.
         **kwargs: the arguments of every Keras layer, such as `name`.
 
     Input shape: any.
@@ -43,6 +44,7 @@ class FakeQuantize(keras.layers.Layer):
         covers: tuple[float, float] = (0.0, 0.0),
         clips: bool = True,
         calls: int = 1,
+        margin: float = 0.0,
         **kwargs,
     ):
         super().__init__(**{"dtype": "float32", **kwargs})
@@ -54,6 +56,7 @@ class FakeQuantize(keras.layers.Layer):
         self.covers = tuple(covers)
         self.clips = clips
         self.calls = calls
+        self.margin = margin
 
     @property
     def averages(self) -> bool:
@@ -95,9 +98,17 @@ class FakeQuantize(keras.layers.Layer):
         low, high = self.range
         return high > low
 
+    def measures(self, follows: bool) -> bool:
+        """Tells whether calibration and reports look at a call of the layer.
+
+        What is masked lies far below the range.
+        """
+        return follows or not self.margin
+
     def set_range(self, minimum: float, maximum: float) -> None:
         """Sets the range, extended to zero and to `covers`."""
-        low, high = min(minimum, self.covers[0], 0.0), max(maximum, self.covers[1], 0.0)
+        low = min(minimum, self.covers[0], 0.0) - self.margin
+        high = max(maximum, self.covers[1], 0.0)
         if high - low < SMALLEST_RANGE:
             low, high = RANGE_OF_ZEROS
         self.minimum.assign(low)
@@ -119,7 +130,7 @@ class FakeQuantize(keras.layers.Layer):
         calls = self.seen_calls + 1
         is_last = calls == self.calls
         keep = keras.ops.where(is_last, self.momentum, 1.0)
-        self.minimum.assign(keep * self.minimum + (1 - keep) * low)
+        self.minimum.assign(keep * self.minimum + (1 - keep) * (low - self.margin))
         self.maximum.assign(keep * self.maximum + (1 - keep) * high)
         self.seen_minimum.assign(low)
         self.seen_maximum.assign(high)
@@ -149,4 +160,5 @@ class FakeQuantize(keras.layers.Layer):
             "covers": self.covers,
             "clips": self.clips,
             "calls": self.calls,
+            "margin": self.margin,
         }

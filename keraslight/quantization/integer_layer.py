@@ -5,7 +5,13 @@ class IntegerLayer:
     """Mixin for a Keras layer of a quantized model that no float model has.
 
     `keraslight.load_tflite` makes such layers, with the numbers that the file stores.
+
+    Attributes:
+        everywhere: bool, whether `integers` holds for every runtime: it rounds nothing, or asks the
+            runtime of the grid. Otherwise it holds for XNNPACK.
     """
+
+    everywhere = False
 
     def integers(self, *args, **kwargs):
         """Computes the layer with integers, with a gradient for training.

@@ -157,6 +157,7 @@ class Sums:
         bias: optional float32 tensor that receives the gradient of an integer bias.
         bias_parts: two float32 tensors, whose sum is the integer bias.
         integers: optional int32 tensor of the sums, where float32 may not hold them.
+        zero_point: optional, the code of zero in what a mean sums up.
     """
 
     kind: str
@@ -166,6 +167,7 @@ class Sums:
     bias: object = None
     bias_parts: tuple = (0.0, 0.0)
     integers: object = None
+    zero_point: object = None
 
     @property
     def scale(self):

@@ -82,15 +82,26 @@ class QuantizedLinear:
 
     def call(self, inputs, training=None):
         x, input_range = inputs
+        return self.computed(x, *self.rounding(input_range), training)
+
+    def rounding(self, input_range) -> tuple:
+        """Returns the amplitude of the kernel and the rounded bias, `None` if there is none.
+
+        Args:
+            input_range: the lowest and the highest value of the input.
+        """
         bias = self.bias if self.use_bias else None
-        kernel = self.flat_kernel()
-        largest = amplitude(kernel, self.per_channel, bias, input_range)
-        kernel = self.from_flat(quantized_kernel(kernel, largest))
+        largest = amplitude(self.flat_kernel(), self.per_channel, bias, input_range)
+        if bias is not None:
+            step = keras.ops.stop_gradient(bias_step(input_range, largest))
+            bias = quantized_bias(bias, step)
+        return largest, bias
+
+    def computed(self, x, largest, bias, training=None):
+        """Returns the outputs, for what `rounding` returned."""
+        kernel = self.from_flat(quantized_kernel(self.flat_kernel(), largest))
         outputs = self.linear_in_training(x, kernel) if training else self.linear(x, kernel)
-        if bias is None:
-            return outputs
-        step = keras.ops.stop_gradient(bias_step(input_range, largest))
-        return outputs + keras.ops.cast(quantized_bias(bias, step), outputs.dtype)
+        return outputs if bias is None else outputs + keras.ops.cast(bias, outputs.dtype)
 
     def flat_kernel(self):
         """Returns the kernel with the output channels as its last axis."""

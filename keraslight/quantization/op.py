@@ -66,7 +66,7 @@ class Op:
         return None
 
     def rare_operator(self, call: Call) -> str | None:
-        """Returns the operator that the file holds for a call, if some runtimes do not have it."""
+        """Returns the operator that the file holds for a call, if not every runtime has it."""
         return None
 
     def is_known(self, call: Call, runtime: XNNPack) -> bool:

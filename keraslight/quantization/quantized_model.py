@@ -17,6 +17,7 @@ class QuantizedModel(keras.Model):
 
     Attributes:
         float_layers: names of the layers that were kept in float32.
+        is_unsigned: bool, whether it computes with uint8, as files of TensorFlow 1 do.
 
     Example:
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keraslight.layers.RepVGGBlock(4)])
@@ -24,6 +25,8 @@ class QuantizedModel(keras.Model):
     >>> isinstance(quantized, keraslight.quantization.QuantizedModel)
     True
     """
+
+    is_unsigned = False
 
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs, outputs, name=name, **kwargs)

@@ -162,7 +162,7 @@ def quantization_report(
 
     def visit(call, *args, **kwargs):
         outputs = run.visit(call, *args, **kwargs)
-        if isinstance(call.operation, FakeQuantize):
+        if _is_measured(call):
             found = Sums.of(outputs[0].exact[0], outputs[0].rounded[0], call.operation)
             sums[id(call)] = found.plus(sums.get(id(call)))
         elif isinstance(call.operation, QuantizedLinear):
@@ -186,8 +186,16 @@ def quantization_report(
                 places.can_equalize(call),
             )
             for call in graph.calls
-            if isinstance(call.operation, FakeQuantize)
+            if _is_measured(call)
         ]
+    )
+
+
+def _is_measured(call):
+    """Tells whether a call rounds a tensor to report on."""
+    quantizer = call.operation
+    return isinstance(quantizer, FakeQuantize) and quantizer.measures(
+        call.kwargs.get("follows", True)
     )
 
 

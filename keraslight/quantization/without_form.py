@@ -1,11 +1,14 @@
-"""Why some kinds of layers of Keras have no int8 form."""
+"""Why some layers and operations of Keras have no int8 form."""
 
 import keras
+
+from keraslight.compat import operation_classes
 
 L = keras.layers
 
 VOLUMES = "LiteRT has no int8 kernels for volumes"
 RECURRENT = "int8 has no loops over the steps of a sequence; convolutions and attention have a form"
+OF_INTEGERS = "its outputs are integers; take it out of the model and apply it to the outputs"
 BY_NAME = {
     VOLUMES: (
         "AdaptiveAveragePooling3D",
@@ -32,10 +35,11 @@ BY_NAME = {
         "StackedRNNCells",
     ),
 }
-# the reason, by the class of the layer
+# the reason, by the class of the layer or the operation
 REASONS = {
     getattr(L, name): reason
     for reason, names in BY_NAME.items()
     for name in names
     if hasattr(L, name)
 }
+REASONS |= dict.fromkeys(operation_classes("Argmax", "Argmin", "Argsort", "TopK"), OF_INTEGERS)

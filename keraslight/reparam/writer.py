@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from keraslight.graph.copies import call_with_weights
+from keraslight.graph.copies import call_with_weights, config_of
 from keraslight.graph.names import free_name
 from keraslight.layers.parts import conv2d, depthwise_conv2d, zero_padding
 from keraslight.reparam.border import outside_maps
@@ -168,7 +168,7 @@ class FusedWriter:
 
     def copy(self, operation, **config):
         """Returns a new layer of the same configuration, but for the given entries."""
-        config = {**operation.get_config(), **config}
+        config = {**config_of(operation), **config}
         if isinstance(operation, L.Layer):
             config.update(name=self.unique(operation.name), dtype="float32")
         return type(operation).from_config(config)

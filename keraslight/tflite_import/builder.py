@@ -141,6 +141,7 @@ class Builder:
             raise NeedsBatch("a constant has a row for every image")
         if not (tensor.is_quantized or batched):
             return x.astype("float32")
+        x = x.reshape((1,) * (rank - x.ndim) + x.shape)
         scale, zero_point = tensor.grid or (1.0, 0)
         name = self.name(op, f"constant_{tensor.index}")
         layer = StoredConstant(x.shape, scale, zero_point, batched=batched, name=name)
@@ -190,7 +191,7 @@ class Builder:
             self._store(op, folded)
             return
         quantized = any(tensor.is_quantized for tensor in op.outputs)
-        if quantized and not reader.has_integers:
+        if reader.is_exact_in_float(op) or (quantized and not reader.has_integers):
             self._in_float(reader, op, inputs)
             return
         outputs = self._followed(reader.read(self, op, *inputs), inputs)
@@ -230,7 +231,7 @@ class Builder:
             self.quantizers[tensor.index] = self.quantizers[source.index]
 
     def _in_float(self, reader, op, inputs):
-        if self.unknown != "float":
+        if self.unknown != "float" and not reader.is_exact_in_float(op):
             raise Refused("it has no integer form; unknown='float' computes it in float32")
         floats = [
             Dequantize(name=self.name(op, f"input_{number}"))(x)
@@ -240,10 +241,16 @@ class Builder:
             else x
             for number, (tensor, x) in enumerate(zip(op.inputs, inputs, strict=True))
         ]
-        outputs = reader.read(self, op, *floats)
+        kept = self._values
+        pairs = zip(op.inputs, floats, strict=True)
+        symbolic = {t.index: x for t, x in pairs if isinstance(x, keras.KerasTensor)}
+        self._values = {**kept, **symbolic}  # for readers that ask for the values of operands
+        outputs = self._followed(reader.read(self, op, *floats), inputs)
+        self._values = kept
         outputs = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
         for number, (tensor, x) in enumerate(zip(op.outputs, outputs, strict=True)):
-            x = Quantize(name=self.name(op, f"output_{number}"))(x)
+            if tensor.is_quantized:
+                x = Quantize(name=self.name(op, f"output_{number}"))(x)
             name = self.name(op, f"range_{number}")
             self._values[tensor.index] = self._quantized(tensor, x, name)
 
@@ -326,8 +333,9 @@ def _input_names(tensors) -> list[str]:
 
 
 def _message(op, problem):
-    before = next((t for t in op.inputs if t is not None and t.values is None), None)
-    cut = "" if before is None else f" outputs=['{printable(before.name)}'] cuts before it."
+    before = [t.name for t in op.inputs if t is not None and t.values is None]
+    names = ", ".join(f"'{printable(name)}'" for name in dict.fromkeys(before))
+    cut = f" outputs=[{names}] cuts before it." if before else ""
     return (
         f"The operator {op} cannot be read: {problem}.{cut} "
         f"Received: {op.kind}, version {op.version}"

@@ -33,6 +33,17 @@ class FileModel(QuantizedModel):
         """The type of the first input of the file, such as `"uint8"`."""
         return FileGraph(flatbuffer.read(self.template)).inputs[0].type.lower()
 
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether operators compute with uint8, not only inputs and outputs of the file."""
+        graph = FileGraph(flatbuffer.read(self.template))
+        return any(
+            tensor.type == "UINT8" and tensor.is_quantized
+            for op in graph.operators
+            if op.kind != "QUANTIZE"
+            for tensor in op.outputs
+        )
+
     def get_config(self):
         template = base64.b64encode(self.template).decode()
         file = {

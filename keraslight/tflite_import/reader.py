@@ -67,6 +67,10 @@ class Reader:
         """
         raise NotImplementedError(f"{type(self).__name__} must define `read`.")
 
+    def is_exact_in_float(self, op: FileOperator) -> bool:
+        """Tells whether float32 computes the codes of the outputs from those of the inputs."""
+        return False
+
     def fold(self, op: FileOperator, *inputs: np.ndarray):
         """Returns the output of an operator of constants, `None` if that is not known."""
 

@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from keraslight.verification.arm_softmax import differs_on_arm, outputs_on_arm
+
 TITLES = {
     "xnnpack": "LiteRT with XNNPACK",
+    "xnnpack_arm": "LiteRT with XNNPACK on 64-bit Arm",
     "reference": "LiteRT's reference kernels",
     "builtin": "LiteRT's kernels without XNNPACK",
     "tflm": "TensorFlow Lite Micro",
@@ -16,6 +19,8 @@ RESOLVERS = {
     "reference": "BUILTIN_REF",
     "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
 }
+# bytes for the tensors of TensorFlow Lite Micro
+ARENA = 2**26
 
 
 class CannotRun(Exception):
@@ -33,8 +38,15 @@ def outputs_of(runtime: str, content: bytes, inputs: Sequence[np.ndarray]) -> li
     Raises:
         CannotRun: if the runtime is not installed, or has no kernel for one of the operators.
     """
+    if runtime == "xnnpack_arm":
+        return outputs_on_arm(content, inputs, lambda file: _litert("xnnpack", file))
     run = _micro(content) if runtime == "tflm" else _litert(runtime, content)
     return [run(codes) for codes in inputs]
+
+
+def runtimes_of(content: bytes) -> list[str]:
+    """Returns the keys of `TITLES` that differ for a file."""
+    return [name for name in TITLES if name != "xnnpack_arm" or differs_on_arm(content)]
 
 
 def _litert(runtime, content) -> Callable:
@@ -48,11 +60,12 @@ def _litert(runtime, content) -> Callable:
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise CannotRun(f"{TITLES[runtime]} cannot run the file: {_first_line(error)}") from error
-    (source,) = interpreter.get_input_details()
+    sources = [source["index"] for source in interpreter.get_input_details()]
     places = [output["index"] for output in interpreter.get_output_details()]
 
-    def run(codes):
-        interpreter.set_tensor(source["index"], codes)
+    def run(*arrays):
+        for source, codes in zip(sources, arrays, strict=True):
+            interpreter.set_tensor(source, codes)
         interpreter.invoke()
         return [interpreter.get_tensor(place) for place in places]
 
@@ -65,7 +78,7 @@ def _micro(content) -> Callable:
     except ImportError as error:
         raise CannotRun(f"{TITLES['tflm']} is not installed: pip install tflite-micro") from error
     try:
-        interpreter = micro.Interpreter.from_bytes(content)
+        interpreter = micro.Interpreter.from_bytes(content, arena_size=ARENA)
     except (RuntimeError, ValueError) as error:
         raise CannotRun(f"{TITLES['tflm']} cannot run the file: {_first_line(error)}") from error
     from keraslight.tflite import flatbuffer

@@ -12,7 +12,7 @@ from keraslight.verification.devices import Delegation, OnPhone, OnThisMachine
 from keraslight.verification.differences import describe
 from keraslight.verification.inputs import VARIANTS, variant
 from keraslight.verification.probe import Step, probe_of
-from keraslight.verification.runtimes import TITLES, CannotRun, outputs_of
+from keraslight.verification.runtimes import TITLES, CannotRun, outputs_of, runtimes_of
 
 
 @dataclass
@@ -112,7 +112,7 @@ class _Search:
         found = self.found
         received = self.on_device(self.inputs)
         found.delegation = self.device.delegation(self.model.content)
-        for runtime in TITLES:
+        for runtime in runtimes_of(self.model.content):
             try:
                 here = self.here(runtime, self.inputs)
             except CannotRun as error:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keraslight
-from keraslight.compat import is_of_keras
+from keraslight.compat import is_of_keras, operation_class
 from keraslight.graph.deploy import registered_form
 from keraslight.tflite.runner import TFLiteRunner
 from tests.export.files import tensor_types
@@ -100,6 +100,50 @@ class Several(L.Layer):
 
     def call(self, first, second, *, scale=2.0):
         return {"sum": first * scale + second, "first": first, "half": ops.split(second, 2, -1)[1]}
+
+
+class Scores(L.Layer):
+    """A constant among the outputs, and an inner layer that is passed `training` in vain."""
+
+    def build(self, shape):
+        self.scale = LayerScale()
+
+    def call(self, x, training=None):
+        return self.scale(x, training=training), ops.zeros((0, 4))
+
+
+class OfWindows(L.Layer):
+    """Is called on all windows, adds a number for each of them and has two heads."""
+
+    def __init__(self, windows, **kwargs):
+        super().__init__(**kwargs)
+        self.windows = windows
+
+    def call(self, x, numbers):
+        batch, size, channels = ops.shape(x)
+        x = ops.reshape(x, (batch // self.windows, self.windows, size, channels))
+        x = x + ops.reshape(numbers, (-1, 1, 1))
+        x = ops.reshape(x, (-1, size, channels))
+        heads = ops.reshape(x, (batch, size, 2, channels // 2))
+        heads = ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (-1, size, channels // 2))
+        heads = ops.reshape(ops.softmax(heads, axis=1), (batch, 2, size, channels // 2))
+        return ops.reshape(ops.transpose(heads, (0, 2, 1, 3)), (batch, size, channels))
+
+
+class Windows(L.Layer):
+    """Four windows of a half of the height and of the width."""
+
+    def build(self, shape):
+        self.inner = OfWindows(4)
+
+    def call(self, x):
+        batch, height, width, channels = ops.shape(x)
+        x = ops.reshape(x, (batch, 2, height // 2, 2, width // 2, channels))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        numbers = ops.arange(4, dtype="float32")
+        x = self.inner(ops.reshape(x, (-1, height * width // 4, channels)), numbers)
+        x = ops.reshape(x, (batch, 2, 2, height // 2, width // 2, channels))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (batch, height, width, channels))
 
 
 class Drops(L.Layer):
@@ -261,6 +305,20 @@ def test_what_cannot_be_registered():
     assert registered_form(L.ReLU()) is None
 
 
+def test_activations_of_others():
+    fused = check(model_with(L.Activation(lambda x: keras.activations.gelu(x, approximate=False))))
+    assert type(fused.operations[-1]) is operation_class("Gelu")
+
+
+def test_layers_that_divide_the_batch():
+    check(model_with(Windows()))
+
+
+def test_constant_outputs_and_training_passed_in_vain():
+    model = model_with(lambda x: Scores()(x, training=False)[0])
+    assert all(is_of_keras(layer) for layer in check(model).layers)
+
+
 class Opaque(L.Layer):
     def call(self, x):
         if isinstance(x, keras.KerasTensor):
@@ -275,3 +333,13 @@ def test_a_layer_that_cannot_be_read_is_named():
     with pytest.raises(ValueError, match=r"'odd_one' of type Opaque.*`call`.*register_deploy"):
         keraslight.quantize_model(fused)
     assert keraslight.quantize_model(fused, unknown="float").float_layers == ["odd_one"]
+
+
+class WithoutConfiguration(Opaque):
+    def get_config(self):
+        return {"size": self.no_such_size}
+
+
+def test_a_layer_that_cannot_be_copied_is_named():
+    with pytest.raises(ValueError, match=r"'odd' cannot be copied.*no_such_size.*register_deploy"):
+        keraslight.fuse(model_with(WithoutConfiguration(name="odd")))

@@ -79,6 +79,7 @@ CASES = [
         inputs=[IMAGE, IMAGE],
         trainable=9,
     ),
+    Case(kl.SeparableBlock, {"kernels": "edge", "se_ratio": 0.25}, trainable=9),
     Case(kl.RepVGGBlock, {"filters": 16}, trainable=8),
     Case(
         kl.RepVGGBlock,
@@ -202,6 +203,24 @@ CASES = [
         outputs=[(2, 5, 4, 12)],
         trainable=9,
     ),
+    Case(
+        kl.InterleavedGroupBlock,
+        {
+            "filters": 16,
+            "expand_groups": 2,
+            "project_groups": 4,
+            "residual": True,
+            "activation_after": ("expand",),
+            "second_permutation": True,
+        },
+        trainable=9,
+    ),
+    Case(
+        kl.InterleavedGroupBlock,
+        {"filters": 12, "expand_groups": 4, "activation_after": ("expand", "depthwise")},
+        outputs=[(2, 9, 8, 12)],
+        trainable=9,
+    ),
     Case(kl.InterleavedGroupPair, {"filters": 24}, outputs=[(2, 9, 8, 24)], trainable=6),
     Case(kl.WideInterleavedGroupBlock, {"filters": 24}, outputs=[(2, 9, 8, 24)], trainable=15),
     Case(
@@ -319,6 +338,11 @@ def test_dynamic_size_and_mixed_precision(case):
             lambda: kl.InterleavedGroupBlock(4, residual=True)(images(1, 4, 4, 8)),
             "can be added only",
         ),
+        (
+            lambda: kl.InterleavedGroupBlock(4, activation_after=("project",)),
+            "Received: activation_after",
+        ),
+        (lambda: kl.SeparableBlock("x"), "learned.*Received: kernels='x'"),
         (lambda: kl.IGCV2Conv2D((2, 2))(images(1, 4, 4, 8)), "must be the number of channels"),
         (lambda: kl.MetaBasicBlock("resnet"), "Received: layout='resnet'"),
         (lambda: kl.MetaBasicBlock(spatial="conv"), "Received: spatial='conv'"),

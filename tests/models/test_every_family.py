@@ -61,6 +61,23 @@ def test_save_load_and_train(name, tmp_path):
         assert np.abs(old - np.asarray(weight)).max() > 0, weight.path
 
 
+@pytest.mark.parametrize("name", exhaustive_but(["repvgg_a0"], MODELS))
+def test_thumbnails(name):
+    """Stride 1 at the first two places: an eighth of the side is left of 32x32."""
+    if name == "igcv3_w":
+        name = "vgnetg_1_0mp"
+    model = keraslight.create_model(name, thumbnail=True, classes=5, classifier_activation=None)
+    assert model.input_shape == (None, 32, 32, 3)
+    assert model.stages[-1].strides == 8
+    assert model.stages[-1].output.shape[1:3] == (4, 4)
+    assert model.architecture["options"] == {"thumbnail": True}
+    randomized(model)
+    fused = model.fuse(tolerance=1e-4)
+    assert relative_error(model, fused, images(1, 32, 32, 3)) <= 1e-4
+    with pytest.raises(ValueError, match="at least 8x8"):
+        keraslight.create_model(name, thumbnail=True, input_shape=(7, 8, 3))
+
+
 @pytest.mark.parametrize("name", ONE_PER_FAMILY)
 def test_mixed_precision(name):
     keras.config.set_dtype_policy("mixed_float16")

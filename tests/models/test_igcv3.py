@@ -45,6 +45,44 @@ def test_thumbnail():
     assert round(keraslight.count_macs(model) / 1e6, 1) == 93.5
 
 
+def test_the_arguments_of_the_ablations(tmp_path):
+    options = {
+        "depth": 0.15,
+        "expand_groups": 4,
+        "activation_after": ["expand", "depthwise"],
+        "second_permutation": True,
+    }
+    model = keraslight.IGCV3(
+        width=0.5, input_shape=(64, 64, 3), classes=10, classifier_activation=None, **options
+    )
+    assert model.architecture["options"] == options
+    blocks = [block for stage in model.stages[1:-1] for block in stage.blocks]
+    assert {block.expand_groups for block in blocks} == {4}
+    assert {block.activation_after for block in blocks} == {("expand", "depthwise")}
+    randomize_norms(model)
+    x = images(1, 64, 64, 3)
+    assert relative_error(model, model.fuse(), x) <= 1e-5
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.architecture == model.architecture
+    assert relative_error(model, loaded, x) == 0
+    with pytest.raises(ValueError, match="expand_groups=4"):
+        keraslight.IGCV3(expand_groups=4, weights="imagenet")
+
+
+def test_half_the_depth_is_that_of_mobilenetv2():
+    """Spec: the parameters of the network that the authors call shallow, for CIFAR-10."""
+    model = keraslight.IGCV3(depth=0.5, thumbnail=True, classes=10)
+    assert [len(stage.blocks) for stage in model.stages[1:-1]] == [1, 2, 3, 4, 3, 3, 1]
+    assert round(trainable_parameters(model) / 1e6, 2) == 1.38
+
+
+def test_four_groups_round_up_to_multiples_of_four():
+    """Spec: the parameters of the authors' network with G1 = 2 and G2 = 4."""
+    model = keraslight.IGCV3(expand_groups=2, project_groups=4, input_shape=(32, 32, 3))
+    assert trainable_parameters(model) == 3063304
+
+
 def test_any_width():
     assert keraslight.IGCV3("d", 0.33, input_shape=(32, 32, 3), classes=3).output_shape[-1] == 3
 
@@ -68,5 +106,11 @@ def test_bad_arguments():
         keraslight.IGCV3("e")
     with pytest.raises(ValueError, match="Received: width=0, variant='d'"):
         keraslight.IGCV3("d", 0)
+    with pytest.raises(ValueError, match="Received: depth=-1, variant='d'"):
+        keraslight.IGCV3("d", depth=-1)
+    with pytest.raises(ValueError, match="Received: expand_groups=0, project_groups=2"):
+        keraslight.IGCV3(expand_groups=0)
+    with pytest.raises(ValueError, match="Received: second_permutation=True"):
+        keraslight.IGCV3("w", second_permutation=True)
     with pytest.raises(ValueError, match=r"Received: width=0.5, variant='w'"):
         keraslight.IGCV3("w", 0.5)

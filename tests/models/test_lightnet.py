@@ -78,7 +78,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", exhaustive_but(["falconnet"], OPTIONS))
 def test_options_of_the_operations(name, tmp_path):
     options = OPTIONS[name]
     model = randomized(

@@ -6,7 +6,7 @@ import pytest
 
 import keraslight
 from tests.exhaustive import exhaustive_but
-from tests.helpers import images, outputs, randomize_norms
+from tests.helpers import images, outputs, randomize_norms, relative_error
 from tests.models.golden_cases import trainable_parameters
 
 # spec, measured on the published code: trainable parameters in version 2 and 1, MACs at 224
@@ -64,6 +64,38 @@ def test_any_size(size):
     probabilities = outputs(model, images(2, *size, 3))[0]
     assert probabilities.shape == (2, 7)
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_the_control_of_the_half_identity_block():
+    model = keraslight.VGNetG(
+        half_identity=False, input_shape=(64, 64, 3), classes=5, classifier_activation=None
+    )
+    assert model.architecture["options"] == {"half_identity": False}
+    half = keraslight.VGNetG(input_shape=(64, 64, 3), classes=5)
+    # of 2c channels, a block has 4 c^2 pointwise weights, with halves 2 c^2; 9 more in a depthwise
+    # kernel and 2 more of the normalization for each of c channels
+    halves = [
+        block.pointwise.mix.filters // 2
+        for stage in model.stages
+        for block in stage.blocks
+        if isinstance(block, keraslight.layers.SeparableBlock)
+    ]
+    added = sum(2 * c**2 + 11 * c for c in halves)
+    assert trainable_parameters(model) - trainable_parameters(half) == added
+    with pytest.raises(ValueError, match="half_identity=False"):
+        keraslight.VGNetG(half_identity=False, weights="imagenet")
+
+
+@pytest.mark.exhaustive
+def test_the_control_is_fused_and_saved(tmp_path):
+    model = keraslight.VGNetG(
+        half_identity=False, input_shape=(64, 64, 3), classes=5, classifier_activation=None
+    )
+    randomize_norms(model)
+    x = images(1, 64, 64, 3)
+    assert relative_error(model, model.fuse(), x) <= 1e-5
+    model.save(tmp_path / "model.keras")
+    assert relative_error(model, keras.saving.load_model(tmp_path / "model.keras"), x) == 0
 
 
 def test_without_top_and_pooling():

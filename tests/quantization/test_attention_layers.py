@@ -68,12 +68,6 @@ def test_fuse_leaves_them_alone():
     assert any(isinstance(x, L.MultiHeadAttention) for x in fused.layers)
 
 
-def test_causal_attention_is_refused():
-    make = self_attention(L.MultiHeadAttention(2, 6, name="odd_one"), use_causal_mask=True)
-    with pytest.raises(ValueError, match=r"odd_one.*without a mask"):
-        keraslight.quantize_model(model_of(make))
-
-
 def test_a_transformer_for_images(tmp_path):
     """A small ViT: patches, a class token, two blocks and a classifier."""
     start = keras.Input((12, 12, 3))

@@ -161,6 +161,17 @@ def test_a_float_layer_at_the_end(tmp_path):
     np.testing.assert_allclose(outputs(exact, x)[0], received, rtol=1e-5, atol=1e-5)
 
 
+def test_a_bare_operation_keeps_its_name(tmp_path):
+    model = model_of(lambda x: L.Conv2D(4, 1)(keras.ops.cumsum(x, axis=1)))
+    quantized = quantized_of(model, unknown="float")
+    (name,) = quantized.float_layers
+    assert name in [operation.name for operation in model.operations]
+    x = images(6, *model.input_shape[1:])
+    path = keraslight.export_tflite(quantized, tmp_path / "model.tflite")
+    exact = outputs(keraslight.exact_model(quantized), x)[0]
+    assert (exact == TFLiteRunner(path).predict(x)).mean() > 0.999
+
+
 def test_the_bias_of_a_float_layer_is_not_corrected():
     model = model_of(lambda x: L.Dense(4, activation="relu", name="odd_one")(x))
     quantized = keraslight.quantize_model(model, keep_float=["odd_one"])

@@ -1,18 +1,22 @@
 """exact_model(runtime=...): bit for bit the numbers of each runtime, which runs here too."""
 
 import itertools
+import platform
 
 import keras
 import numpy as np
 import pytest
 
 import keraslight
+from keraslight.verification.arm_softmax import ARM
 from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs
 from tests.quantization.ops.checks import SHAPE as SMALL_SHAPE
 from tests.quantization.ops.checks import model_of, quantized_of, randomize_biases
 from tests.quantization.ops.test_attention import CASES, MORE
 from tests.quantization.ops.test_lookups import CASES as LOOKUPS
+from tests.quantization.ops.test_resize import CASES as RESIZES
+from tests.quantization.ops.test_resize import MORE as MORE_RESIZES
 from tests.quantization.runners import run_on
 from tests.quantization.small_models import BLOCKS, build
 from tests.quantization.test_exact import MODELS as LAYERS
@@ -36,13 +40,21 @@ RULES = {
     "lookup": "sigmoid",
     "leaky_relu": "function: leaky relu",
     "table in the file": "function: clip",
+    "prelu": "prelu",
+    "interpolation": "bilinear",
     "softmax": "softmax",
 }
 FUNCTIONS = {f"function: {name}": function for name, (function, _) in LOOKUPS.items()}
+del FUNCTIONS["function: prelu"]  # it belongs to a shape
+OTHER_LAYERS = {
+    "steep": lambda x: L.Softmax()(5 * L.Dense(37)(x)),
+    "prelu": lambda x: L.PReLU(keras.initializers.RandomUniform(-0.4, 2, seed=0))(x),
+}
 ATTENTION = {**CASES, **MORE}
-MODELS = {**LAYERS, **ATTENTION, **FUNCTIONS}
+RESIZING = {**RESIZES, **MORE_RESIZES}
+MODELS = {**LAYERS, **ATTENTION, **FUNCTIONS, **RESIZING, **OTHER_LAYERS}
 # what a runtime has no kernel for, and functions of positive numbers
-LEFT_OUT = ("gelu", "upsampling", "elu", "exponential", "log", "rsqrt")
+LEFT_OUT = ("gelu", "upsampling", "layer, nearest", "elu", "exponential", "log", "rsqrt")
 
 
 def quantized_and_file(names, folder, shape=SHAPE):
@@ -71,11 +83,23 @@ def test_every_rule(runtime, made):
     assert any((one != other).any() for one, other in zip(received, usual, strict=True))
 
 
+@pytest.mark.skipif(platform.machine() in ARM, reason="Arm computes it itself")
+@pytest.mark.parametrize("name", exhaustive_but(["attention"], ["attention", "softmax", "steep"]))
+def test_softmax_on_arm(name, tmp_path):
+    """`tests/studies/test_arm.py` compares with emulated Arm processors."""
+    quantized, path = quantized_and_file([name], tmp_path)
+    x = 1.2 * images(2, *SHAPE, seed=1)
+    exact = outputs(keraslight.exact_model(quantized, "xnnpack_arm"), x)[0]
+    received = run_on("xnnpack_arm", path, x)[0]
+    np.testing.assert_array_equal(exact, received)
+    assert (received != run_on("xnnpack", path, x)[0]).any() == (name != "softmax")
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("runtime", OTHERS)
 @pytest.mark.parametrize("name", [name for name in MODELS if not name.endswith(LEFT_OUT)])
 def test_every_layer(name, runtime, tmp_path):
-    shape = SMALL_SHAPE if name in ATTENTION else SHAPE
+    shape = SMALL_SHAPE if name in ATTENTION or name in RESIZING else SHAPE
     quantized, path = quantized_and_file([name], tmp_path, shape)
     x = 1.2 * images(4, *shape, seed=1)
     exact = outputs(keraslight.exact_model(quantized, runtime), x)
@@ -102,7 +126,9 @@ def test_an_operator_that_a_runtime_lacks():
         keras.Model(start, L.Activation("gelu", name="act")(L.Conv2D(2, 1)(start)))
     )
     keraslight.calibrate(quantized, [images(2, 4, 4, 2)], bias_correction=False, verbose=0)
-    with pytest.raises(ValueError, match=r"TensorFlow Lite Micro has no kernel for GELU.*'act"):
+    with pytest.raises(
+        ValueError, match=r"TensorFlow Lite Micro has no working kernel for GELU.*'act"
+    ):
         keraslight.exact_model(quantized, runtime="tflm")
     with pytest.raises(ValueError, match=r"`runtime` must be one of .*runtime='gpu'"):
         keraslight.exact_model(quantized, runtime="gpu")

@@ -6,7 +6,9 @@ import keras
 import pytest
 from click.testing import CliRunner
 
-from tflite.studies.gallery import command, networks
+from tests.exhaustive import exhaustive_but
+from tests.studies.small_applications import SMALL_APPLICATIONS
+from tflite.studies.gallery import command, libraries, networks
 from tflite.studies.gallery.measure import draw, measure
 
 L = keras.layers
@@ -28,7 +30,7 @@ def fails():
 
 
 def absent():
-    raise networks.NotInstalled("pip install it")
+    raise libraries.NotInstalled("pip install it")
 
 
 def test_rows_are_added_and_failures_tried_again(tmp_path, monkeypatch):
@@ -54,12 +56,26 @@ def test_rows_are_added_and_failures_tried_again(tmp_path, monkeypatch):
     assert rows["fails"]["failure"] == ""
 
 
-# the other ones take more than a few seconds each
+def check(model, path):
+    found = measure(draw(model), path)
+    assert float(found["fuse_error"]) <= 1e-5
+    assert (found["float_layers"], found["exact"]) == (0, 1.0)
+    assert found["one_step"] >= 0.97
+    assert found["db"] > 20
+
+
+# NASNet takes as long as six others
+DOZEN = [name for name in SMALL_APPLICATIONS if name != "NASNet"]
+
+
+@pytest.mark.parametrize("name", exhaustive_but(DOZEN, SMALL_APPLICATIONS))
+def test_every_family_comes_through(name, tmp_path):
+    check(SMALL_APPLICATIONS[name](), tmp_path / "model.tflite")
+
+
+# they take more than a few seconds each
 @pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in networks.networks() if ":" not in n])
 def test_networks_come_through(name, tmp_path):
-    found = measure(draw(networks.networks()[name]()), tmp_path / "model.tflite")
-    assert float(found["fuse_error"]) <= 1e-5
-    assert (found["float_layers"], found["exact"]) == (0, 1.0)
-    assert found["one_step"] >= 0.97
+    check(networks.networks()[name](), tmp_path / "model.tflite")

@@ -12,6 +12,7 @@ from keraslight.graph.graph import trace
 L = keras.layers
 ops = keras.ops
 SHAPE = (8, 8, 6)
+PADS = [(0, 0), (1, 2), (2, 1), (0, 0)]
 # files of `small_network` and `uint8_file`, which `python -m tests.tflite_import.files` makes anew
 DATA = pathlib.Path(__file__).parent / "data"
 
@@ -86,10 +87,55 @@ def moving_branches():
     )
 
 
+def reordering_branches():
+    return branches(
+        stack=lambda x: ops.stack([x[..., 0], x[..., 1]], axis=-1),
+        unstack=lambda x: ops.unstack(x[:, :, :2], axis=2)[1],
+        pad_with_number=lambda x: ops.pad(x, PADS, constant_values=-0.5),
+        mirror=lambda x: ops.pad(x, PADS, "reflect"),
+        symmetric=lambda x: ops.pad(x, PADS, "symmetric"),
+        flip=lambda x: ops.flip(L.Conv2D(4, 1)(x), 1),
+        gather=lambda x: ops.take(x, np.array([3, 1, 1]), axis=-1),
+        sparse=L.Conv2DTranspose(4, 2, 3),
+        sparse_and_padded=L.Conv2DTranspose(4, 2, 3, "same"),
+        rows=lambda x: L.Dense(5)(ops.reshape(x, (-1, 6))),
+    )
+
+
+def combining_branches():
+    return branches(
+        sum=lambda x: ops.sum(x, axis=(1, 2)),
+        largest=lambda x: ops.max(x, axis=(1, 2)),
+        smallest=lambda x: ops.min(x, axis=-1),
+        minimum_of_number=lambda x: ops.minimum(x, 0.3),
+        absolute=ops.abs,
+        absolute_in_other_range=lambda x: L.Concatenate()([ops.abs(x), x]),
+        root=lambda x: ops.sqrt(L.ReLU()(x) + 0.5),
+        logarithm=lambda x: ops.log(L.ReLU()(x) + 0.5),
+        squared_difference=lambda x: ops.square(x - L.ReLU()(x)),
+        quotient=lambda x: x / (L.ReLU()(x) + 1),
+        product=lambda x: ops.matmul(x[:, 0], ops.swapaxes(x[:, 1], 1, 2)),
+        attention=lambda x: L.Attention()([x[:, 0], x[:, 1]]),
+        selected=lambda x: ops.where(x > x[..., :1], x, x[..., 1:2]),
+    )
+
+
+def float_branches():
+    """What the converter leaves in float32 between int8 operators."""
+    return branches(
+        cumulative_sum=lambda x: ops.cumsum(x, axis=1),
+        negative=ops.negative,
+        power=lambda x: ops.power(L.ReLU()(x), 2.3),
+    )
+
+
 BRANCHES = {
     "linear": linear_branches,
     "pointwise": pointwise_branches,
     "moving": moving_branches,
+    "reordering": reordering_branches,
+    "combining": combining_branches,
+    "float": float_branches,
 }
 
 
@@ -114,11 +160,24 @@ def converted(model, path, io="int8", quantized=True):
         io: the type of inputs and outputs, `None` for floats.
         quantized: whether to quantize at all.
     """
+    shape = (1, *model.inputs[0].shape[1:])
+    return _converted(concrete_function(trace(model), [shape]), shape, path, io, quantized)
+
+
+def of_function(function, path, io="int8"):
+    """Writes the int8 file of a function of TensorFlow, of one tensor of `SHAPE`."""
+    import tensorflow as tf
+
+    spec = tf.TensorSpec((1, *SHAPE), "float32")
+    concrete = tf.function(function, autograph=False).get_concrete_function(spec)
+    return _converted(concrete, (1, *SHAPE), path, io)
+
+
+def _converted(concrete, shape, path, io, quantized=True):
     import tensorflow as tf
 
     rng = np.random.default_rng(1)
-    shape = (1, *model.inputs[0].shape[1:])
-    converter = tflite_converter(concrete_function(trace(model), [shape]))
+    converter = tflite_converter(concrete)
     if quantized:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         batches = [[rng.normal(0, 1, shape).astype("float32")] for _ in range(4)]
@@ -128,6 +187,44 @@ def converted(model, path, io="int8", quantized=True):
             converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io)
     path.write_bytes(converter.convert())
     return path
+
+
+def converted_by_first_tensorflow(path, network, stats):
+    """Writes a uint8 file as TensorFlow 1 made them of quantization-aware training.
+
+    Args:
+        path: where to write it.
+        network: function that returns the input and the outputs in a graph.
+        stats: the mean and the standard deviation of the input, in codes.
+    """
+    import tensorflow as tf
+
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        inputs, outputs = network()
+        converter = tf.compat.v1.lite.TFLiteConverter.from_session(session, [inputs], outputs)
+        converter.inference_type = converter.inference_input_type = tf.uint8
+        converter.quantized_input_stats = {"input": stats}
+        path.write_bytes(converter.convert())
+    return path
+
+
+def uint8_branches(path):
+    """Writes a uint8 file with operators that int8 files do not have, or compute otherwise."""
+    import tensorflow as tf
+
+    quantize = tf.quantization.fake_quant_with_min_max_args
+
+    def network():
+        inputs = tf.compat.v1.placeholder(tf.float32, (1, *SHAPE), name="input")
+        x = quantize(inputs, -3, 7)
+        relu = quantize(tf.nn.relu(x), 0, 5)
+        relu6 = quantize(tf.nn.relu6(x), 0, 6)
+        joined = quantize(tf.concat([x, relu, relu6], -1), -3, 7)
+        pooled = tf.nn.max_pool2d(joined, 2, 2, "SAME")
+        resized = tf.compat.v1.image.resize_bilinear(x, (11, 5), align_corners=True)
+        return inputs, [relu, pooled, tf.nn.sigmoid(x), resized]
+
+    return converted_by_first_tensorflow(path, network, (76.5, 25.5))
 
 
 def uint8_file(path, size=16, channels=8, seed=0):
@@ -144,7 +241,7 @@ def uint8_file(path, size=16, channels=8, seed=0):
     def bias(x):
         return nn.bias_add(x, rng.normal(0, 0.1, x.shape[-1]).astype("float32"))
 
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    def network():
         inputs = tf.compat.v1.placeholder(tf.float32, (1, size, size, 3), name="input")
         x = quantize(inputs, -1, 1)
         x = nn.conv2d(x, kernel(3, 3, 3, channels), 2, "SAME")
@@ -155,12 +252,9 @@ def uint8_file(path, size=16, channels=8, seed=0):
         x = quantize(x + y, -3, 9)
         x = nn.avg_pool2d(x, size // 2, 1, "VALID")
         x = quantize(bias(nn.conv2d(x, kernel(1, 1, channels, 10), 1, "SAME")), -2, 2)
-        outputs = tf.nn.softmax(tf.squeeze(x, [1, 2]))
-        converter = tf.compat.v1.lite.TFLiteConverter.from_session(session, [inputs], [outputs])
-        converter.inference_type = converter.inference_input_type = tf.uint8
-        converter.quantized_input_stats = {"input": (127.5, 127.5)}
-        path.write_bytes(converter.convert())
-    return path
+        return inputs, [tf.nn.softmax(tf.squeeze(x, [1, 2]))]
+
+    return converted_by_first_tensorflow(path, network, (127.5, 127.5))
 
 
 def run(path, count=4, seed=0):

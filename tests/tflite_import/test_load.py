@@ -1,5 +1,8 @@
 """Files become Keras models that compute the same bits, and go back."""
 
+import itertools
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +13,19 @@ from keraslight.tflite.metadata import read_metadata
 from tests.exhaustive import exhaustive_but
 from tests.helpers import images, outputs
 from tests.quantization import small_models
+from tests.quantization.runners import run_on
 from tests.tflite_import import files
+
+L = keras.layers
+# operators that the other runtimes compute too, one file each
+POINTWISE = {
+    "prelu": lambda: files.branches(prelu=L.PReLU(shared_axes=[1, 2])),
+    "hard swish": lambda: files.branches(hard_swish=L.Activation("hard_silu")),
+    "resize": lambda: files.branches(bilinear=L.UpSampling2D(2, interpolation="bilinear")),
+    "corners": lambda: files.branches(resize=L.Resizing(5, 11)),
+    "average": lambda: files.branches(average=L.AveragePooling2D(3, 2, "same")),
+    "mean": lambda: files.branches(mean=L.GlobalAveragePooling2D(keepdims=True)),
+}
 
 
 def assert_equals_the_runtime(model, path):
@@ -32,7 +47,9 @@ def old(tmp_path_factory):
     return files.uint8_file(tmp_path_factory.mktemp("uint8") / "x.tflite")
 
 
-@pytest.mark.parametrize("kind", files.BRANCHES)
+@pytest.mark.parametrize(
+    "kind", exhaustive_but([kind for kind in files.BRANCHES if kind != "combining"], files.BRANCHES)
+)
 def test_every_operator_computes_the_bits_of_the_runtime(kind, tmp_path):
     path = files.converted(files.BRANCHES[kind](), tmp_path / "x.tflite")
     assert_equals_the_runtime(keraslight.load_tflite(path), path)
@@ -42,6 +59,32 @@ def test_every_operator_computes_the_bits_of_the_runtime(kind, tmp_path):
 def test_a_network_of_another_converter(io, tmp_path):
     path = files.converted(files.small_network(), tmp_path / "x.tflite", io)
     assert_equals_the_runtime(keraslight.load_tflite(path), path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "runtime"),
+    exhaustive_but(
+        [("network", "tflm")],
+        itertools.product(["network", "linear", "softmax", *POINTWISE], ["reference", "tflm"]),
+    ),
+)
+def test_other_runtimes(kind, runtime, tmp_path):
+    model = {
+        "network": files.small_network,
+        "linear": files.linear_branches,
+        "softmax": lambda: files.branches(softmax=L.Softmax(), other=L.Conv2D(8, 1)),
+        **POINTWISE,
+    }[kind]()
+    path = files.converted(model, tmp_path / "x.tflite")
+    x = files.run(path)[0][0]
+    exact = outputs(keraslight.exact_model(keraslight.load_tflite(path), runtime), x)
+    for place, (one, other) in enumerate(zip(exact, run_on(runtime, path, x), strict=True)):
+        np.testing.assert_array_equal(one, other, err_msg=f"output {place}")
+
+
+def test_runtimes_of_uint8_are_not_known(old):
+    with pytest.raises(ValueError, match="rounds a file of uint8 is not known"):
+        keraslight.exact_model(keraslight.load_tflite(old), "reference")
 
 
 @pytest.mark.parametrize("family", exhaustive_but(["vgnetg"], small_models.BLOCKS))
@@ -99,6 +142,67 @@ def test_weights_of_fewer_bits(format, tmp_path):
     x, expected = files.run(path)
     found = outputs(keraslight.load_tflite(path), x[0])[0]
     assert np.abs(found - expected[0]).max() < 1e-4 * np.abs(expected[0]).max()
+
+
+def test_uint8_operators(tmp_path):
+    path = files.uint8_branches(tmp_path / "x.tflite")
+    assert_equals_the_runtime(keraslight.load_tflite(path), path)
+
+
+def pixels_in_the_batch(x):
+    """A dilated convolution, as TensorFlow 1 wrote it."""
+    import tensorflow as tf
+
+    kernel = np.random.default_rng(0).normal(0, 0.3, (3, 3, 6, 1)).astype("float32")
+    x = tf.space_to_batch(x, [2, 2], [[2, 2], [2, 4]])
+    x = tf.nn.relu(tf.nn.depthwise_conv2d(x, kernel, [1] * 4, "VALID"))
+    return tf.batch_to_space(x * x, [2, 2], [[0, 0], [0, 2]])
+
+
+def test_pixels_in_the_batch(tmp_path):
+    path = files.of_function(pixels_in_the_batch, tmp_path / "x.tflite")
+    model = keraslight.load_tflite(path)
+    assert model.input_shape[0] == 1
+    x, expected = files.run(path, count=1)
+    np.testing.assert_array_equal(outputs(keraslight.exact_model(model), x[0])[0], expected[0])
+
+
+def test_the_largest_values_and_their_places(tmp_path):
+    import tensorflow as tf
+
+    def network(x):
+        return *tf.math.top_k(x, 3), tf.argmax(x, -1, tf.int32)
+
+    path = files.of_function(network, tmp_path / "x.tflite")
+    assert_equals_the_runtime(keraslight.load_tflite(path), path)
+
+
+def test_operators_that_cannot_be_read(tmp_path):
+    """The message names the operator, its place, and what to do."""
+    import tensorflow as tf
+
+    def network(x):
+        return tf.reduce_prod(tf.nn.relu(x) + x, -1), tf.math.rsqrt(tf.nn.relu(x) + 1)
+
+    path = files.of_function(network, tmp_path / "x.tflite")
+    with pytest.raises(ValueError, match=r"REDUCE_PROD at place \d+, .*there is no rule") as error:
+        keraslight.load_tflite(path)
+    (name,) = re.findall(r"outputs=\['(.*)'\] cuts before it", str(error.value))
+    assert_equals_the_runtime_before(keraslight.load_tflite(path, outputs=[name]), tmp_path)
+
+    path = files.of_function(lambda x: network(x)[1], tmp_path / "x.tflite")
+    with pytest.raises(ValueError, match=r"RSQRT at place \d+, .*unknown='float'"):
+        keraslight.load_tflite(path)
+    model = keraslight.load_tflite(path, unknown="float")
+    assert any("rsqrt" in name for name in model.float_layers)
+    x, expected = files.run(path)
+    error = np.abs(outputs(keraslight.exact_model(model), x[0])[0] - expected[0]).max()
+    assert error < 0.02 * np.abs(expected[0]).max()
+
+
+def assert_equals_the_runtime_before(model, folder):
+    path = keraslight.export_tflite(model, folder / "cut.tflite", check=False)
+    assert_equals_the_runtime(model, path)
 
 
 def test_a_uint8_file_with_asymmetric_weights(old):

@@ -18,8 +18,8 @@ from training.callbacks import BEST, CHECKPOINTS, LOG
 from training.checkpoint import NotFinite, read_state
 from training.data.data import make_data
 from training.data.folder import load_folder
-from training.loop import Options, next_part, train
-from training.run_file import FILE, MODEL
+from training.loop import Options, next_part, recipe_defaults, train
+from training.run_file import COMPARED, FILE, MODEL, RunFile
 from training.task import cross_entropy
 
 # 3 of 48 pictures are held out, which leaves 5 steps of 8
@@ -311,6 +311,17 @@ def test_another_run_is_refused_by_name(begun, pictures, tmp_path, change, names
     with pytest.raises(ValueError, match=f"(?s)holds another run.*where these differ.*{names}"):
         run(pictures, folder, recipe)
     assert (folder / FILE).read_text() == before
+
+
+def test_a_run_goes_on_that_does_not_know_a_new_setting(tmp_path):
+    recipe = {"epochs": 3, "decay_epochs": []}
+    facts = {"recipe": recipe, **{name: {} for name in COMPARED if name != "recipe"}}
+    (tmp_path / FILE).write_text(json.dumps({**facts, "recipe": {"epochs": 3}}))
+    defaults = {"decay_epochs": recipe_defaults(SHORT)["decay_epochs"]}
+    assert RunFile(tmp_path, facts, 1, defaults=defaults).changes == []
+    changed = {**facts, "recipe": {"epochs": 3, "decay_epochs": [2]}}
+    with pytest.raises(ValueError, match=r"recipe.decay_epochs: \[\] before, \[2\] now"):
+        RunFile(tmp_path, changed, 1, defaults=defaults)
 
 
 def test_another_seed_is_refused_and_a_copy_of_the_pictures_is_not(begun, pictures, tmp_path):

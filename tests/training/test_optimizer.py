@@ -6,7 +6,7 @@ import pytest
 
 import keraslight
 from tests.training.tiny_recipe import RECIPE, tiny_network
-from training.optimizer import build_optimizer, decayed_variables, learning_rate
+from training.optimizer import PerUpdate, build_optimizer, decayed_variables, learning_rate
 from training.task import compile_model
 
 STEPS = 10
@@ -34,6 +34,37 @@ def test_in_adamw_only_kernels_decay():
     for variable in model.trainable_variables:
         expected = 1 - 0.1 * 0.5 if len(variable.shape) > 1 else 1
         np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected, rtol=1e-6)
+
+
+def test_the_learning_rate_falls_in_steps():
+    recipe = dataclasses.replace(
+        PLAIN, epochs=4, train_sizes=(), schedule="step", decay_rate=0.1, decay_epochs=(2, 3)
+    )
+    schedule = learning_rate(dataclasses.replace(recipe, learning_rate=1.0), STEPS)
+    rates = [float(schedule(step)) for step in (0, 19, 20, 29, 30, 39)]
+    np.testing.assert_allclose(rates, [1, 1, 0.1, 0.1, 0.01, 0.01], rtol=1e-6)
+
+
+def test_the_learning_rate_is_written_once_into_a_graph():
+    tf = pytest.importorskip("tensorflow")
+    written = []
+
+    def schedule(step):
+        written.append(step)
+        return tf.cast(step, "float32") / 2
+
+    rate, step = PerUpdate(schedule, 1), tf.Variable(0)
+
+    @tf.function
+    def steps():
+        both = rate(step), rate(step)
+        step.assign_add(1)
+        return both
+
+    assert [[float(r) for r in steps()] for _ in range(3)] == [[0, 0], [0.5, 0.5], [1, 1]]
+    assert len(written) == 1
+    assert float(rate(tf.constant(8))) == 4
+    assert float(rate(tf.constant(6))) == 3
 
 
 @pytest.mark.parametrize("nesterov", [False, True])

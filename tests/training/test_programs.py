@@ -67,6 +67,26 @@ def test_a_run_ends_with_a_model_and_a_summary(finished):
     assert (finished / "labels.txt").read_text().split() == sorted(CLASSES)
 
 
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("recipe", "arguments"),
+    [
+        ("cifar10_igcv1", {"block": "igcv1", "channels": 8, "blocks": 1}),
+        ("cifar10_igcv1_igcv2", {"block": "igcv2", "channels": 8, "blocks": 1}),
+        ("cifar10_diracnet", {"depth": 10}),
+        ("cifar10_diracnet_28_1_residual", {"depth": 10, "block": "residual"}),
+        ("cifar10_igcv3_shallow", {"thumbnail": True, "depth": 0.1}),
+    ],
+)
+def test_recipes_for_cifar10_train_on_a_folder(recipe, arguments, pictures, tmp_path):
+    sets = ["dataset=None", "epochs=8", "batch_size=8", f"model_args={arguments}"]
+    flags = [f"--set={change}" for change in sets]
+    run(train, *flags, recipe=recipe, data_dir=pictures, output_dir=tmp_path)
+    model = keras.models.load_model(tmp_path / "model.keras")
+    assert model.input_shape == (None, 32, 32, 3)
+    assert model.output_shape == (None, 3)
+
+
 def test_runs_make_a_table(finished, tmp_path):
     path = tmp_path / "table.csv"
     result = CliRunner().invoke(imagenette.command, [str(finished), f"--output={path}"])

@@ -61,8 +61,10 @@ def test_in_every_recipe_kernels_decay_and_nothing_else(name):
     decayed = {v.path for v in decayed_variables(model)}
     left_out = {v.path for v in model.trainable_variables} - decayed
     identities = {path for path in decayed if path.endswith(IDENTITY)}
-    assert {path.rsplit("/")[-1] for path in decayed - identities} == {"kernel"}
-    assert {path.rsplit("/")[-1] for path in left_out} <= {"bias", "gamma", "beta"}
+    kernels = {path.rsplit("/")[-1] for path in decayed - identities}
+    assert "kernel" in kernels and kernels <= {"kernel", "factor0", "factor1"}
+    scales = {"identity_scale", "kernel_scale"}  # of Dirac convolutions, vectors too
+    assert {path.rsplit("/")[-1] for path in left_out} <= {"bias", "gamma", "beta"} | scales
     assert bool(identities) == ("repvgg" in name and "qa" not in name)
     assert not identities or not any(path.endswith(IDENTITY) for path in left_out)
 
@@ -116,6 +118,12 @@ def test_sizes_follow_the_number_of_epochs():
     assert load_recipe(TINY, ["image_size=32"]).train_sizes == ((2, 32),)
 
 
+def test_the_decay_follows_the_number_of_epochs():
+    assert load_recipe("cifar10_igcv3").decay_epochs == (200, 300, 350)
+    assert load_recipe("cifar10_igcv3", ["epochs=8"]).decay_epochs == (4, 6, 7)
+    assert load_recipe("cifar10_igcv3", ["schedule=cosine", "decay_epochs=()"]).decay_epochs == ()
+
+
 def test_the_warm_up_shrinks_with_the_number_of_epochs():
     name = "imagenette_vgnetg"
     assert load_recipe(name).warmup_epochs == 1
@@ -134,6 +142,8 @@ def test_the_warm_up_shrinks_with_the_number_of_epochs():
         ({"optimizer": "adamax"}, "must be one of"),
         ({"batch_size": 0}, "must be positive"),
         ({"minival": -0.1}, "must not be negative"),
+        ({"schedule": "step"}, r"needs `decay_epochs`.*schedule='step', decay_epochs=\(\)"),
+        ({"decay_epochs": (1,)}, "the others take none"),
     ],
 )
 def test_contradictions_are_refused(change, message):

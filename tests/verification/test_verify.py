@@ -2,18 +2,23 @@
 
 import json
 import pathlib
+import platform
 
+import keras
 import numpy as np
 import pytest
 
 from keraslight.tflite.model_file import ModelFile
 from keraslight.verification import OnThisMachine, verify_device
+from keraslight.verification.arm_softmax import ARM
 from keraslight.verification.differences import describe
 from keraslight.verification.inputs import drawn
 from keraslight.verification.probe import Step, probe_of
+from keraslight.verification.runtimes import outputs_of
 from tests.benchmark import reports
 from tests.benchmark.fake_phone import CLASSIC_FLAGS, FakePhones
 from tests.exhaustive import exhaustive_but
+from tests.tflite_import import files
 from tflite.studies.devices.command import PlantedDevice
 from tflite.studies.devices.network import small_file
 from tflite.studies.devices.planted import PLANTED
@@ -120,6 +125,31 @@ def test_the_probe_returns_what_every_operator_computes(small):
     content, steps = probe_of(model.content)
     assert [step.kind for step in steps] == [operator.kind for operator in model.operators]
     assert probe_of(content)[1] == steps
+
+
+@pytest.fixture(scope="module")
+def softmaxes(tmp_path_factory):
+    """A file with a softmax between two convolutions and one at its end."""
+    start = keras.Input((16, 16, 3))
+    x = keras.layers.Softmax()(8 * keras.layers.Conv2D(19, 3)(start))
+    x = keras.layers.Softmax()(8 * keras.layers.Conv2D(37, 3)(x))
+    return files.converted(keras.Model(start, x), tmp_path_factory.mktemp("softmax") / "x.tflite")
+
+
+@pytest.mark.skipif(platform.machine() in ARM, reason="Arm computes it itself")
+def test_a_phone_whose_softmax_is_that_of_arm(softmaxes):
+
+    class Arm(OnThisMachine):
+        def outputs(self, content, inputs, sizes):
+            found = outputs_of("xnnpack_arm", content, inputs)
+            return [b"".join(y.tobytes() for y in outputs) for outputs in found]
+
+    model = ModelFile(softmaxes)
+    found = verify_device(Arm(), model, drawn(model.input_shape, "int8", 4))
+    assert found.runtimes == ["xnnpack_arm"] and not found.faults
+    assert found.shares["xnnpack"] < 1
+    found = verify_device(OnThisMachine(), model, drawn(model.input_shape, "int8", 4))
+    assert found.runtimes == ["xnnpack"]
 
 
 def test_a_runtime_that_is_not_there_is_said(small, monkeypatch):

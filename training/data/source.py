@@ -1,6 +1,7 @@
 """Pictures and labels of a split, wherever they are kept, each by its index."""
 
 import hashlib
+import itertools
 import logging
 import math
 from collections.abc import Callable
@@ -125,12 +126,18 @@ class Source:
             )
         return self.subset(left), self.subset(held)
 
-    def sample(self, count: int, seed: int) -> "MemoryImages":
-        """Returns some pictures drawn at random, all of them if there are not more, decoded."""
-        indices = np.random.default_rng(seed).permutation(len(self))[:count]
-        examples = [e for index in indices if (e := self.example(index)) is not None]
-        pictures, labels = zip(*examples or [self.readable(0)], strict=True)
-        return MemoryImages(list(pictures), labels, self.class_names)
+    def sample(self, count: int, seed: int) -> "Source":
+        """Returns some pictures drawn at random that can be read; all if there are not more.
+
+        Raises:
+            ValueError: if none can be read.
+        """
+        drawn = np.random.default_rng(seed).permutation(len(self))
+        readable = (index for index in drawn if self.example(index) is not None)
+        chosen = list(itertools.islice(readable, count))
+        if not chosen:
+            self.readable(0)  # says so
+        return self.subset(np.array(chosen, int))
 
     def fingerprint(self) -> dict:
         """Returns what tells the split from any other: pictures, classes and a SHA-256, for JSON.
@@ -150,7 +157,9 @@ class Subset(Source):
     """
 
     def __init__(self, whole: Source, indices: np.ndarray):
-        super().__init__(whole.labels[indices], whole.class_names)
+        # records of TFDS have no labels that could be known beforehand
+        labels = whole.labels[indices] if len(whole.labels) else np.zeros(len(indices))
+        super().__init__(labels, whole.class_names)
         self.whole = whole
         self.indices = indices
         self.identity = whole.identity

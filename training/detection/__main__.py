@@ -1,4 +1,4 @@
-"""The program `python -m training.detection`: composes a data set for detectors."""
+"""The program `python -m training.detection`: composes a data set."""
 
 import pathlib
 
@@ -33,10 +33,11 @@ from training.detection.compose import CLASS_NAMES, compose_set
 @click.option("--size", type=COUNT, default=160, show_default=True, help="Height and width.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything drawn.")
 def command(data_dir, output_dir, train, val, size, seed):
-    """Composes a data set for detectors from photos and handwritten digits.
+    """Composes a data set for detectors and segmenters from photos and handwritten digits.
 
-    The folder gets pictures and their boxes as COCO json. Cards with scikit-learn's digits and
-    small photos lie on photos that are out of focus, in any size, some covering a part of others.
+    The folder gets pictures, their boxes as COCO json, and a mask of each. Cards with
+    scikit-learn's digits and small photos lie on photos that are out of focus, in any size, some
+    covering a part of others.
     """
     counts = {"train": train, "val": val}
     objects = compose_set(data_dir, output_dir, counts, size, seed)

@@ -1,8 +1,8 @@
-"""A data set of objects made on the spot: digits and small photos, composed on larger photos.
+"""A data set for detectors and segmenters made on the spot: digits and photos on larger photos.
 
 The backgrounds are photos out of focus. On each lie a few objects of any size: cards with a
-handwritten digit, in any colours, and small photos. Later ones may cover a part of earlier ones.
-Seeds fix everything, so the same pictures make the same set.
+handwritten digit, the ink darker than the card, and small photos. Later ones may cover a part of
+earlier ones. Seeds fix everything, so the same pictures make the same set.
 """
 
 import json
@@ -17,6 +17,7 @@ from keraslight.boxes import pairwise_iou
 from keraslight.files import new_folder
 from keraslight.pictures.folder import list_pictures
 from training.data.source import decode
+from training.segmentation.source import CLASSES, MASKS
 
 PHOTO = "photo"
 CLASS_NAMES = [*(str(digit) for digit in range(10)), PHOTO]
@@ -43,7 +44,8 @@ def compose_set(
     Args:
         photos: folder of pictures, with `train/class/*.jpg` and `val/class/*.jpg`.
         folder: path of the folder. It must not exist yet, or be empty. It gets `train/*.jpg`,
-            `val/*.jpg` and `annotations/instances_train.json` and `..._val.json`.
+            `val/*.jpg`, `annotations/instances_train.json` and `..._val.json`, and for segmenters
+            `masks/train/*.png`, `masks/val/*.png` and `masks/classes.txt`.
         counts: how many pictures each split gets.
         size: int, height and width of the pictures.
         seed: int.
@@ -55,8 +57,11 @@ def compose_set(
     digits = _digits()
     with new_folder(folder) as unfinished:
         (unfinished / "annotations").mkdir()
+        (unfinished / MASKS).mkdir()
+        (unfinished / MASKS / CLASSES).write_text("\n".join(["background", *CLASS_NAMES]) + "\n")
         for split, count in counts.items():
             (unfinished / split).mkdir()
+            (unfinished / MASKS / split).mkdir()
             paths = [picture.source for picture in list_pictures(pathlib.Path(photos) / split)]
             images, annotations = [], []
             for number in range(count):
@@ -64,6 +69,8 @@ def compose_set(
                 picture, boxes, classes = compose(rng, paths, digits[split], size)
                 name = f"{number:05}.jpg"
                 picture.save(unfinished / split / name, "JPEG", quality=QUALITY)
+                mask = painted(boxes, classes, size)
+                mask.save(unfinished / MASKS / split / f"{number:05}.png")
                 images.append({"id": number, "file_name": name, "height": size, "width": size})
                 for (top, left, bottom, right), place in zip(boxes, classes, strict=True):
                     box = [left, top, right - left, bottom - top]
@@ -114,6 +121,14 @@ def compose(rng: np.random.Generator, photos: list, digits: tuple, size: int) ->
     return picture, boxes, classes
 
 
+def painted(boxes: list, classes: list[int], size: int) -> Image.Image:
+    """Returns the mask of a composition: 0 for the background, or the class of an object plus 1."""
+    mask = np.zeros((size, size), "uint8")
+    for (top, left, bottom, right), place in zip(boxes, classes, strict=True):
+        mask[top:bottom, left:right] = place + 1
+    return Image.fromarray(mask)
+
+
 def _free_place(rng, boxes, size):
     """Returns a box that covers no other too much, `None` if none is found."""
     for _ in range(ATTEMPTS):
@@ -137,7 +152,7 @@ def _card(rng, digit, height, width):
     """Returns a digit in ink on a card, in colours that differ enough to read it."""
     while True:
         ink, card = rng.uniform(0, 255, (2, 3))
-        if abs(ink.mean() - card.mean()) > 80:
+        if card.mean() - ink.mean() > 80:
             break
     angle = rng.uniform(-12, 12)
     mask = Image.fromarray((digit * 255).astype("uint8")).resize(

@@ -9,19 +9,16 @@ import numpy as np
 import keraslight
 from keraslight.boxes import Anchors
 from keraslight.detection.ssdlite import EXTRA_CHANNELS
-from keraslight.pictures.preprocessing import Preprocessing
-from training.recipe import Recipe
+from training.located import LocatedRecipe
 
 LOSSES = {"focal": keraslight.FocalLoss, "hard_negative": keraslight.HardNegativeLoss}
 
 
 @dataclasses.dataclass(frozen=True)
-class DetectionRecipe(Recipe):
+class DetectionRecipe(LocatedRecipe):
     """Everything that decides what the training of an SSDLite computes.
 
-    `model` is the backbone. Of the fields of `Recipe` those of classifiers alone have no effect:
-    `eval_crop`, `crop`, `rand_augment`, `random_erasing`, `mixup`, `cutmix`, `label_smoothing` and
-    `auxiliary_weight`; pictures are squashed to the size of the input.
+    `model` is the backbone.
 
     Args:
         levels: the backbone's feature maps that the heads read; `()` for the last two.
@@ -30,17 +27,11 @@ class DetectionRecipe(Recipe):
         form: of `keraslight.SSDLite`.
         class_loss: `"focal"` or `"hard_negative"`.
         box_weight: float, what the loss of the boxes is multiplied with.
-        crop_share: float, the share of pictures of which training sees a random part; the least
-            area is `crop_area`'s.
-        zoom_out: float, how much larger than the picture a view may be; what is beyond is grey.
-        distortion: float, how much brightness and contrast change at most.
 
     Raises:
         ValueError: if two settings contradict each other.
     """
 
-    flip: bool = True
-    crop_area: tuple[float, float] = (0.3, 1.0)
     levels: tuple[str, ...] = ()
     extra_channels: tuple[int, ...] = EXTRA_CHANNELS
     min_scale: float = 0.2
@@ -50,9 +41,6 @@ class DetectionRecipe(Recipe):
     form: str = "mobilenetv2"
     class_loss: str = "focal"
     box_weight: float = 1.0
-    crop_share: float = 0.5
-    zoom_out: float = 1.0
-    distortion: float = 0.3
 
     def __post_init__(self):
         super().__post_init__()
@@ -61,13 +49,6 @@ class DetectionRecipe(Recipe):
                 f"`class_loss` must be one of {list(LOSSES)}. "
                 f"Received: class_loss={self.class_loss!r}"
             )
-        if any(size != self.image_size for _, size in self.train_sizes):
-            raise ValueError(
-                "The anchors of a detector are made for one size: leave `train_sizes` out. "
-                f"Received: train_sizes={self.train_sizes}, image_size={self.image_size}"
-            )
-        if self.zoom_out < 1:
-            raise ValueError(f"`zoom_out` must be at least 1. Received: zoom_out={self.zoom_out!r}")
 
     @property
     def task(self):
@@ -80,13 +61,8 @@ class DetectionRecipe(Recipe):
         return f"{super().model_name}_ssdlite"
 
     def build(self, classes: int, input_shape: tuple) -> keras.Model:
-        arguments = {"include_top": False, "input_shape": input_shape, **self.model_args}
-        if isinstance(self.model, str):
-            backbone = keraslight.create_model(self.model, **arguments)
-        else:
-            backbone = self.model(**arguments)
         return keraslight.SSDLite(
-            backbone,
+            self.backbone(input_shape),
             classes,
             tuple(input_shape[:2]),
             levels=self.levels or None,
@@ -100,9 +76,6 @@ class DetectionRecipe(Recipe):
     def anchor_boxes(self) -> np.ndarray:
         """The anchors of the model."""
         return self.build(1, (self.image_size, self.image_size, 3)).anchor_boxes
-
-    def preprocessing(self, height: int, width: int) -> Preprocessing:
-        return Preprocessing(height, width, resize=(height, width), mean=self.mean, std=self.std)
 
     def load_source(self, kind, data_dir, cache_gb, download, verbose):
         """Returns the pictures of one split, see `training.data.data.load_source`."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from keraslight.boxes import AnnotatedPicture, CocoSet, Objects, read_coco
 from training.data.folder import identity
-from training.data.source import ImageFiles, Source, decode
+from training.data.source import ImageFiles, Source, Subset, decode
 from training.data.tfds import Records, is_prepared_folder, prepared_split
 
 # folders of the pictures of a split, and where its annotations may be
@@ -32,10 +32,6 @@ class BoxSource(Source):
 
     def subset(self, indices):
         return BoxSubset(self, indices)
-
-    def sample(self, count, seed):
-        indices = np.random.default_rng(seed).permutation(len(self))[:count]
-        return self.subset(np.array([i for i in indices if self.example(i) is not None], int))
 
 
 class BoxFiles(BoxSource, ImageFiles):
@@ -88,25 +84,8 @@ class BoxRecords(BoxSource, Records):
         return AnnotatedPicture(self.name_of(index), *picture.shape[:2], objects)
 
 
-class BoxSubset(BoxSource):
-    """Some of the pictures of another source.
-
-    Args:
-        whole: a `BoxSource`.
-        indices: int array, the indices of the pictures there.
-    """
-
-    def __init__(self, whole: BoxSource, indices: np.ndarray):
-        # records of TFDS have no labels that could be known beforehand
-        labels = whole.labels[indices] if len(whole.labels) else np.zeros(len(indices))
-        super().__init__(labels, whole.class_names)
-        self.whole, self.indices, self.identity = whole, indices, whole.identity
-
-    def read(self, index):
-        return self.whole.read(self.indices[index])
-
-    def name_of(self, index):
-        return self.whole.name_of(self.indices[index])
+class BoxSubset(BoxSource, Subset):
+    """Some of the pictures of another source of pictures with boxes."""
 
     def annotated(self, index):
         return self.whole.annotated(self.indices[index])

@@ -40,19 +40,21 @@ class RandomBoxViews:
         self, pictures: list[np.ndarray], objects: list[Objects]
     ) -> tuple[np.ndarray, list[Objects]]:
         """Returns views, uint8, and the objects in them."""
-        windows = self._windows(np.array([picture.shape[:2] for picture in pictures]))
+        windows = self.windows(np.array([picture.shape[:2] for picture in pictures]))
         views = np.empty((len(pictures), self.size, self.size, 3), "uint8")
         seen = []
         for row, (picture, one) in enumerate(zip(pictures, objects, strict=True)):
-            view = cut(picture, windows[row], self.size)
+            views[row] = self.view(row, picture, windows[row])
             boxes = moved(one, windows[row], picture.shape[:2])
-            if self.mirrored[row]:
-                view, boxes = view[:, ::-1], mirrored(boxes)
-            views[row] = self._lit(view, *self.light[row])
-            seen.append(boxes)
+            seen.append(mirrored(boxes) if self.mirrored[row] else boxes)
         return views, seen
 
-    def _windows(self, shapes):
+    def view(self, row: int, picture: np.ndarray, window) -> np.ndarray:
+        """Returns the view of one picture."""
+        view = cut(picture, window, self.size)
+        return self._lit(view[:, ::-1] if self.mirrored[row] else view, *self.light[row])
+
+    def windows(self, shapes: np.ndarray) -> np.ndarray:
         """Returns for each picture top, left, height and width of the view, in pixels."""
         crops = np.stack(random_boxes(shapes, self.recipe.crop_area, self.draws), axis=1)
         extents = shapes * self.zoom[:, None]
@@ -67,13 +69,17 @@ class RandomBoxViews:
         return np.rint(values).clip(0, 255).astype("uint8")[view]
 
 
-def cut(picture: np.ndarray, window, size: int) -> np.ndarray:
-    """Returns the part of a picture in a window, squashed to a square; grey beyond the picture.
+def cut(
+    picture: np.ndarray, window, size: int, filter=Image.Resampling.BILINEAR, beyond: int = GREY
+) -> np.ndarray:
+    """Returns the part of a picture in a window, squashed to a square.
 
     Args:
-        picture: uint8 array of shape `(height, width, 3)`.
+        picture: uint8 array of shape `(height, width, 3)`, or `(height, width)`.
         window: top, left, height and width in pixels.
         size: int, the side of the result.
+        filter: one of Pillow's.
+        beyond: int, the value of what is beyond the picture.
     """
     top, left, height, width = window
     low = np.maximum((top, left), 0)
@@ -84,11 +90,11 @@ def cut(picture: np.ndarray, window, size: int) -> np.ndarray:
     rows, columns = np.maximum(end - begin, 1)
     box = (low[1], low[0], high[1], high[0])
     part = Image.fromarray(picture).resize(
-        (int(columns), int(rows)), Image.Resampling.BILINEAR, box=tuple(map(float, box))
+        (int(columns), int(rows)), filter, box=tuple(map(float, box))
     )
     if (rows, columns) == (size, size):
         return np.asarray(part)
-    view = np.full((size, size, 3), GREY, "uint8")
+    view = np.full((size, size, *picture.shape[2:]), beyond, "uint8")
     part = np.asarray(part)[: size - begin[0], : size - begin[1]]
     view[begin[0] : begin[0] + len(part), begin[1] : begin[1] + part.shape[1]] = part
     return view

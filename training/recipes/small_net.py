@@ -7,7 +7,7 @@ compare the blocks alone.
 
 import keras
 
-from keraslight.layers import ACBConv2D, QARepVGGBlock, RepVGGBlock
+from keraslight.layers import ACBConv2D, DiracConv2D, QARepVGGBlock, RepVGGBlock
 
 WIDTHS = (16, 32, 64, 424)
 DEPTHS = (2, 4, 14, 1)
@@ -18,7 +18,8 @@ def small_net(classes, input_shape, classifier_activation, block: str) -> keras.
 
     Args:
         classes, input_shape, classifier_activation: as in keras.applications.
-        block: `"conv"` for convolution and BatchNormalization, `"acb"`, `"repvgg"` or `"qa"`.
+        block: `"conv"` for convolution and BatchNormalization, `"acb"`, `"repvgg"`, `"qa"` or
+            `"dirac"`.
     """
     layer = BLOCKS[block]
     inputs = keras.Input(input_shape, name="images")
@@ -32,13 +33,23 @@ def small_net(classes, input_shape, classifier_activation, block: str) -> keras.
 
 
 def conv(filters, strides):
+    """Returns a 3x3 convolution, BatchNormalization and ReLU."""
+    return normalized(
+        keras.layers.Conv2D(filters, 3, strides, use_bias=False, kernel_initializer="he_normal")
+    )
+
+
+def dirac(filters, strides):
+    """Returns a Dirac convolution, BatchNormalization and ReLU."""
+    return normalized(DiracConv2D(filters, 3, strides, padding="valid"))
+
+
+def normalized(convolution):
     """Returns a 3x3 convolution, BatchNormalization and ReLU; zeros on all sides, as the blocks."""
     return keras.Sequential(
         [
             keras.layers.ZeroPadding2D(1),
-            keras.layers.Conv2D(
-                filters, 3, strides, use_bias=False, kernel_initializer="he_normal"
-            ),
+            convolution,
             keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
             keras.layers.ReLU(),
         ]
@@ -50,4 +61,10 @@ def acb(filters, strides):
     return ACBConv2D(filters, 3, strides, activation="relu")
 
 
-BLOCKS = {"conv": conv, "acb": acb, "repvgg": RepVGGBlock, "qa": QARepVGGBlock}
+BLOCKS = {
+    "conv": conv,
+    "acb": acb,
+    "repvgg": RepVGGBlock,
+    "qa": QARepVGGBlock,
+    "dirac": dirac,
+}

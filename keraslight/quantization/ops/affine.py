@@ -21,6 +21,7 @@ from keraslight.quantization.op import Op
 from keraslight.quantization.ops.depthwise_conv2d import QuantizedDepthwiseConv2D
 
 if TYPE_CHECKING:
+    from keraslight.quantization.fake_quantize import FakeQuantize
     from keraslight.quantization.writer import Value, Writer
 
 L = keras.layers
@@ -102,6 +103,32 @@ def write_affine(
         shape = [-1 if side is None else side for side in x.tensor.shape[1:]]
         value = value.with_tensor(L.Reshape(shape, name=f"{call.name}_shape")(value.tensor))
     return replace(value, affine=written)
+
+
+def on_range_of(writer: "Writer", quantizer: "FakeQuantize", x: "Value", name: str) -> "Value":
+    """Returns a value on the range of a quantizer, rounded again if it is on another one.
+
+    The converter drops the rounding of a value whose range is fixed. So that is written as a
+    depthwise convolution with the weights 1.
+
+    Args:
+        writer: writes the layers.
+        quantizer: the quantizer.
+        x: the value, with the channels last.
+        name: the name of the layer that may be written.
+    """
+    if x.quantizer is quantizer:
+        return x
+    if x.quantizer is None or x.quantizer.fixed_range is None:
+        return writer.round(quantizer, x.tensor)
+    ones = np.ones(x.tensor.shape[-1])
+    affine = Affine(x, ones, 0 * ones, trainable=False)
+    if len(x.tensor.shape) == 4:
+        return writer.round(quantizer, _depthwise(writer, name, x, affine))
+    images = L.Reshape(_as_image(x.tensor.shape), name=f"{name}_image")(x.tensor)
+    value = writer.round(quantizer, _depthwise(writer, name, x.with_tensor(images), affine))
+    shape = [-1 if side is None else side for side in x.tensor.shape[1:]]
+    return value.with_tensor(L.Reshape(shape, name=f"{name}_shape")(value.tensor))
 
 
 def _depthwise(writer, name, x, affine):

@@ -5,6 +5,7 @@ import numpy as np
 
 from keraslight.quantization.op import Op
 from keraslight.quantization.ops.affine import per_channel, write_affine
+from keraslight.quantization.ops.masks import write_masked
 
 
 class ChainOp(Op):
@@ -25,6 +26,10 @@ class ChainOp(Op):
         """Returns the operation with a constant as a scale and a shift, or `None` if it is none."""
         return None
 
+    def allowed(self, constant: np.ndarray, comes_first: bool) -> np.ndarray | None:
+        """Returns where a constant leaves the tensor as it is, if it masks a softmax, or `None`."""
+        return None
+
     def rewrite(self, writer, call, *args):
         terms = _terms(args)
         constants = [not isinstance(leaf, keras.KerasTensor) for leaf in _terms(call.args)]
@@ -42,6 +47,9 @@ class ChainOp(Op):
     def _with_constant(self, writer, call, terms, place):
         x = terms[1 - place]
         constant = per_channel(terms[place], x.tensor.shape)
+        allowed = None if constant is not None else self.allowed(terms[place], place == 0)
+        if allowed is not None:
+            return write_masked(writer, call.name, x, allowed)
         affine = None if constant is None else self.affine(constant, comes_first=place == 0)
         if affine is not None:
             return write_affine(writer, call, x, *affine)

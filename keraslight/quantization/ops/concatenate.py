@@ -5,6 +5,7 @@ import keras
 from keraslight.compat import operation_class
 from keraslight.quantization.integers import Int8
 from keraslight.quantization.op import Op
+from keraslight.quantization.ops.affine import on_range_of
 
 __all__ = ["ConcatenateOp"]
 
@@ -23,17 +24,14 @@ class ConcatenateOp(Op):
         return call.inputs
 
     def rewrite(self, writer, call, xs, **kwargs):
-        fixed = [None if x.quantizer is None else x.quantizer.fixed_range for x in xs]
-        if any(fixed):
-            if len(set(fixed)) > 1:
-                raise ValueError(
-                    f"The layer '{call.name}' joins the output of a sigmoid, softmax or tanh, "
-                    "whose range is fixed in int8, with other tensors. Keep it in float32: "
-                    f"keep_float=['{call.name}']. Received: fixed ranges {fixed}"
-                )
+        fixed = {None if x.quantizer is None else x.quantizer.fixed_range for x in xs}
+        if len(fixed) == 1 and None not in fixed:
             return writer.round_again(xs[0].quantizer, writer.copy(call, xs, **kwargs))
         quantizer = writer.quantizer(call.outputs, call.name)
-        xs = [x if x.quantizer is quantizer else writer.round(quantizer, x.tensor) for x in xs]
+        xs = [
+            on_range_of(writer, quantizer, x, f"{call.name}_input{number}")
+            for number, x in enumerate(xs)
+        ]
         return writer.round_again(quantizer, writer.copy(call, xs, **kwargs))
 
     def integer(self, call, xs, **kwargs):

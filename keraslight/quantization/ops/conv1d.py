@@ -36,7 +36,7 @@ class _Conv1DOp(LinearOp):
         if layer.padding == "causal":
             before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
             images = ops.pad(images, [[0, 0], [0, 0], [before, 0], [0, 0]])
-        tensor = self.of_images(writer, layer, x.with_tensor(images))
+        tensor = self.of_images(writer, call, x.with_tensor(images))
         value = writer.activated_before(call, tensor, self.activation(call))
         return value.with_tensor(ops.squeeze(value.tensor, 1))
 
@@ -54,8 +54,9 @@ class _Conv1DOp(LinearOp):
         }
         return config
 
-    def of_images(self, writer, layer, x):
+    def of_images(self, writer, call, x):
         """Writes the convolution of images of one row and returns the output, not rounded."""
+        layer = call.operation
         _, *bias = layer.get_weights()
         kernel = ops.convert_to_numpy(self.kernel(layer))[None]
         return writer.linear(self.written, self.config(layer), [kernel, *bias], x)
@@ -122,10 +123,11 @@ class SeparableConv1DOp(_Conv1DOp):
     classes = (keras.layers.SeparableConv1D,)
     own = ("filters", "depth_multiplier")
 
-    def of_images(self, writer, layer, x):
+    def of_images(self, writer, call, x):
+        layer = call.operation
         depthwise, pointwise, *bias = layer.get_weights()
         weights = [depthwise[None], pointwise[None], *bias]
-        return write_separable_conv(writer, self.config(layer), weights, x)
+        return write_separable_conv(writer, call.name, self.config(layer), weights, x)
 
     def float_weights(self, layer):
         bias = layer.bias if layer.use_bias else None

@@ -38,6 +38,14 @@ class DenseOp(LinearOp):
     sums = "dense"
 
     def rewrite(self, writer, call, x, **kwargs):
+        layer = call.operation
+        if call.name != layer.name:
+            raise ValueError(
+                f"The layer '{layer.name}' is called several times. The converter of TFLite gives "
+                "the weights of such a Dense a step per channel, which its rounding does not have. "
+                "Use a Conv2D of one pixel in its place, or keep the layer in float32: "
+                f"keep_float=['{layer.name}']. Received: {layer!r}"
+            )
         shape = x.tensor.shape
         if len(shape) <= MOST_AXES:
             return super().rewrite(writer, call, x, **kwargs)

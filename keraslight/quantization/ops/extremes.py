@@ -1,11 +1,14 @@
 """The larger and the smaller one of two numbers in int8."""
 
+import itertools
+
 import keras
 
 from keraslight.compat import operation_class
 from keraslight.quantization.integers import Int8
 from keraslight.quantization.lookup_op import LookupOp
 from keraslight.quantization.op import Op
+from keraslight.quantization.ops.affine import on_range_of
 
 __all__ = ["ExtremeOfNumberOp", "ExtremeOp"]
 
@@ -23,7 +26,7 @@ class ExtremeOfNumberOp(LookupOp):
 
 
 class ExtremeOp(Op):
-    """The elementwise maximum or minimum of two tensors, which share one range with the output."""
+    """The elementwise maximum or minimum of tensors, which share one range with the output."""
 
     classes = (L.Maximum, L.Minimum, *BARE)
     scales = "tie"
@@ -32,22 +35,27 @@ class ExtremeOp(Op):
     def matches(self, call):
         return super().matches(call) and len(call.inputs) > 1
 
-    def refusal(self, call):
-        if len(call.inputs) > 2:
-            return f"{type(call.operation).__name__} has one for two tensors"
-        return None
-
     def ties(self, call):
         return call.inputs
 
     def rewrite(self, writer, call, *args):
         quantizer = writer.quantizer(call.outputs, call.name)
 
+        number = itertools.count()
+
         def on_one_range(value):
-            return value if value.quantizer is quantizer else writer.round(quantizer, value.tensor)
+            return on_range_of(writer, quantizer, value, f"{call.name}_input{next(number)}")
 
         args = keras.tree.map_structure(on_one_range, args)
-        return writer.round_again(quantizer, writer.copy(call, *args))
+        values = keras.tree.flatten(args)
+        if len(values) == 2:
+            return writer.round_again(quantizer, writer.copy(call, *args))
+        largest, *others = values
+        for number, other in enumerate(others):
+            layer = type(call.operation)(name=f"{call.name}_{number}")
+            tensor = layer([largest.tensor, other.tensor])
+            largest = writer.round_again(quantizer, tensor)
+        return largest
 
     def integer(self, call, *args):
         outputs = call.operation(*keras.tree.map_structure(lambda x: x.steps, args))

@@ -2,7 +2,7 @@
 
 from keraslight.quantization.integer_layer import IntegerLayer
 from keraslight.quantization.op import Op
-from keraslight.quantization.runtimes import XNNPACK
+from keraslight.quantization.runtimes import Reference
 
 __all__ = ["IntegerLayerOp"]
 
@@ -14,7 +14,7 @@ class IntegerLayerOp(Op):
         return isinstance(call.operation, IntegerLayer)
 
     def is_known(self, call, runtime):
-        return runtime is XNNPACK
+        return not isinstance(runtime, Reference) or call.operation.everywhere
 
     def integer(self, call, *args, **kwargs):
         return call.operation.integers(*args, **kwargs)

@@ -103,7 +103,7 @@ class _OwnStatisticsOp(Op):
         inverse = writer.new_range(layer(squares.tensor), f"{call.name}_inverse", clips=False)
         tensor = ops.multiply(x.tensor, inverse.tensor)
         scale, shift = self.scale_shift(call)
-        weights = call.operation.weights
+        weights = getattr(call.operation, "weights", ())
         if not weights and np.all(scale == 1):
             return writer.output(call, tensor)
         normalized = writer.new_range(tensor, f"{call.name}_normalized", clips=False)

@@ -162,7 +162,8 @@ class GlobalAveragePoolingOp(Op):
     def integer(self, call, x, **kwargs):
         axes = range(1, len(x.steps.shape) - 1)
         sums, count = sum_of(x, axes, call.operation.keepdims)
-        return Sums("mean", sums, (x.grid.scale,), ops.cast(count, "float32"))
+        count = ops.cast(count, "float32")
+        return Sums("mean", sums, (x.grid.scale,), count, zero_point=x.grid.zero_point)
 
 
 class MaxPoolingOp(SelectingOp):

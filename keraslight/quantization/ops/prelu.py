@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keraslight.quantization import rounding
 from keraslight.quantization.integers import Grid, Int8
 from keraslight.quantization.linear import FLOAT_TINY
 from keraslight.quantization.rounding import straight_through
-from keraslight.quantization.runtimes import XNNPACK
 from keraslight.quantization.written_op import Builtin, WrittenOp
 
 __all__ = ["PReluOp"]
@@ -32,26 +30,20 @@ class LeakyProduct:
     slopes: object
     scale: object
 
+    @property
+    def products(self):
+        """The products of the steps and the slopes, integers without a gradient."""
+        return ops.stop_gradient(self.x.steps * self.slopes)
+
     def real(self):
         """Returns the real values, not rounded."""
-        return self._smooth() * self.x.grid.scale
+        steps = self.x.steps
+        real = ops.where(steps >= 0, steps, steps * self.slopes * self.scale)
+        return real * self.x.grid.scale
 
     def rounded(self, grid: Grid) -> Int8:
-        """Multiplies by an integer and shifts to the right, as LiteRT does without XNNPACK."""
-        # LiteRT computes both ratios in single precision
-        ratio = self.x.grid.scale / grid.scale
-        of_slopes = self.x.grid.scale * self.scale / grid.scale
-        one = np.float32(1)
-        positive = rounding.multiply_in_fixed_point(self.x.steps, (ratio,), one)
-        products = ops.stop_gradient(self.x.steps * self.slopes)
-        negative = rounding.multiply_in_fixed_point(products, (of_slopes,), one)
-        exact = ops.where(self.x.steps >= 0, positive, negative)
-        return grid.holding(straight_through(exact, self._smooth() * ratio))
-
-    def _smooth(self):
-        """Returns the values in steps of the input, not rounded."""
-        steps = self.x.steps
-        return ops.where(steps >= 0, steps, steps * self.slopes * self.scale)
+        """Returns the values on the grid of the output."""
+        return grid.runtime.prelu(self, grid)
 
 
 class PReluOp(WrittenOp):
@@ -70,9 +62,6 @@ class PReluOp(WrittenOp):
         scale = ops.stop_gradient(largest) * np.float32(1 / 127)
         quotient = slopes / scale
         return straight_through(ops.clip(ops.round(quotient), -127, 127), quotient), scale
-
-    def is_known(self, call, runtime):
-        return runtime is XNNPACK
 
     def integer(self, call, x):
         return LeakyProduct(x, *self.slopes(call.operation))

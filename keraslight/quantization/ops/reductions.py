@@ -44,13 +44,17 @@ class MeanOp(_ReductionOp):
 
     def integer(self, call, x, **kwargs):
         total, count = sum_of(x, call.operation.axis, call.operation.keepdims)
-        return Sums("mean", total, (x.grid.scale,), ops.cast(count, "float32"))
+        count = ops.cast(count, "float32")
+        return Sums("mean", total, (x.grid.scale,), count, zero_point=x.grid.zero_point)
 
 
 class SumOp(_ReductionOp):
     """`keras.ops.sum` along any axes but the batch: the output has a range of its own."""
 
     classes = (operation_class("Sum"),)
+
+    def rare_operator(self, call):
+        return "SUM"
 
     def integer(self, call, x, **kwargs):
         total, _ = sum_of(x, call.operation.axis, call.operation.keepdims)

@@ -1,14 +1,13 @@
 """Resizing of images in int8."""
 
 import keras
-import numpy as np
 
 from keraslight.compat import operation_class
 from keraslight.quantization.integers import Int8
 from keraslight.quantization.op import Op, SelectingOp, refusal_of_data_format
 from keraslight.quantization.ops.separable import write_separable
 from keraslight.quantization.rounding import straight_through
-from keraslight.quantization.runtimes import XNNPACK
+from keraslight.quantization.runtimes.interpolation import Resizing
 
 __all__ = ["BilinearResizeOp", "LinearResizeOp", "NearestResizeOp"]
 
@@ -16,8 +15,6 @@ L = keras.layers
 ops = keras.ops
 
 CLASSES = (L.UpSampling2D, L.Resizing, operation_class("Resize"))
-# XNNPACK interpolates with weights of so many bits
-WEIGHT = 2**11
 
 
 class _ResizeOp:
@@ -67,35 +64,10 @@ class BilinearResizeOp(_ResizeOp, Op):
     def ties(self, call):
         return call.inputs
 
-    def is_known(self, call, runtime):
-        return runtime is XNNPACK
-
     def integer(self, call, x, **kwargs):
-        """Interpolates with weights of 11 bits along each axis and rounds halves up."""
         smooth = call.operation(x.steps)
-        steps = ops.cast(x.steps, "int32")
-        for axis in (2, 1):
-            low, high, weight = _neighbours(steps.shape[axis], smooth.shape[axis])
-            weight = np.expand_dims(weight, tuple(range(1, 4 - axis)))
-            first, second = (ops.take(steps, index, axis=axis) for index in (low, high))
-            steps = first * WEIGHT + (second - first) * weight
-        exact = ops.right_shift(steps + WEIGHT**2 // 2, 22)
-        return Int8(straight_through(ops.cast(exact, "float32"), smooth), x.grid)
-
-
-def _neighbours(size: int, new_size: int) -> tuple:
-    """Returns the pixel before and after each new pixel, and the weight of the latter as integer.
-
-    The centres of the new pixels lie evenly between the outer edges of the old ones.
-    """
-    scale = np.float32(size) / np.float32(new_size)
-    places = np.arange(new_size, dtype="float32") * scale + (
-        np.float32(0.5) * scale - np.float32(0.5)
-    )
-    places = np.clip(places, 0, np.float32(size - 1)).astype("float32")
-    low = places.astype("int32")
-    weight = np.round((places - low) * np.float32(WEIGHT)).astype("int32")
-    return low, np.minimum(low + 1, size - 1), weight
+        exact = x.grid.runtime.interpolation(x, Resizing(tuple(smooth.shape[1:3])))
+        return Int8(straight_through(exact, smooth), x.grid)
 
 
 class LinearResizeOp(_ResizeOp, Op):

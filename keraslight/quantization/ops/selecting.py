@@ -5,9 +5,9 @@ import numpy as np
 
 from keraslight.compat import operation_class, operation_classes
 from keraslight.quantization.integers import Int8
-from keraslight.quantization.op import SelectingOp
+from keraslight.quantization.op import SelectingOp, refusal_of_data_format
 
-__all__ = ["FlipOp", "PadOp", "PlainSelectingOp", "SplitOp", "TakeOp", "UnstackOp"]
+__all__ = ["CenterCropOp", "FlipOp", "PadOp", "PlainSelectingOp", "SplitOp", "TakeOp", "UnstackOp"]
 
 L = keras.layers
 ops = keras.ops
@@ -62,6 +62,19 @@ class PlainSelectingOp(SelectingOp):
         if getattr(call.operation, "initial", None) is not None:
             return "the largest or smallest value has one without `initial`"
         return None
+
+
+class CenterCropOp(SelectingOp):
+    """CenterCrop of images that are as large as the result, or larger."""
+
+    classes = (L.CenterCrop,)
+
+    def refusal(self, call):
+        layer, shape = call.operation, call.inputs[0].shape
+        sides = shape[-3:-1]
+        if None in sides or sides[0] < layer.height or sides[1] < layer.width:
+            return f"CenterCrop has one for images larger than the result; shape={shape}"
+        return refusal_of_data_format(layer)
 
 
 class FlipOp(SelectingOp):

@@ -23,7 +23,7 @@ class SeparableConv2DOp(LinearOp):
     def rewrite(self, writer, call, x, **kwargs):
         layer = call.operation
         config = {**layer.get_config(), "dtype": layer.dtype_policy}
-        tensor = write_separable_conv(writer, config, layer.get_weights(), x)
+        tensor = write_separable_conv(writer, call.name, config, layer.get_weights(), x)
         return writer.activated(call, tensor, self.activation(call))
 
     def float_weights(self, layer):
@@ -45,11 +45,12 @@ SHARED = ("trainable", "dtype", "data_format")
 OF_DEPTHWISE = ("kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier")
 
 
-def write_separable_conv(writer: "Writer", config: dict, weights: list, x: "Value"):
+def write_separable_conv(writer: "Writer", call: str, config: dict, weights: list, x: "Value"):
     """Writes a separable convolution of images without its activation.
 
     Args:
         writer: writes the layers.
+        call: the name of the call, which no other call of the same layer has.
         config: the configuration of the SeparableConv2D. Calls with the same name share their
             layers.
         weights: list of arrays, its two kernels and its bias if it has one.
@@ -65,5 +66,5 @@ def write_separable_conv(writer: "Writer", config: dict, weights: list, x: "Valu
     pointwise = shared | {"name": name, "filters": config["filters"], "kernel_size": 1}
     pointwise |= {"use_bias": config["use_bias"]}
     tensor = writer.linear(QuantizedDepthwiseConv2D, depthwise, weights[:1], x)
-    between = writer.new_range(tensor, f"{name}_depthwise", clips=False)
+    between = writer.new_range(tensor, f"{call}_depthwise", clips=False)
     return writer.linear(QuantizedConv2D, pointwise, weights[1:], between)

@@ -10,6 +10,7 @@ from keraslight.compat import operation_class
 from keraslight.quantization.activation_op import UNIT_RANGE, ActivationOp
 from keraslight.quantization.axes import arranged, separated
 from keraslight.quantization.integers import Grid, Int8
+from keraslight.quantization.ops.masks import write_masked
 
 if TYPE_CHECKING:
     from keraslight.quantization.writer import Value, Writer
@@ -35,7 +36,10 @@ class Softmax:
 
 
 class SoftmaxOp(ActivationOp):
-    """Softmax along any axes. LiteRT has it along the last one: other axes are transposed."""
+    """Softmax along any axes, with a constant mask or without.
+
+    LiteRT has it along the last axis: other axes are transposed.
+    """
 
     classes = (keras.layers.Softmax, operation_class("Softmax"))
     function = keras.activations.softmax
@@ -43,10 +47,13 @@ class SoftmaxOp(ActivationOp):
 
     def refusal(self, call):
         if len(call.inputs) > 1:
-            return "softmax has one without a mask"
+            return "softmax has one with a mask that is a constant"
         return None
 
-    def rewrite(self, writer, call, x, **kwargs):
+    def rewrite(self, writer, call, x, mask=None):
+        if mask is not None:
+            allowed = ops.convert_to_numpy(mask).astype(bool)
+            x = write_masked(writer, f"{call.name}_mask", x, allowed)
         letters = string.ascii_letters[: len(x.tensor.shape)]
         along = "".join(letters[axis] for axis in _axes(call))
         groups = (*(axis for axis in letters if axis not in along), along)

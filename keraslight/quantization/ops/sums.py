@@ -7,6 +7,7 @@ import keras
 from keraslight.compat import operation_class
 from keraslight.quantization.integers import Grid, Int8, as_int8
 from keraslight.quantization.ops.chain import ChainOp
+from keraslight.quantization.ops.masks import allowed_by
 
 __all__ = ["AddOp", "SubtractOp"]
 
@@ -38,6 +39,9 @@ class AddOp(ChainOp):
     def affine(self, constant, comes_first):
         return 1.0, constant
 
+    def allowed(self, constant, comes_first):
+        return allowed_by(constant)
+
     def pair(self, first, second):
         return Addition(as_int8(first), as_int8(second))
 
@@ -51,6 +55,9 @@ class SubtractOp(ChainOp):
 
     def affine(self, constant, comes_first):
         return (-1.0, constant) if comes_first else (1.0, -constant)
+
+    def allowed(self, constant, comes_first):
+        return None if comes_first else allowed_by(-keras.ops.convert_to_numpy(constant))
 
     def pair(self, first, second):
         return Addition(as_int8(first), as_int8(second), sign=-1)

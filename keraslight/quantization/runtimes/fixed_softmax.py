@@ -47,8 +47,8 @@ def softmax_shares(x, scale):
     """
     powers = ops.take(_powers(scale), integers(x - ops.max(x, axis=-1, keepdims=True)) + 255)
     total = ops.sum(divided_by_power(powers, 31 - SUM_BITS), axis=-1, keepdims=True)
-    reciprocal, bits = _reciprocal(total)
-    return divided_by_power(high_product(powers, reciprocal), bits + 31 - 8)
+    share, size = reciprocal(total)
+    return divided_by_power(high_product(powers, share), size - SUM_BITS + 31 - 8)
 
 
 def _powers(scale):
@@ -79,15 +79,15 @@ def _exponential(x):
     return choose(x == 0, LARGEST, result)
 
 
-def _reciprocal(total):
-    """Returns the reciprocal of a sum of powers, of 31 bits, and its bits over 1."""
+def reciprocal(total):
+    """Returns the reciprocals of integers as `q` and `size`: they are `q / 2 ** (31 + size)`."""
     size = floor_log2(total)
     x = total * power(31 - size) - 2**31
     half = (x + LARGEST + 1) // 2
     z = _raw(48 / 17, 29) + high_product(half, _raw(-32 / 17, 29))
     for _ in range(3):
         z = z + 4 * high_product(z, 2**29 - high_product(half, z))
-    return choose(z < 2**30, 2 * z, LARGEST), size - SUM_BITS
+    return choose(z < 2**30, 2 * z, LARGEST), size
 
 
 def _raw(value, bits=31):

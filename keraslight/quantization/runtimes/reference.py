@@ -28,7 +28,7 @@ class Reference(XNNPack):
 
     name = "reference"
     title = "LiteRT's reference kernels"
-    missing = frozenset({"ELU", "TILE"})
+    missing = frozenset({"ELU", "SUM", "TILE"})
 
     def convolution(self, sums, grid):
         """Sums times a 31-bit integer, rounded twice: halves up, then halves away from zero."""
@@ -86,6 +86,11 @@ class Reference(XNNPack):
         factors = (multiplier_of(in_double_precision(factor)) for factor in (positive, negative))
         above, below = (multiplied(x.steps, factor) for factor in factors)
         return _held(choose(x.steps >= 0, above, below), grid)
+
+    def interpolation(self, x, resizing):
+        """Weights of 10 bits along both axes, halves away from zero."""
+        zero_point = x.grid.zero_point
+        return ops.cast(resizing.by_reference(x.steps + zero_point), "float32") - zero_point
 
     def softmax(self, argument, grid):
         """Exponentials and their quotient in 31-bit fixed point, halves away from zero."""

@@ -18,12 +18,13 @@ class XNNPack:
     each docstring is the rule; `docs/runtimes.md` shows them as a table.
 
     Every method takes a value of `keraslight.quantization.integers` or of an operation, and the
-    grid of the output; it returns an `Int8`. Those of this class have gradients.
+    grid of the output; it returns an `Int8`. Those of this class have gradients. `average` and
+    `interpolation` return codes or steps, because they keep the grid.
 
     Attributes:
         name: the name of the runtime, for `keraslight.exact_model`.
         title: what it is called in text.
-        missing: the operators of TensorFlow Lite that it has no kernel for.
+        missing: the operators of TensorFlow Lite that it has no kernel for, or a wrong one.
     """
 
     name = "xnnpack"
@@ -43,8 +44,17 @@ class XNNPack:
         return self._times_float32(sums, grid)
 
     def mean(self, sums, grid):
-        """Sum times a float32 number, rounded to the nearest integer, halves to even."""
-        return self._times_float32(sums, grid)
+        """Sum of the codes times a float32 number plus another, rounded, halves to even."""
+        steps = self._times_float32(sums, grid).steps
+        if sums.zero_point is None:  # a sum, which XNNPACK leaves to LiteRT
+            return grid.tensor(steps)
+        # the second number holds both zero points, which decides how values near a half round
+        total = sums.sums + sums.zero_point * sums.count
+        ratio = _ratio(sums.scales, grid.scale)
+        shift = grid.zero_point - sums.zero_point * ratio
+        codes = ops.round(total * _ratio(sums.scales, grid.scale * sums.count) + shift)
+        exact = ops.clip(codes - grid.zero_point, grid.lower, grid.upper)
+        return grid.tensor(straight_through(exact, steps))
 
     def _times_float32(self, sums, grid):
         count = ops.cast(sums.count, "float32")
@@ -110,11 +120,28 @@ class XNNPack:
         multiplier = ops.where(x.steps >= 0, *factors)
         return grid.holding(ops.floor((x.steps * multiplier + 128) / 256))
 
+    def prelu(self, product, grid):
+        """Times one of two 31-bit integers, rounded twice (XNNPACK leaves it to LiteRT)."""
+        # LiteRT computes both ratios in single precision
+        ratio = product.x.grid.scale / grid.scale
+        of_slopes = product.x.grid.scale * product.scale / grid.scale
+        return self._one_of_two(product, (ratio,), (of_slopes,), np.float32(1), grid)
+
+    def _one_of_two(self, product, scales, scales_of_slopes, new_scale, grid):
+        positive = rounding.multiply_in_fixed_point(product.x.steps, scales, new_scale)
+        negative = rounding.multiply_in_fixed_point(product.products, scales_of_slopes, new_scale)
+        exact = ops.where(product.x.steps >= 0, positive, negative)
+        return grid.holding(straight_through(exact, product.real() / grid.scale))
+
+    def interpolation(self, x, resizing):
+        """Weights of 11 bits along both axes, halves up."""
+        return ops.cast(resizing.by_xnnpack(x.steps), "float32")
+
     def softmax(self, argument, grid):
         """Exponentials and their quotient in float32, halves up (XNNPACK leaves it to LiteRT)."""
         x, scale = argument.steps, argument.grid.scale
         powers = ops.exp(scale * (x - ops.max(x, axis=-1, keepdims=True)))
-        share = powers / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale)
+        share = powers * (1 / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale))
         exact = ops.floor(share + np.float32(0.5))
         return grid.holding(straight_through(exact, share))
 

@@ -57,6 +57,8 @@ class StoredConstant(IntegerLayer, keras.layers.Layer):
         **kwargs: the arguments of every Keras layer.
     """
 
+    everywhere = True
+
     def __init__(self, shape: tuple, scale: float, zero_point: int, batched=False, **kwargs):
         super().__init__(**{"dtype": "float32", **kwargs})
         self.shape, self.scale, self.zero_point = tuple(shape), scale, zero_point

@@ -1,13 +1,16 @@
 """Activation functions that TFLite computes with integers of their own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
 from keraslight.quantization.integer_layer import IntegerLayer
 from keraslight.quantization.integers import Clamped, Grid, Int8, Pointwise
+from keraslight.quantization.ops.prelu import LeakyProduct
+from keraslight.quantization.ops.softmax import Softmax
 from keraslight.quantization.rounding import in_double_precision, straight_through
+from keraslight.quantization.runtimes.interpolation import Resizing
 from keraslight.tflite_import.layers.fixed_point import (
     divide_by_power,
     doubling_high_product,
@@ -42,6 +45,8 @@ def _looked_up(x, function, smooth):
 @keras.saving.register_keras_serializable("keraslight")
 class StoredHardSwish(IntegerLayer, L.Activation):
     """Hard swish, `x * relu6(x + 3) / 6`, as TFLite's own kernel computes it with 16 bits."""
+
+    everywhere = True
 
     def __init__(self, activation="hard_silu", **kwargs):
         super().__init__(activation, **kwargs)
@@ -114,30 +119,18 @@ class _RescaledInFloat:
 class StoredPReLU(IntegerLayer, L.Layer):
     """PReLU; called with the tensor and its slopes for negative values."""
 
+    everywhere = True
+
     def call(self, inputs):
         x, slopes = inputs
         return ops.where(x < 0, x * slopes, x)
 
     def integers(self, xs):
-        return _Sloped(*xs)
+        x, slopes = xs
+        return LeakyProduct(x, slopes.steps, slopes.grid.scale)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
-
-
-@dataclass(frozen=True, eq=False)
-class _Sloped:
-    x: Int8
-    slopes: Int8
-
-    def rounded(self, grid: Grid) -> Int8:
-        ratio = in_double_precision(self.x.grid.scale) / in_double_precision(grid.scale)
-        slope = ratio * in_double_precision(self.slopes.grid.scale)
-        steps = ops.cast(self.x.steps, "int32")
-        products = steps * ops.cast(self.slopes.steps, "int32")
-        exact = ops.where(steps < 0, rescaled(products, slope), rescaled(steps, ratio))
-        smooth = ops.where(self.x.steps < 0, self.x.steps * self.slopes.real(), self.x.real())
-        return grid.holding(straight_through(ops.cast(exact, "float32"), smooth / grid.scale))
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -169,6 +162,39 @@ class StoredGelu(IntegerLayer, L.Activation):
 
 
 @keras.saving.register_keras_serializable("keraslight")
+class StoredRoot(IntegerLayer, L.Layer):
+    """The square root by a table in single precision, fractions of a step cut off."""
+
+    def call(self, inputs):
+        return ops.sqrt(ops.maximum(inputs, 0.0))
+
+    def integers(self, x):
+        return _looked_up(x, lambda *args: ops.floor(_in_steps(ops.sqrt, *args)), self.call)
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class StoredLogarithm(IntegerLayer, L.Layer):
+    """The natural logarithm by a table in single precision, halves away from zero."""
+
+    def call(self, inputs):
+        return ops.log(ops.maximum(inputs, keras.config.epsilon()))
+
+    def integers(self, x):
+        def function(*args):
+            values = _in_steps(ops.log, *args)
+            return ops.sign(values) * ops.floor(ops.abs(values) + np.float32(0.5))
+
+        return _looked_up(x, function, self.call)
+
+
+def _in_steps(function, steps, scale, grid):
+    """Returns a function in steps of a grid, of positive numbers; of others its lower end."""
+    x = in_double_precision(steps) * in_double_precision(scale)
+    values = ops.cast(function(ops.maximum(x, 1e-30)), "float32") * (np.float32(1) / grid.scale)
+    return ops.where(x > 0, values, ops.cast(grid.lower, "float32"))
+
+
+@keras.saving.register_keras_serializable("keraslight")
 class StoredSoftmax(IntegerLayer, L.Layer):
     """Softmax of `beta * x` along the last axis, in single precision and rounded.
 
@@ -176,6 +202,8 @@ class StoredSoftmax(IntegerLayer, L.Layer):
         beta: float.
         **kwargs: the arguments of every Keras layer.
     """
+
+    everywhere = True
 
     def __init__(self, beta: float = 1.0, **kwargs):
         super().__init__(**kwargs)
@@ -185,22 +213,11 @@ class StoredSoftmax(IntegerLayer, L.Layer):
         return ops.softmax(self.beta * inputs)
 
     def integers(self, x):
-        return _Softmax(x, self.beta)
+        grid = replace(x.grid, scale=x.grid.scale * np.float32(self.beta))
+        return Softmax(Int8(x.steps, grid))
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta}
-
-
-@dataclass(frozen=True, eq=False)
-class _Softmax:
-    x: Int8
-    beta: float
-
-    def rounded(self, grid: Grid) -> Int8:
-        steps, scale = self.x.steps, self.x.grid.scale * np.float32(self.beta)
-        powers = ops.exp(scale * (steps - ops.max(steps, axis=-1, keepdims=True)))
-        share = powers * (1 / (ops.sum(powers, axis=-1, keepdims=True) * grid.scale))
-        return grid.holding(straight_through(ops.floor(share + np.float32(0.5)), share))
 
 
 @keras.saving.register_keras_serializable("keraslight")
@@ -212,6 +229,8 @@ class StoredTable(IntegerLayer, L.Layer):
         scale: float, the scale of the output.
         **kwargs: the arguments of every Keras layer.
     """
+
+    everywhere = True
 
     def __init__(self, steps: list, scale: float, **kwargs):
         super().__init__(**kwargs)
@@ -232,7 +251,7 @@ class StoredTable(IntegerLayer, L.Layer):
 
 @keras.saving.register_keras_serializable("keraslight")
 class StoredResizing(IntegerLayer, L.Layer):
-    """Bilinear resizing with 11 fractional bits in each direction, as XNNPACK computes it.
+    """Bilinear resizing.
 
     Args:
         size: `(height, width)` of the output.
@@ -240,47 +259,24 @@ class StoredResizing(IntegerLayer, L.Layer):
         **kwargs: the arguments of every Keras layer.
     """
 
+    everywhere = True
+
     def __init__(self, size: tuple, align_corners=False, half_pixel_centers=False, **kwargs):
         super().__init__(**kwargs)
         self.size = tuple(size)
         self.align_corners, self.half_pixel_centers = align_corners, half_pixel_centers
 
+    @property
+    def resizing(self) -> Resizing:
+        """The resizing that the operator of the file describes."""
+        return Resizing(self.size, self.half_pixel_centers, self.align_corners)
+
     def call(self, inputs):
-        return self._interpolated(inputs, lambda share: share, lambda total: total)
+        return self.resizing.of_floats(inputs)
 
     def integers(self, x):
-        def whole(share):
-            return np.round(share * np.float32(2048)).astype("float32") / 2048
-
-        # sums of codes with two times 11 fractional bits need 30 bits: in double precision
-        steps = in_double_precision(x.steps)
-        exact = self._interpolated(steps, whole, lambda total: ops.floor(total + 0.5))
-        return Int8(straight_through(ops.cast(exact, "float32"), self.call(x.steps)), x.grid)
-
-    def _interpolated(self, x, rounded, finished):
-        for axis in (2, 1):
-            size = x.shape[axis]
-            low, high, share = self._places(size, self.size[axis - 1])
-            shape = [1, 1, 1, 1]
-            shape[axis] = len(share)
-            share = ops.cast(rounded(share).reshape(shape), x.dtype)
-            first, second = ops.take(x, low, axis), ops.take(x, high, axis)
-            x = first + (second - first) * share
-        return finished(x)
-
-    def _places(self, size, out):
-        """Returns the pixels before and after each output pixel, and the share of the latter."""
-        numbers = np.arange(out, dtype="float32")
-        if self.align_corners and out > 1:
-            places = numbers * np.float32((size - 1) / np.float32(out - 1))
-        else:
-            step = np.float32(size) / np.float32(out)
-            places = numbers * step
-            if self.half_pixel_centers:
-                places = (numbers + np.float32(0.5)) * step - np.float32(0.5)
-        places = np.clip(places, 0, size - 1).astype("float32")
-        low = np.floor(places).astype("int32")
-        return low, np.minimum(low + 1, size - 1), places - low
+        exact = x.grid.runtime.interpolation(x, self.resizing)
+        return Int8(straight_through(exact, self.call(x.steps)), x.grid)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *self.size, input_shape[3])

@@ -20,6 +20,8 @@ class StoredAveragePooling2D(IntegerLayer, L.AveragePooling2D):
         **kwargs: the arguments of `AveragePooling2D`.
     """
 
+    everywhere = True
+
     def __init__(self, *args, offset: int = 0, **kwargs):
         super().__init__(*args, **kwargs)
         self.offset = offset
@@ -59,6 +61,10 @@ class Reduction(IntegerLayer, L.Layer):
         super().__init__(**kwargs)
         self.function, self.axes, self.keepdims = function, tuple(axes), keepdims
 
+    @property
+    def everywhere(self):
+        return self.function != "sum"
+
     def call(self, inputs):
         return FUNCTIONS[self.function](inputs, axis=self.axes, keepdims=self.keepdims)
 
@@ -81,6 +87,8 @@ class Reduction(IntegerLayer, L.Layer):
 class Maximum(IntegerLayer, L.Maximum):
     """The larger of two tensors of one range."""
 
+    everywhere = True
+
     def integers(self, xs):
         return Int8(ops.maximum(xs[0].steps, xs[1].steps), xs[0].grid)
 
@@ -88,6 +96,8 @@ class Maximum(IntegerLayer, L.Maximum):
 @keras.saving.register_keras_serializable("keraslight")
 class Minimum(IntegerLayer, L.Minimum):
     """The smaller of two tensors of one range."""
+
+    everywhere = True
 
     def integers(self, xs):
         return Int8(ops.minimum(xs[0].steps, xs[1].steps), xs[0].grid)

@@ -19,6 +19,8 @@ class Take(IntegerLayer, keras.layers.Layer):
         **kwargs: the arguments of every Keras layer.
     """
 
+    everywhere = True
+
     def __init__(self, places, axis: int, **kwargs):
         super().__init__(**kwargs)
         self.places, self.axis = places, axis
@@ -44,6 +46,8 @@ class StoredPad(IntegerLayer, keras.layers.Layer):
         **kwargs: the arguments of every Keras layer.
     """
 
+    everywhere = True
+
     def __init__(self, pads, steps: float, scale: float, **kwargs):
         super().__init__(**kwargs)
         self.pads, self.steps, self.scale = [tuple(pair) for pair in pads], steps, scale
@@ -57,3 +61,24 @@ class StoredPad(IntegerLayer, keras.layers.Layer):
     def get_config(self):
         config = {"pads": self.pads, "steps": self.steps, "scale": self.scale}
         return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable("keraslight")
+class TopK(keras.layers.Layer):
+    """The largest values along the last axis, and their places.
+
+    Args:
+        count: int, how many.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(self, count: int, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+
+    def call(self, inputs):
+        values, places = ops.top_k(inputs, self.count)
+        return values, places
+
+    def get_config(self):
+        return {**super().get_config(), "count": self.count}

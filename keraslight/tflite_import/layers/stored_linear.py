@@ -62,6 +62,10 @@ class StoredLinear(IntegerLayer):
         **kwargs: the arguments of the Keras layer.
     """
 
+    # the method of a runtime that rounds the sums
+    kind = "convolution"
+    everywhere = True
+
     def __init__(self, *args, limits=(-127, 127), per_channel: bool = True, **kwargs):
         super().__init__(*args, **kwargs)
         self.limits = tuple(limits)
@@ -135,17 +139,20 @@ class StoredLinear(IntegerLayer):
         if self.use_bias:
             step = in_double_precision(x.grid.scale) * in_double_precision(scale)
             bias = ops.stop_gradient(self.integer_bias(step))
-        sums = self._sums(x, kernel, bias, x.grid.scale * scale)
-        sums = self.rounding(sums, (x.grid.scale, scale))
+        sums, integers = self._sums(x, kernel, bias, x.grid.scale * scale)
+        sums = self.rounding(sums, (x.grid.scale, scale), integers)
         clip = CLIPS[keras.activations.serialize(self.activation)]
         return sums if clip is None else Clamped(sums, *clip)
 
-    def rounding(self, sums, scales: tuple):
+    def rounding(self, sums, scales: tuple, integers):
         """Returns integer sums as an object that says how they are rounded."""
-        return Sums("convolution", sums, scales)
+        return Sums(self.kind, sums, scales, integers=integers)
 
     def _sums(self, x, kernel, bias, step):
-        """Returns the integer sums, the bias among them, rounded to float32 once."""
+        """Returns the integer sums, the bias among them: rounded to float32 once, and in int32.
+
+        The latter are `None` where float32 holds them.
+        """
         if x.grid.training:
             smooth = self.linear_in_training(x.steps, self.from_flat(kernel))
         elif fits_in_float32(kernel, 255 * self._largest):
@@ -154,13 +161,13 @@ class StoredLinear(IntegerLayer):
             exact, smooth = split_sums(self, kernel, x)
             return self._with_bias(exact, smooth, bias, step)
         if bias is None:
-            return smooth
+            return smooth, None
         return self._with_bias(ops.cast(ops.round(smooth), "int32"), smooth, bias, step)
 
     def _with_bias(self, exact, smooth, bias, step):
         if bias is not None:
             exact, smooth = exact + bias, smooth + self.bias / step
-        return exactly(ops.cast(exact, "float32"), smooth)
+        return exactly(ops.cast(exact, "float32"), smooth), exact
 
     def flat_kernel(self):
         """Returns the kernel with the output channels as its last axis."""
@@ -243,6 +250,10 @@ class StoredDense(StoredLinear, L.Dense):
 
     linear = QuantizedDense.linear
 
+    @property
+    def kind(self):
+        return "convolution" if self.per_channel else "dense"
+
 
 @keras.saving.register_keras_serializable("keraslight")
 class StoredConv2DTranspose(StoredLinear, L.Conv2DTranspose):
@@ -257,9 +268,13 @@ class StoredConv2DTranspose(StoredLinear, L.Conv2DTranspose):
         super().__init__(*args, **kwargs)
         self.fixed_point = fixed_point
 
-    def rounding(self, sums, scales):
+    @property
+    def everywhere(self):
+        return not self.fixed_point
+
+    def rounding(self, sums, scales, integers):
         if not self.fixed_point:
-            return super().rounding(sums, scales)
+            return super().rounding(sums, scales, integers)
         return FixedPointSums(sums, scales[0] * scales[1])
 
     def get_config(self):

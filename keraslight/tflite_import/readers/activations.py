@@ -3,16 +3,20 @@
 import keras
 import numpy as np
 
+from keraslight.tflite_import.layers.arithmetic import StoredAbs
 from keraslight.tflite_import.layers.functions import (
     StoredGelu,
     StoredHardSwish,
+    StoredLogarithm,
     StoredPReLU,
     StoredReLU,
+    StoredRoot,
     StoredSoftmax,
 )
 from keraslight.tflite_import.reader import Reader, Refused
 
 __all__ = [
+    "AbsReader",
     "ActivationReader",
     "GeluReader",
     "HardSwishReader",
@@ -20,6 +24,7 @@ __all__ = [
     "PReluReader",
     "ReluReader",
     "SoftmaxReader",
+    "TableReader",
 ]
 
 L = keras.layers
@@ -30,6 +35,10 @@ FUNCTIONS = {
     "ELU": "elu",
     "EXP": "exponential",
 }
+TABLES = {
+    "LOG": (keras.ops.log, StoredLogarithm),
+    "SQRT": (keras.ops.sqrt, StoredRoot),
+}
 
 
 class ActivationReader(Reader):
@@ -39,6 +48,29 @@ class ActivationReader(Reader):
 
     def read(self, build, op, x):
         return L.Activation(FUNCTIONS[op.kind], name=build.name(op))(x)
+
+
+class AbsReader(Reader):
+    """ABS."""
+
+    kinds = ("ABS",)
+
+    def read(self, build, op, x):
+        if op.inputs[0].is_quantized:
+            return StoredAbs(name=build.name(op))(x)
+        return build.call(op, keras.ops.abs, x)
+
+
+class TableReader(Reader):
+    """LOG and SQRT."""
+
+    kinds = tuple(TABLES)
+
+    def read(self, build, op, x):
+        function, stored = TABLES[op.kind]
+        if op.inputs[0].is_quantized:
+            return stored(name=build.name(op))(x)
+        return build.call(op, function, x)
 
 
 class ReluReader(Reader):

@@ -5,10 +5,18 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from keraslight.tflite_import.layers.arithmetic import StoredDivision, StoredSquaredDifference
 from keraslight.tflite_import.layers.pooling import Maximum, Minimum
 from keraslight.tflite_import.reader import Codes, NeedsBatch, Reader, Refused, activated
 
-__all__ = ["AddReader", "DivReader", "MaximumReader", "MulReader", "SubReader"]
+__all__ = [
+    "AddReader",
+    "DivReader",
+    "MaximumReader",
+    "MulReader",
+    "SquaredDifferenceReader",
+    "SubReader",
+]
 
 ops = keras.ops
 
@@ -81,8 +89,27 @@ class DivReader(_PairReader):
     """DIV."""
 
     kinds = ("DIV",)
-    has_integers = False
     function = ops.divide
+
+    def read(self, build, op, *inputs):
+        if not all(tensor.is_quantized for tensor in op.inputs):
+            return super().read(build, op, *inputs)
+        return activated(build, op, StoredDivision(name=build.name(op))(operands(build, op)))
+
+
+class SquaredDifferenceReader(_PairReader):
+    """SQUARED_DIFFERENCE."""
+
+    kinds = ("SQUARED_DIFFERENCE",)
+
+    @staticmethod
+    def function(first, second):
+        return ops.square(ops.subtract(first, second))
+
+    def read(self, build, op, *inputs):
+        if not all(tensor.is_quantized for tensor in op.inputs):
+            return super().read(build, op, *inputs)
+        return StoredSquaredDifference(name=build.name(op))(operands(build, op))
 
 
 class MaximumReader(Reader):

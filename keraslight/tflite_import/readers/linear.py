@@ -229,9 +229,10 @@ class TransposeConvReader(LinearReader):
         }
 
     def stored_config(self, build, op, config):
-        # XNNPACK takes neither a size that is computed nor strides beyond the kernel
+        # XNNPACK takes neither a size that is computed nor padding with strides beyond the kernel
         sparse = any(s > k for s, k in zip(config["strides"], config["kernel_size"], strict=True))
-        return {"fixed_point": sparse or op.inputs[0].values is None}
+        padded = config["padding"] == "same"
+        return {"fixed_point": (sparse and padded) or op.inputs[0].values is None}
 
     def kernel(self, op, kernel, config):
         return kernel.transpose(1, 2, 0, 3)

@@ -14,7 +14,6 @@ __all__ = [
     "ConcatenationReader",
     "ExpandDimsReader",
     "GatherReader",
-    "MirrorPadReader",
     "PackReader",
     "PadReader",
     "PixelShuffleReader",
@@ -222,18 +221,6 @@ class PadReader(Reader):
             return L.ZeroPadding2D(pads[1:3], name=build.name(op))(x)
         kwargs = {"constant_values": number} if number else {}
         return build.call(op, ops.pad, x, pads, **kwargs)
-
-
-class MirrorPadReader(Reader):
-    """MIRROR_PAD."""
-
-    kinds = ("MIRROR_PAD",)
-    has_integers = False
-
-    def read(self, build, op, x, pads):
-        pads = np.reshape(constant(pads, "its padding"), (-1, 2)).tolist()
-        mode = ("reflect", "symmetric")[op.options.mode]
-        return build.call(op, ops.pad, x, pads, mode=mode)
 
 
 class StridedSliceReader(Reader):

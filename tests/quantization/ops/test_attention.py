@@ -143,8 +143,8 @@ def test_report_finds_the_weights():
 
 
 REFUSED = {
-    "without a mask": lambda x: ops.dot_product_attention(
-        heads(x), heads(x), heads(x), is_causal=True
+    "a mask that is a constant": lambda x: ops.dot_product_attention(
+        heads(x), heads(x), heads(x), mask=ops.einsum("aecd,abcd->acbe", heads(x), heads(x)) > 0
     ),
     "for a constant matrix": lambda x: ops.matmul(x, BIAS[0, 0, :7, :8].reshape(7, 8, 1)),
     "the same weights at all positions": lambda x: L.EinsumDense("abc,bcd->abd", (49, 3))(

@@ -1,10 +1,18 @@
 """Pooling, means and sums in int8."""
 
 import keras
+import numpy as np
 import pytest
 
 import keraslight
-from tests.quantization.ops.checks import assert_exact, assert_trains, model_of
+from tests.helpers import images, outputs
+from tests.quantization.ops.checks import (
+    assert_exact,
+    assert_trains,
+    model_of,
+    quantized_of,
+    run_file,
+)
 
 L = keras.layers
 ops = keras.ops
@@ -75,3 +83,17 @@ REFUSED = {
 def test_other_reductions_are_refused(message):
     with pytest.raises(ValueError, match=message):
         keraslight.quantize_model(model_of(REFUSED[message]))
+
+
+def test_means_in_the_middle_between_two_codes(tmp_path):
+    """XNNPACK adds the zero points before it rounds: halves become even codes, not even steps."""
+    start = keras.Input((2, 1, 4))
+    model = keras.Model(start, L.GlobalAveragePooling2D()(L.Conv2D(8, 1)(start)))
+    quantized = quantized_of(model)
+    for quantizer in quantized.quantizers[1:]:
+        quantizer.set_range(-0.99, 1.56)  # the code of zero is odd, and both scales are equal
+    path = keraslight.export_tflite(quantized, tmp_path / "model.tflite")
+    x = images(200, 2, 1, 4)
+    (received,) = run_file(path, x)
+    for computed in (keraslight.exact_model(quantized), quantized):
+        np.testing.assert_array_equal(outputs(computed, x)[0], received)

@@ -70,11 +70,10 @@ def test_constants_halfway_between_codes_are_those_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda x: L.Maximum()([x, x, x]), "for two tensors"),
         (lambda x: ops.maximum(x, MAP), "of a tensor and numbers"),
         (lambda x: ops.power(x, MAP), "of a tensor and numbers"),
     ],
-    ids=["three", "map", "powers"],
+    ids=["map", "powers"],
 )
 def test_what_has_no_form_is_refused(make, message):
     with pytest.raises(ValueError, match=message):

@@ -44,7 +44,8 @@ def test_ratios_are_those_of_a_round():
     rounds = [
         dict(zip(forms, rates, strict=True)) for rates in ((3, 2, 1), (30, 10, 60), (4, 2, 8))
     ]
-    result = step_rates.summarize(rounds)
+    result = step_rates.summarize(rounds, dict.fromkeys(forms, 1.234))
+    assert result["first_step_seconds"][forms[0]] == 1.23
     assert result["images_per_second"][forms[0]] == {"median": 4, "min": 3, "max": 30}
     assert result["ratio_of_keras_to"] == {
         forms[1]: {"median": 2.0, "min": 1.5, "max": 3.0},
@@ -57,7 +58,7 @@ def test_the_program_writes_what_was_measured(tmp_path, monkeypatch):
 
     def measure(**settings):
         seen.update(settings)
-        return [dict.fromkeys(step_rates.FORMS, 2.0)]
+        return [dict.fromkeys(step_rates.FORMS, 2.0)], dict.fromkeys(step_rates.FORMS, 9.0)
 
     monkeypatch.setattr(program, "measure", measure)
     path = tmp_path / "new" / "speed.json"
@@ -77,5 +78,6 @@ def test_the_program_lets_all_take_turns(tmp_path):
     assert result.exit_code == 0, result.output
     found = json.loads(path.read_text())
     assert set(found["images_per_second"]) == set(step_rates.FORMS)
+    assert min(found["first_step_seconds"].values()) > 0
     assert found["record"]["versions"]["torch"]
     assert found["size"] == 32

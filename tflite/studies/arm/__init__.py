@@ -1,6 +1,7 @@
 r"""Does an Arm processor compute the same integers? Asked without one, by emulation.
 
-    python -m tflite.studies.arm --cache=runs/arm --output=results/arm.csv
+    python -m tflite.studies.arm --cache=runs/arm --names=operations --output=arm_operations.csv
+    python -m tflite.studies.arm --cache=runs/arm --names=networks --output=arm_networks.csv
 
 It needs Debian's programs `apt-get` and `dpkg-deb`, and the keys of its archive
 (`debian-archive-keyring`). The folder of `--cache` gets a Python for arm64, NumPy and LiteRT, 220

@@ -20,8 +20,11 @@ from tflite.studies.arm.emulator import PROCESSORS, Emulator, Processor
 from tflite.studies.arm.operations import OPERATIONS, operation
 
 GROUPS = {"operations": tuple(OPERATIONS), "networks": networks.NETWORKS}
-# the runtimes that run in the emulator too
-IN_EMULATOR = ("xnnpack", "reference", "builtin")
+RUNTIMES = ("xnnpack", "reference", "builtin", "tflm")
+# those that run in the emulator too
+IN_EMULATOR = RUNTIMES[:3]
+# the exact model of a runtime on Arm, where it is another one
+ON_ARM = {"xnnpack": "xnnpack_arm"}
 # the instructions of x86 that XNNPACK has kernels of int8 for, as /proc/cpuinfo calls them
 X86 = {
     "SSSE3": "ssse3",
@@ -33,6 +36,7 @@ X86 = {
     "AVX-VNNI": "avx_vnni",
     "AMX": "amx_int8",
 }
+HERE = "this machine"
 PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
 
 
@@ -55,8 +59,18 @@ PROGRAM = pathlib.Path(__file__).with_name("on_arm.py")
     default="operations,networks",
     help="Names of operations and networks; `operations` and `networks` are all of each.",
 )
-@click.option("--output", type=options.NEW_FILE, help="The .csv file to write.")
-def command(cache, names, output):
+@click.option(
+    "--processors",
+    type=options.CommaList(click.Choice(list(PROCESSORS))),
+    default=",".join(PROCESSORS),
+    help="Which processors to emulate.",
+)
+@click.option(
+    "--output",
+    type=options.NEW_FILE,
+    help="The .csv file to write. What it says of other operations and networks is kept.",
+)
+def command(cache, names, processors, output):
     """Compares the int8 outputs of Arm processors with this machine's and with Keras's.
 
     LiteRT for arm64 runs in QEMU on several processors. Every operation runs by itself, and a
@@ -65,8 +79,10 @@ def command(cache, names, output):
     if output:
         require_place(output)
     emulator = Emulator(cache)
-    rows = rows_of(emulator, [one for name in names for one in GROUPS.get(name, (name,))])
+    names = [one for name in names for one in GROUPS.get(name, (name,))]
+    rows = rows_of(emulator, names, [PROCESSORS[name] for name in processors])
     if output:
+        rows = [*_kept(output, names), *rows]
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -77,7 +93,15 @@ def command(cache, names, output):
         write_result(output, content, record(packages=("tflite-micro",), **facts))
 
 
-def rows_of(emulator: Emulator, names) -> list[dict]:
+def _kept(output, names):
+    """Returns the rows of a file that are not of these names, if there is a file."""
+    if not pathlib.Path(output).exists():
+        return []
+    with open(output, newline="") as file:
+        return [row for row in csv.DictReader(file) if row["network"] not in names]
+
+
+def rows_of(emulator: Emulator, names, processors) -> list[dict]:
     """Returns how many values are equal, for each network, runtime and processor."""
     with tempfile.TemporaryDirectory() as folder:
         exact = {}
@@ -88,10 +112,10 @@ def rows_of(emulator: Emulator, names) -> list[dict]:
             make = operation if name in OPERATIONS else networks.network
             exact[name] = networks.write(name, make(name), folder)
         rows = []
-        for runtime in TITLES:
+        for runtime in RUNTIMES:
             here = _here(folder, runtime, exact)
             rows += _rows(runtime, this_machine(), here, here, exact)
-            for processor in PROCESSORS if runtime in IN_EMULATOR else ():
+            for processor in processors if runtime in IN_EMULATOR else ():
                 note(f"emulating {processor.name} with {TITLES[runtime]}")
                 result = pathlib.Path(folder) / "result.npz"
                 emulator.run(processor, PROGRAM, folder, str(result), RESOLVERS[runtime])
@@ -102,7 +126,7 @@ def rows_of(emulator: Emulator, names) -> list[dict]:
 def this_machine() -> Processor:
     """Returns the processor that this program runs on."""
     flags = pathlib.Path("/proc/cpuinfo").read_text()
-    return Processor("this machine", "", ", ".join(n for n, f in X86.items() if f" {f} " in flags))
+    return Processor(HERE, "", ", ".join(n for n, f in X86.items() if f" {f} " in flags))
 
 
 def _here(folder, runtime, exact):
@@ -121,8 +145,9 @@ def _here(folder, runtime, exact):
 def _rows(runtime, processor, found, here, exact):
     """Returns a row for each network; one that the runtime cannot run has no values."""
     rows = []
+    model = runtime if processor.name == HERE else ON_ARM.get(runtime, runtime)
     for name, of_runtime in exact.items():
-        values, on_x86, in_keras = found.get(name), here.get(name), of_runtime.get(runtime)
+        values, on_x86, in_keras = found.get(name), here.get(name), of_runtime.get(model)
         row = {
             "network": name,
             "runtime": runtime,
@@ -133,11 +158,16 @@ def _rows(runtime, processor, found, here, exact):
             "equal_to_keras": _equal(values, in_keras),
         }
         rows.append(row)
-        if row["values"] and not row["values"] == row["equal_to_x86"] == row["equal_to_keras"]:
+        if {row["equal_to_x86"], row["equal_to_keras"]} - {row["values"], ""}:
             note(", ".join(f"{key} {value}" for key, value in row.items()))
     return rows
 
 
 def _equal(one, other):
-    """Returns how many values are equal, nothing if one of the two was not computed."""
-    return "" if one is None or other is None else int((one == other).sum())
+    """Returns how many values are equal, nothing if one of the two was not computed.
+
+    Of a network, Keras computes the classes only, which come last.
+    """
+    if one is None or other is None:
+        return ""
+    return int((one[:, -other.shape[1] :] == other).sum())

@@ -36,7 +36,7 @@ class Processor:
     instructions: str
 
 
-PROCESSORS = (
+_PROCESSORS = (
     Processor("cortex-a53", "0xd03", "NEON"),
     Processor("cortex-a72", "0xd08", "NEON"),
     Processor("cortex-a76", "0xd0b", "NEON, dot product"),
@@ -44,6 +44,7 @@ PROCESSORS = (
     Processor("cortex-a710", "0xd47", "NEON, dot product, i8mm, SVE2"),
     Processor("max", "0xd0b", "NEON, dot product, i8mm, SVE2, SME"),
 )
+PROCESSORS = {processor.name: processor for processor in _PROCESSORS}
 
 
 def qemu(folders: str | None = None) -> str | None:

@@ -7,6 +7,7 @@ import numpy as np
 
 L, ops = keras.layers, keras.ops
 SHAPE = (11, 11, 8)
+KERNEL = np.random.default_rng(0).normal(0, 0.2, (3, 3, 8, 4)).astype("float32")
 
 
 def _other(x):
@@ -41,7 +42,9 @@ OPERATIONS: dict[str, Callable] = {
     "conv_dilated": lambda x: L.Conv2D(6, 3, dilation_rate=2)(x),
     "conv_grouped": lambda x: L.Conv2D(16, 3, groups=4)(x),
     "conv_of_many_inputs": lambda x: L.Conv2D(6, 5)(L.Conv2D(64, 1)(x)),
+    "conv_of_constant": lambda x: ops.conv(x, KERNEL, padding="same"),
     "conv_transpose": lambda x: L.Conv2DTranspose(4, 2, 2)(x),
+    "conv_transpose_1d": lambda x: L.Conv1DTranspose(4, 3, 2)(_words(x)),
     "crop": lambda x: L.Cropping2D(((1, 2), (3, 0)))(x),
     "dense": lambda x: L.Dense(5)(L.Flatten()(x)),
     "dense_of_images": lambda x: L.Dense(5)(x),
@@ -53,6 +56,7 @@ OPERATIONS: dict[str, Callable] = {
     "einsum": lambda x: ops.einsum("abhd,achd->abch", _heads(x), _heads(x)),
     "elu": lambda x: L.ELU()(x),
     "exponential": lambda x: ops.exp(x),
+    "extract_patches": lambda x: ops.image.extract_patches(x, (2, 2)),
     "flip": lambda x: ops.flip(x, axis=2),
     "gate": lambda x: L.Multiply()([x, L.Conv2D(8, 1, activation="sigmoid")(x)]),
     "gelu": lambda x: L.Activation("gelu")(x),
@@ -87,6 +91,7 @@ OPERATIONS: dict[str, Callable] = {
     "rms_normalization": lambda x: L.RMSNormalization()(x),
     "root": lambda x: ops.sqrt(ops.abs(x)),
     "separable": lambda x: L.SeparableConv2D(4, 3)(x),
+    "separable_1d": lambda x: L.SeparableConv1D(4, 3)(_words(x)),
     "sigmoid": lambda x: L.Activation("sigmoid")(x),
     "silu": lambda x: L.Activation("silu")(x),
     "sine": lambda x: ops.sin(x),
@@ -98,6 +103,7 @@ OPERATIONS: dict[str, Callable] = {
     "sum": lambda x: ops.sum(x, axis=(1, 2)),
     "take": lambda x: ops.take(x, [1, 5, 2], axis=-1),
     "tanh": lambda x: L.Activation("tanh")(x),
+    "tensordot": lambda x: ops.tensordot(x, KERNEL[0, 0], axes=1),
     "transpose": lambda x: L.Permute((2, 1, 3))(x),
     "unit_normalization": lambda x: L.UnitNormalization()(x),
     "unstack": lambda x: ops.unstack(x, axis=1)[3],

@@ -3,11 +3,11 @@ r"""Do networks that others wrote come through whole, and to the bit?
     python -m tflite.studies.gallery                      # every network, those with rows left out
     python -m tflite.studies.gallery --networks=Xception,kimm:MobileOneS0 --again
 
-All networks of keras.applications, and some of keras-hub and kimm where those are installed, are
-fused, quantized, calibrated, exported and run. No weights are fetched: kernels are as Keras
-initializes them, and the parameters and statistics of normalizations, scales and biases are drawn
-far from their initial ones, so that nothing is folded away by chance. The input is the smallest
-that the network takes. `results/gallery.csv` has a row for each network:
+All networks of keras.applications, and small ones of keras-hub, kimm, k3im and zeromodels where
+those are installed, are fused, quantized, calibrated, exported and run. No weights are fetched:
+kernels are as Keras initializes them, and the parameters and statistics of normalizations, scales
+and biases are drawn far from their initial ones, so that nothing is folded away by chance. The
+input is the smallest that the network takes. `results/gallery.csv` has a row for each network:
 
 - `fuse_error`: the largest difference of the fused model's outputs, over the largest output,
 - `float_layers`: layers that have no int8 form and stay in float32,

@@ -12,14 +12,15 @@ import keras
 from keraslight.commands import options
 from keraslight.commands.program import Command, note
 from keraslight.record import record, write_result
+from tflite.studies.gallery.libraries import LIBRARIES, NotInstalled
 from tflite.studies.gallery.measure import draw, measure
-from tflite.studies.gallery.networks import NotInstalled, networks
+from tflite.studies.gallery.networks import networks
 
 COLUMNS = (
     *("network", "fuse_error", "float_layers", "db", "exact", "one_step", "outside_xnnpack"),
     *("quantize_seconds", "export_seconds", "failure"),
 )
-LIBRARIES = ("keras-hub", "kimm")
+PACKAGES = [name.replace("_", "-") for name in LIBRARIES]
 
 
 @click.command(
@@ -86,4 +87,4 @@ def _write(path, rows):
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_result(path, text.getvalue().encode(), record(seeds=0, packages=LIBRARIES))
+    write_result(path, text.getvalue().encode(), record(seeds=0, packages=PACKAGES))

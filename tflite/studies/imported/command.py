@@ -29,7 +29,8 @@ NETWORKS = {
     "MobileNetV3Small": {},
     "MobileNetV3Large": {},
     "EfficientNetB0": {},
-    "EfficientNetV2B0": {},
+    # its preprocessing makes the drawn pictures almost black, so that drawn weights see no contrast
+    "EfficientNetV2B0": {"include_preprocessing": False},
     "DenseNet121": {},
     "InceptionV3": {},
     "NASNetMobile": {},
@@ -86,6 +87,7 @@ def command(size, pictures, network, output):
             row = asdict(measure(name, converter, convert, size, pictures))
             note(str(row))
             rows.append(row)
+            rows.sort(key=_place)
             if output:
                 _write(output, rows, size, pictures)
             keras.utils.clear_session()
@@ -160,6 +162,10 @@ def by_keraslight(model, images, path) -> None:
 
 
 CONVERTERS = {"TensorFlow": by_tensorflow, "keraslight": by_keraslight}
+
+
+def _place(row):
+    return list(NETWORKS).index(row["network"]), list(CONVERTERS).index(row["converter"])
 
 
 def _read(path):

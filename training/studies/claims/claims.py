@@ -31,7 +31,7 @@ class Claim(NamedTuple):
         text: the claim.
         published: the figures behind it, top-1 on ImageNet unless it says otherwise.
         pairs: the `Pair`s that decide it.
-        tier: int, when it is trained.
+        tier: int, when it is trained; 3 for ablations.
     """
 
     paper: str
@@ -156,6 +156,138 @@ CLAIMS = (
         tier=2,
     ),
 )
+# ablations that the papers print or describe
+CLAIMS += (
+    Claim(
+        "VGNet",
+        "The half-identity block saves parameters and time and costs no accuracy.",
+        "no figures could be found",
+        named("imagenette", ("vgnetg", "vgnetg_full", "as good", "half of the channels computed")),
+        tier=3,
+    ),
+    Claim(
+        "FalconNet",
+        "Of the three spatial operations of a meta basic block only the second matters.",
+        "stated without figures in the text that could be found",
+        named(
+            "imagenette",
+            ("lightnet", "lightnet_place1", "better", "place 2 against place 1"),
+            ("lightnet", "lightnet_place3", "better", "place 2 against place 3"),
+            ("lightnet", "lightnet_place12", "as good", "place 2 against places 1 and 2"),
+            ("lightnet", "lightnet_place23", "as good", "place 2 against places 2 and 3"),
+            ("lightnet", "lightnet_place123", "as good", "place 2 against all three"),
+        ),
+        tier=3,
+    ),
+    Claim(
+        "FalconNet",
+        "The frame of the meta basic block alone, with identities in all places, still works.",
+        "stated without figures in the text that could be found",
+        named("imagenette", ("lightnet_place0", "lightnet", "as good", "no spatial operation")),
+        tier=3,
+    ),
+    Claim(
+        "FalconNet",
+        "A 3x3 depthwise convolution is enough as the spatial operation.",
+        "the mean magnitude of the outermost weights of 5x5 kernels is negligible",
+        named(
+            "imagenette",
+            ("lightnet", "lightnet_dw5x5", "as good", "3x3 against 5x5"),
+            ("lightnet", "lightnet_partial", "better", "3x3 against a partial convolution"),
+        ),
+        tier=3,
+    ),
+    Claim(
+        "FalconNet",
+        "Each kind of branch of RepSO makes the same fused network more accurate.",
+        "no figures could be found",
+        named(
+            "imagenette",
+            ("lightnet_repso", "lightnet", "better", "the same fused network"),
+            ("lightnet_repso", "lightnet_repso_squares", "better", "the same fused network"),
+            ("lightnet_repso", "lightnet_repso_square", "better", "the same fused network"),
+            ("lightnet_repso", "lightnet_repso_no_identity", "better", "the same fused network"),
+        ),
+        tier=3,
+    ),
+    Claim(
+        "FalconNet",
+        "The branches of RefCO in training make the same fused network more accurate.",
+        "no figures could be found",
+        named(
+            "imagenette",
+            ("falconnet", "falconnet_branches1", "better", "the same fused network"),
+            ("falconnet", "falconnet_branches4", "better", "the same fused network"),
+        ),
+        tier=3,
+    ),
+    Claim(
+        "FalconNet",
+        "RefCO's reduction R = 2 is a good compromise.",
+        "R = 2 is the default; no figures could be found",
+        named(
+            "imagenette",
+            ("falconnet", "falconnet_r1", "as good", "R = 2 against 1"),
+            ("falconnet", "falconnet_r4", "better", "R = 2 against 4"),
+        ),
+        tier=3,
+    ),
+    Claim(
+        "FalconNet",
+        "The meta light block is better than the blocks of EfficientNet and ShuffleNetV1.",
+        "no figures could be found",
+        named(
+            "imagenette",
+            ("lightnet", "lightnet_mbconv", "better", "no attention, ReLU in place of SiLU"),
+            ("lightnet_e1", "lightnet_shufflenetv1", "better", "dense 1x1 convolutions"),
+        ),
+        tier=3,
+    ),
+    Claim(
+        "IGCV3",
+        "Two groups in both 1x1 convolutions are the best choice.",
+        "the released network has G1 = G2 = 2",
+        named(
+            "imagenette",
+            ("igcv3", "igcv3_g1", "as good", "2, 2 groups against none"),
+            ("igcv3", "igcv3_g24", "better", "2, 2 groups against 2, 4"),
+            ("igcv3", "igcv3_g4", "better", "2, 2 groups against 4, 4"),
+        ),
+        tier=3,
+    ),
+    Claim(
+        "IGCV3",
+        "One activation, after the depthwise convolution, is better than other places.",
+        "the released network has none after the expansion, as it is twice as deep",
+        named(
+            "imagenette",
+            ("igcv3", "igcv3_relu_both", "better", "the same network but for activations"),
+            ("igcv3", "igcv3_relu_expand", "better", "the same network but for activations"),
+        ),
+        tier=3,
+    ),
+    Claim(
+        "IGCV3",
+        "The second permutation can be left out.",
+        "the paper's formula has it, the released network has not",
+        named("imagenette", ("igcv3", "igcv3_p2", "as good", "equal parameters")),
+        tier=3,
+    ),
+    Claim(
+        "IGCV3",
+        "A deeper network is better than a wider one with as many parameters.",
+        "IGCV3-D 72.2 % against IGCV3-W, whose figure could not be found",
+        named("imagenette", ("igcv3", "igcv3_shallow", "better", "equal parameters")),
+        tier=3,
+    ),
+    Claim(
+        "DiracNet",
+        "A residual connection inside the kernel makes a deep plain network trainable.",
+        "DiracNet-34 72.2 %, ResNet-34 72.8 %",
+        named("imagenette", ("plain_dirac", "plain", "better", "the same fused network")),
+        tier=3,
+    ),
+)
 GOALS = (Goal("imagenette_vgnetg_longer", 0.88, tier=2),)
 
 # minutes of one core for a training, evaluated as often as the recipe says
@@ -184,6 +316,31 @@ MINUTES = {
     "imagenette_repvgg_qa": 8,
     "imagenette_acb": 19,
     "imagenette_plain": 4,
+    # of the ablations, estimated by the networks above
+    "imagenette_vgnetg_full": 12,
+    **dict.fromkeys(
+        (f"imagenette_lightnet_place{places}" for places in ("0", "1", "3", "12", "23", "123")), 13
+    ),
+    "imagenette_lightnet_dw5x5": 14,
+    "imagenette_lightnet_partial": 24,
+    "imagenette_lightnet_repso": 24,
+    "imagenette_lightnet_repso_squares": 18,
+    "imagenette_lightnet_repso_square": 20,
+    "imagenette_lightnet_repso_no_identity": 22,
+    "imagenette_lightnet_mbconv": 16,
+    "imagenette_lightnet_shufflenetv1": 9,
+    "imagenette_falconnet_r1": 43,
+    "imagenette_falconnet_r4": 35,
+    "imagenette_falconnet_branches1": 35,
+    "imagenette_falconnet_branches4": 35,
+    "imagenette_igcv3_g1": 20,
+    "imagenette_igcv3_g24": 24,
+    "imagenette_igcv3_g4": 24,
+    "imagenette_igcv3_relu_expand": 24,
+    "imagenette_igcv3_relu_both": 25,
+    "imagenette_igcv3_p2": 25,
+    "imagenette_igcv3_shallow": 20,
+    "imagenette_plain_dirac": 6,
 }
 # three seeds, but for the slowest, and two for ablations
 SEEDS = 3

@@ -73,6 +73,7 @@ def verdict_rows(found: dict[str, list[Run]]) -> list[dict]:
             "paper": claim.paper,
             "claim": claim.text,
             "published": claim.published,
+            "tier": claim.tier,
             **verdict(pair, found, spread),
         }
         for claim in CLAIMS
@@ -86,6 +87,7 @@ def _goal_row(goal, runs):
     row = {
         "paper": "ours",
         "claim": f"{goal.recipe} reaches {goal.accuracy:.0%}.",
+        "tier": goal.tier,
         "network": goal.recipe,
         "network_seeds": len(runs),
         "network_accuracy": found,

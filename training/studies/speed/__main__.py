@@ -29,12 +29,12 @@ def command(output, **settings):
     """Times training steps of VGNetG-1.0MP in Keras and in PyTorch.
 
     Keras, PyTorch, and PyTorch with channels last take turns, each in a process of its own that
-    sleeps while another works. Ratios are taken within a round, where a change of the machine's
-    speed affects all alike. Takes about three minutes on two cores, which should have nothing else
-    to do. Needs pip install keraslight[speed].
+    sleeps while another works. The first step, which compiles, is timed apart. Ratios are taken
+    within a round, where a change of the machine's speed affects all alike. Takes about three
+    minutes on two cores, which should have nothing else to do. Needs pip install keraslight[speed].
     """
     load = os.getloadavg()[0]
-    found = {"model": "VGNetG-1.0MP", **summarize(measure(**settings)), **settings}
+    found = {"model": "VGNetG-1.0MP", **summarize(*measure(**settings)), **settings}
     made = record(packages=["torch"], load_before=load)
     write_result(output, found, made)
     click.echo(json.dumps(found, indent=2))

@@ -16,6 +16,7 @@ def keras_steps(images, labels, threads):
     import tensorflow as tf
 
     import keraslight
+    from keraslight.compat import build_loss_and_metrics
     from training.data.tf_dataset import fixed_parallelism
     from training.loop import jit_mode
 
@@ -29,6 +30,8 @@ def keras_steps(images, labels, threads):
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=jit_mode(),
     )
+    # as training.task does
+    build_loss_and_metrics(model, keras.KerasTensor(labels.shape))
     batch = tf.data.Dataset.from_tensors((tf.constant(images), tf.constant(labels))).cache()
     batches = batch.repeat().with_options(fixed_parallelism())
 
@@ -83,8 +86,8 @@ def work(form, threads, batch, size, turns):
         turns.send(time.perf_counter() - start)
 
 
-def measure(threads, batch, size, steps, rounds) -> list[dict[str, float]]:
-    """Returns the images per second of every form, round by round."""
+def measure(threads, batch, size, steps, rounds) -> tuple[list[dict], dict[str, float]]:
+    """Returns the images per second of every form, round by round, and the first step's seconds."""
     context = multiprocessing.get_context("spawn")
     turns = {}
     for form in FORMS:
@@ -92,24 +95,37 @@ def measure(threads, batch, size, steps, rounds) -> list[dict[str, float]]:
         arguments = (form, threads, batch, size, theirs)
         context.Process(target=work, args=arguments, daemon=True).start()
         theirs.close()  # so that the end of the process is seen
-    found = []
-    # the first round compiles and is not counted
-    for number in range(rounds + 1):
-        rates = {}
+
+    def seconds(count):
+        found = {}
         for form, pipe in turns.items():
-            pipe.send(steps)
+            pipe.send(count)
             try:
-                rates[form] = steps * batch / pipe.recv()
+                found[form] = pipe.recv()
             except EOFError as error:
                 raise ValueError(f"The process that runs {form} ended; see above why.") from error
-        found += [rates] if number else []
+        return found
+
+    # it compiles
+    first = seconds(1)
+    # this round fills caches and is not counted
+    seconds(steps)
+    found = [
+        {form: steps * batch / spent for form, spent in seconds(steps).items()}
+        for _ in range(rounds)
+    ]
     for pipe in turns.values():
         pipe.send(0)
-    return found
+    return found, first
 
 
-def summarize(rounds: list[dict[str, float]]) -> dict:
-    """Returns rates and ratios: medians, and the least and greatest of all rounds."""
+def summarize(rounds: list[dict[str, float]], first: dict[str, float]) -> dict:
+    """Returns rates and ratios: medians, and the least and greatest of all rounds.
+
+    Args:
+        rounds: the images per second of every form, round by round.
+        first: the seconds of the first step of every form.
+    """
 
     def spread(values):
         found = {"median": statistics.median(values), "min": min(values), "max": max(values)}
@@ -121,4 +137,5 @@ def summarize(rounds: list[dict[str, float]]) -> dict:
         "ratio_of_keras_to": {
             form: spread([rates[ours] / rates[form] for rates in rounds]) for form in others
         },
+        "first_step_seconds": {form: round(seconds, 2) for form, seconds in first.items()},
     }

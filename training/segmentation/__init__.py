@@ -1,0 +1,1 @@
+"""Semantic segmentation: LR-ASPP, trained by the loop of the classifiers."""

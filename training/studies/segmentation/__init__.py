@@ -1,0 +1,1 @@
+"""What is left of a segmenter's precision after fusing and in int8."""
