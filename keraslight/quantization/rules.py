@@ -2,14 +2,27 @@
 
 import keras
 
+from keraslight.compat import operation_classes
 from keraslight.graph.graph import Call, Graph
 from keraslight.quantization.ops import op_of
+
+L = keras.layers
+MOVES_OF_AXES = (
+    *(L.Flatten, L.Permute, L.Reshape),
+    *operation_classes("ExpandDims", "Moveaxis", "Ravel", "Reshape"),
+    *operation_classes("Squeeze", "Swapaxes", "Transpose"),
+)
 
 
 def is_selecting(call: Call) -> bool:
     """Tells whether a call's output values are some of its input values."""
     op = op_of(call)
     return op is not None and op.selecting
+
+
+def only_moves_axes(call: Call) -> bool:
+    """Tells whether a call changes the order or the number of the axes and nothing else."""
+    return type(call.operation) in MOVES_OF_AXES
 
 
 def constant_calls(graph: Graph) -> set[int]:

@@ -14,7 +14,7 @@ from keraslight.quantization.activation_op import ActivationOp
 from keraslight.quantization.fake_quantize import FakeQuantize
 from keraslight.quantization.op import NamedCall
 from keraslight.quantization.ops import op_of, refusal_of
-from keraslight.quantization.rules import TiedRanges, constant_calls
+from keraslight.quantization.rules import TiedRanges, constant_calls, only_moves_axes
 
 L = keras.layers
 # stands in for a side of unknown size where a layer is tried out
@@ -31,8 +31,8 @@ class Value:
         quantizer: the layer that rounded it, or `None`.
         is_float: whether a layer that is kept in float32 computed it.
         affine: the `keraslight.quantization.ops.affine.Affine` that computed it, or `None`.
-        applied: the call that follows in the float model and was written together with the one
-            before, or `None`.
+        applied: the call that follows in the float model, perhaps after others that move axes, and
+            was written together with the one before, or `None`.
     """
 
     tensor: object
@@ -154,27 +154,49 @@ class Writer:
     def activated_before(self, call: Call, tensor, activation: Call | None = None) -> Value:
         """Applies an activation and rounds a tensor whose axes are moved afterwards.
 
-        The converter fuses a ReLU that follows with the layer before, whatever moves the axes
-        between them and however the tensor between them was rounded. So such a ReLU is written here
-        too.
+        A ReLU that follows is written here too, see `output`.
         """
-        user = self.graph.sole_user(call.outputs)
-        op = None if user is None or user.name in self.keep_float else op_of(user)
-        if activation is not None or not isinstance(op, ActivationOp) or not op.fused:
+        relu = self._relu_after(call)
+        if activation is not None or relu is None:
             return self.activated(call, tensor, activation)
-        name = f"{call.name}_activation"
-        named = NamedCall(user.operation, user.args, user.kwargs, user.outputs, name)
-        return replace(op.rewrite(self, named, Value(tensor)), applied=user)
+        return self._with_relu(call, tensor, relu)
 
     def output(self, call: Call, tensor) -> Value:
-        """Rounds the output of a call, or leaves that to a fused activation that follows."""
-        user = self.graph.sole_user(call.outputs)
-        follows = None if user is None or user.name in self.keep_float else op_of(user)
+        """Rounds the output of a call, or leaves that to a fused activation that follows.
+
+        The converter fuses a ReLU that follows with the layer before, whatever moves the axes
+        between them and however the tensor between them was rounded. So such a ReLU is written
+        before the axes are moved.
+        """
+        user = self._int8_user(call)
+        follows = None if user is None else op_of(user)
         if not isinstance(follows, ActivationOp):
+            relu = self._relu_after(call) if op_of(call).fuses_activation else None
+            if relu is not None:
+                return self._with_relu(call, tensor, relu)
             return self.rounded(call.outputs, tensor, call.name)
         if follows.fused and op_of(call).fuses_activation:
             return Value(tensor)
         return self.rounded(call.outputs, tensor, call.name, clips=False)
+
+    def _int8_user(self, call: Call) -> Call | None:
+        """Returns the only reader of what a call computes, if that is not kept in float32."""
+        user = self.graph.sole_user(call.outputs)
+        return None if user is None or user.name in self.keep_float else user
+
+    def _relu_after(self, call: Call) -> Call | None:
+        """Returns the fused activation that reads what a call computes, axes moved or not."""
+        user = self._int8_user(call)
+        while user is not None and only_moves_axes(user):
+            user = self._int8_user(user)
+        op = None if user is None else op_of(user)
+        return user if isinstance(op, ActivationOp) and op.fused else None
+
+    def _with_relu(self, call: Call, tensor, relu: Call) -> Value:
+        """Writes a fused activation after a call, before the axes are moved."""
+        name = f"{call.name}_activation"
+        named = NamedCall(relu.operation, relu.args, relu.kwargs, relu.outputs, name)
+        return replace(op_of(relu).rewrite(self, named, Value(tensor)), applied=relu)
 
     def rounded(self, source, tensor, name: str, clips: bool = True) -> Value:
         """Rounds a tensor that stands for the tensor `source` of the float model."""

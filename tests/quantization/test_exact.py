@@ -74,6 +74,8 @@ MODELS = {
     "transpose_relu": lambda x: L.ReLU()(L.Conv2DTranspose(4, 2, 2)(x)),
     "transpose_with_relu": lambda x: L.Conv2DTranspose(4, 2, 2, activation="relu")(x),
     "separable_relu": lambda x: L.ReLU()(L.SeparableConv2D(4, 3)(x)),
+    "permuted_relu": lambda x: L.ReLU()(L.Permute((3, 1, 2))(L.Conv2D(4, 1)(x))),
+    "moved_relu6": lambda x: L.ReLU(6)(L.Reshape((11, 88))(L.Permute((2, 1, 3))(x))),
     "multiply_relu": lambda x: L.ReLU()(L.Multiply()(two(x))),
     "relu_read_twice": read_twice,
     "concat": lambda x: L.Concatenate()(two(x)),

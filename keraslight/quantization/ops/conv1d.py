@@ -5,7 +5,11 @@ import keras
 from keraslight.quantization.channel_kernel import ChannelKernel
 from keraslight.quantization.linear_op import LinearOp
 from keraslight.quantization.ops.conv2d import QuantizedConv2D
-from keraslight.quantization.ops.conv2d_transpose import QuantizedConv2DTranspose
+from keraslight.quantization.ops.conv2d_transpose import (
+    QuantizedConv2DTranspose,
+    refusal_of_transposed,
+    with_zeros,
+)
 from keraslight.quantization.ops.depthwise_conv2d import QuantizedDepthwiseConv2D
 from keraslight.quantization.ops.separable_conv2d import write_separable_conv
 
@@ -53,11 +57,16 @@ class _Conv1DOp(LinearOp):
     def of_images(self, writer, call, x):
         """Writes the convolution of images of one row and returns the output, not rounded."""
         layer = call.operation
-        kernel, *bias = layer.get_weights()
-        return writer.linear(self.written, self.config(layer), [kernel[None], *bias], x)
+        _, *bias = layer.get_weights()
+        kernel = ops.convert_to_numpy(self.kernel(layer))[None]
+        return writer.linear(self.written, self.config(layer), [kernel, *bias], x)
+
+    def kernel(self, layer: keras.Layer):
+        """Returns the kernel as it is written."""
+        return layer.kernel
 
     def float_weights(self, layer):
-        kernel = ops.expand_dims(layer.kernel, 0)
+        kernel = ops.expand_dims(self.kernel(layer), 0)
         return {layer.name: (kernel, layer.bias if layer.use_bias else None)}
 
 
@@ -91,13 +100,15 @@ class Conv1DTransposeOp(_Conv1DOp):
     own = ("filters",)
 
     def refusal(self, call):
-        dilation = call.operation.dilation_rate
-        if set(dilation) != {1}:
-            return f"Conv1DTranspose has one with dilation_rate=1 only; dilation_rate={dilation}"
-        return super().refusal(call)
+        return refusal_of_transposed(call.operation)
+
+    def kernel(self, layer):
+        return with_zeros(layer.kernel, layer.strides)
 
     def config(self, layer):
+        sides = self.kernel(layer).shape[:1]
         config = super().config(layer) | {"strides": (1, *layer.strides)}
+        config["kernel_size"] = (1, *sides)
         if layer.output_padding is not None:
             config["output_padding"] = (0, *layer.output_padding)
         return config

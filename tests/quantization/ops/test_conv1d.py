@@ -34,6 +34,7 @@ MORE = (
     of_sequences(L.SeparableConv1D, filters=6, kernel_size=3, dilation_rate=2, activation="silu"),
     of_sequences(L.Conv1DTranspose, filters=6, kernel_size=3, strides=2, padding="same"),
     of_sequences(L.Conv1DTranspose, filters=6, kernel_size=4, strides=3, output_padding=2),
+    of_sequences(L.Conv1DTranspose, filters=6, kernel_size=2, strides=3, activation="relu"),
     of_sequences(L.Conv1D, filters=6, kernel_size=4, strides=3, padding="same"),
 )
 

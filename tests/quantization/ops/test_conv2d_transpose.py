@@ -16,6 +16,8 @@ CASES = (
     lambda x: L.Conv2DTranspose(6, 3, use_bias=False)(x),
     lambda x: L.Conv2DTranspose(6, 3, 2, activation="relu")(x),
     lambda x: L.Conv2DTranspose(6, 2, 3, "same", activation="relu")(x),
+    lambda x: L.Conv2DTranspose(23, 1, 2)(x),
+    lambda x: L.Conv2DTranspose(6, (2, 3), (4, 2))(x),
     lambda x: L.Conv2DTranspose(6, 3, activation="silu")(x),
 )
 
@@ -30,6 +32,12 @@ def test_integers_are_those_of_the_file(tmp_path):
 def test_dilation_is_refused():
     model = model_of(lambda x: L.Conv2DTranspose(6, 3, dilation_rate=2)(x))
     with pytest.raises(ValueError, match="dilation_rate=1 only"):
+        keraslight.quantize_model(model)
+
+
+def test_output_padding_with_strides_larger_than_the_kernel_is_refused():
+    model = model_of(lambda x: L.Conv2DTranspose(6, 2, 3, output_padding=2)(x))
+    with pytest.raises(ValueError, match=r"only if the strides are not larger.*strides=\(3, 3\)"):
         keraslight.quantize_model(model)
 
 
