@@ -66,9 +66,16 @@ def _cumsum(operation, x):
 
 
 def _extract_patches(operation, images):
-    """A convolution with a filter for each pixel and channel of a patch."""
+    """Moves pixels where patches lie side by side; else a filter finds each pixel of a patch."""
     height, width = operation.size
+    rows, columns = operation.compute_output_spec(images).shape[1:3]
     channels = images.shape[-1]
+    if _side_by_side(operation, images):
+        x = images[:, : rows * height, : columns * width]
+        # the last axis holds the columns of a patch and their channels, which stay together
+        x = ops.reshape(x, (-1, rows, height, columns, width * channels))
+        x = ops.transpose(x, (0, 1, 3, 2, 4))
+        return ops.reshape(x, (-1, rows, columns, height * width * channels))
     filters = height * width * channels
     kernel = np.eye(filters, dtype="float32").reshape(height, width, channels, filters)
     return ops.conv(
@@ -78,6 +85,22 @@ def _extract_patches(operation, images):
         padding=operation.padding,
         dilation_rate=operation.dilation_rate,
     )
+
+
+def _side_by_side(operation, images):
+    sides, size = images.shape[1:3], tuple(operation.size)
+    if (
+        None in sides
+        or _pair(operation.strides) != size
+        or _pair(operation.dilation_rate) != (1, 1)
+    ):
+        return False
+    padded = any(side % extent for side, extent in zip(sides, size, strict=True))
+    return operation.padding == "valid" or not padded
+
+
+def _pair(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def _is_of_images(operation):
