@@ -121,6 +121,8 @@ def detection_cost() -> str:
             "detector": f"`{row['detector']}`" if row["form"] else row["detector"],
             "parameters, fused (M)": float(row["fused_parameters"] or row["parameters"]) / 1e6,
             "multiply-adds (M)": float(row["macs"]) / 1e6,
+            "int8 here (ms)": float(row["int8_ms"]) if row["int8_ms"] else None,
+            "float on a Pixel 1, published (ms)": row["pixel1_ms"],
             "mAP on COCO, published (%)": _percent_of(row["mAP"]),
             "source": row["source"],
         }
@@ -129,6 +131,7 @@ def detection_cost() -> str:
     formats = {
         "parameters, fused (M)": ".2f",
         "multiply-adds (M)": ".0f",
+        "int8 here (ms)": ".1f",
         "mAP on COCO, published (%)": ".1f",
     }
     return markdown_table(rows, formats, missing="")
