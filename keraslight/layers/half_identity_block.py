@@ -11,8 +11,66 @@ from keraslight.layers.squeeze_excite import checked_se_ratio
 __all__ = ["HalfIdentityBlock"]
 
 
+class SpatialPointwiseBlock(ReparamLayer):
+    """The base of blocks of a depthwise and a pointwise convolution.
+
+    Args:
+        kernels, activation, se_ratio, norm_first: see `HalfIdentityBlock`.
+        **kwargs: the arguments of every Keras layer.
+    """
+
+    def __init__(
+        self,
+        kernels: str = "learned",
+        activation="silu",
+        se_ratio: float | None = None,
+        norm_first: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.kernels = checked_kernels(kernels)
+        self.activation = keras.activations.get(activation)
+        self.norm_first = norm_first
+        self.se_ratio = checked_se_ratio(se_ratio)
+        self.depthwise, self.norm = spatial_layers(kernels, self.dtype_policy, f"{self.name}_")
+
+    def build_layers(self, depthwise_shape: tuple, pointwise_shape: tuple, filters: int) -> None:
+        """Makes the pointwise convolution and builds all layers.
+
+        Args:
+            depthwise_shape, pointwise_shape: the shapes of the inputs of both convolutions.
+            filters: int, the channels of the output.
+        """
+        self.pointwise = Pointwise(
+            filters,
+            self.activation,
+            self.se_ratio,
+            self.norm_first,
+            dtype=self.dtype_policy,
+            name=f"{self.name}_pointwise",
+        )
+        self.depthwise.build(depthwise_shape)
+        if self.norm is not None:
+            self.norm.build(depthwise_shape)
+        self.pointwise.build(pointwise_shape)
+
+    def filtered(self, inputs, training=None):
+        """Returns the depthwise convolution of images."""
+        x = self.depthwise(inputs)
+        return x if self.norm is None else self.norm(x, training=training)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernels": self.kernels,
+            "activation": keras.activations.serialize(self.activation),
+            "norm_first": self.norm_first,
+            "se_ratio": self.se_ratio,
+        }
+
+
 @keras.saving.register_keras_serializable("keraslight")
-class HalfIdentityBlock(ReparamLayer):
+class HalfIdentityBlock(SpatialPointwiseBlock):
     """Passes one half of the channels on unchanged and computes the other half.
 
     `(left, right) -> (right, pointwise(concat(left, depthwise(right))))`: the right half of the
@@ -54,12 +112,7 @@ class HalfIdentityBlock(ReparamLayer):
         norm_first: bool = False,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        self.kernels = checked_kernels(kernels)
-        self.activation = keras.activations.get(activation)
-        self.norm_first = norm_first
-        self.se_ratio = checked_se_ratio(se_ratio)
-        self.depthwise, self.norm = spatial_layers(kernels, self.dtype_policy, f"{self.name}_")
+        super().__init__(kernels, activation, se_ratio, norm_first, **kwargs)
         self.concat = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
 
     def build(self, input_shape):
@@ -69,38 +122,16 @@ class HalfIdentityBlock(ReparamLayer):
                 f"The two halves must have the same shape. Received: input_shape={input_shape}"
             )
         *grid, channels = left
-        self.pointwise = Pointwise(
-            channels,
-            self.activation,
-            self.se_ratio,
-            self.norm_first,
-            dtype=self.dtype_policy,
-            name=f"{self.name}_pointwise",
-        )
-        self.depthwise.build(right)
-        if self.norm is not None:
-            self.norm.build(right)
-        self.pointwise.build((*grid, 2 * channels))
+        self.build_layers(right, (*grid, 2 * channels), channels)
 
     def call(self, inputs, training=None):
         left, right = inputs
-        filtered = self.depthwise(right)
-        if self.norm is not None:
-            filtered = self.norm(filtered, training=training)
+        filtered = self.filtered(right, training)
         return right, self.pointwise(self.concat([left, filtered]), training=training)
 
     def compute_output_shape(self, input_shape):
         left, right = input_shape
         return right, left
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "kernels": self.kernels,
-            "activation": keras.activations.serialize(self.activation),
-            "norm_first": self.norm_first,
-            "se_ratio": self.se_ratio,
-        }
 
 
 def checked_kernels(kernels: str) -> str:

@@ -2,16 +2,13 @@
 
 import keras
 
-from keraslight.graph.reparam_layer import ReparamLayer
-from keraslight.layers.half_identity_block import checked_kernels, spatial_layers
-from keraslight.layers.pointwise import Pointwise
-from keraslight.layers.squeeze_excite import checked_se_ratio
+from keraslight.layers.half_identity_block import SpatialPointwiseBlock
 
 __all__ = ["SeparableBlock"]
 
 
 @keras.saving.register_keras_serializable("keraslight")
-class SeparableBlock(ReparamLayer):
+class SeparableBlock(SpatialPointwiseBlock):
     """Computes all channels by a depthwise and a pointwise convolution.
 
     `pointwise(depthwise(x))`. `HalfIdentityBlock` has the same parts, but computes half of the
@@ -42,49 +39,11 @@ class SeparableBlock(ReparamLayer):
         (https://arxiv.org/abs/2207.10318), for what it is compared with.
     """
 
-    def __init__(
-        self,
-        kernels: str = "learned",
-        activation="silu",
-        se_ratio: float | None = None,
-        norm_first: bool = False,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.kernels = checked_kernels(kernels)
-        self.activation = keras.activations.get(activation)
-        self.norm_first = norm_first
-        self.se_ratio = checked_se_ratio(se_ratio)
-        self.depthwise, self.norm = spatial_layers(kernels, self.dtype_policy, f"{self.name}_")
-
     def build(self, input_shape):
-        self.pointwise = Pointwise(
-            input_shape[-1],
-            self.activation,
-            self.se_ratio,
-            self.norm_first,
-            dtype=self.dtype_policy,
-            name=f"{self.name}_pointwise",
-        )
-        self.depthwise.build(input_shape)
-        if self.norm is not None:
-            self.norm.build(input_shape)
-        self.pointwise.build(input_shape)
+        self.build_layers(input_shape, input_shape, input_shape[-1])
 
     def call(self, inputs, training=None):
-        x = self.depthwise(inputs)
-        if self.norm is not None:
-            x = self.norm(x, training=training)
-        return self.pointwise(x, training=training)
+        return self.pointwise(self.filtered(inputs, training), training=training)
 
     def compute_output_shape(self, input_shape):
         return input_shape
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "kernels": self.kernels,
-            "activation": keras.activations.serialize(self.activation),
-            "norm_first": self.norm_first,
-            "se_ratio": self.se_ratio,
-        }
