@@ -1,4 +1,4 @@
-"""What recipes share whose labels lie somewhere in the picture: boxes, or the pixels themselves."""
+"""What the trainings share whose labels have places in the picture: boxes, or classes of pixels."""
 
 import dataclasses
 import pathlib
@@ -61,6 +61,21 @@ class LocatedRecipe(Recipe):
 
     def preprocessing(self, height: int, width: int) -> Preprocessing:
         return Preprocessing(height, width, resize=(height, width), mean=self.mean, std=self.std)
+
+
+class LocatedTask:
+    """The base of tasks that train the whole model and choose the checkpoint of the least loss."""
+
+    chosen = "negative_loss"
+
+    def trainable(self, model, recipe):
+        return model
+
+    def deployed(self, model):
+        return model
+
+    def chosen_by(self, logs):
+        return -float(logs["loss"])
 
 
 def begin_with(backbone: keras.Model, folder: str) -> None:

@@ -135,6 +135,18 @@ class Data:
         )
 
 
+def load_data(recipe: Recipe, data_dir: str, seed: int = 0) -> Data:
+    """Returns the pictures of a recipe on one device, for a study.
+
+    Args:
+        recipe: a `Recipe`.
+        data_dir: where the pictures are, see `load_source`.
+        seed: int, of order and augmentation.
+    """
+    sources = [load_source(recipe, kind, data_dir, verbose=0) for kind in ("train", "eval")]
+    return make_data(*sources, recipe, seed)
+
+
 def make_data(
     train_source: Source,
     eval_source: Source,

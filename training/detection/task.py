@@ -9,14 +9,14 @@ from keraslight.boxes.suppression import detections_of
 from training.data.batches import eval_batches
 from training.detection.recipe import LOSSES
 from training.detection.views import RandomBoxViews
+from training.located import LocatedTask
 
 
-class Detection:
+class Detection(LocatedTask):
     """Pictures with boxes around objects."""
 
     no_label = Objects(np.zeros((0, 4)), np.zeros(0, "int64"))
     headline = "mAP50"
-    chosen = "negative_loss"
 
     def train_batch(self, recipe, source, pictures, labels, size, draws):
         views, labels = RandomBoxViews(recipe, size, draws)(pictures, labels)
@@ -28,21 +28,12 @@ class Detection:
         found = [training_targets(one, recipe.anchor_boxes, classes) for one in labels]
         return {name: np.stack([targets[name] for targets in found]) for name in found[0]}
 
-    def trainable(self, model, recipe):
-        return model
-
-    def deployed(self, model):
-        return model
-
     def compile(self, model, recipe, **kwargs):
         loss = {
             "boxes": keraslight.BoxLoss(weight=recipe.box_weight),
             "classes": LOSSES[recipe.class_loss](),
         }
         model.compile(loss=loss, **kwargs)
-
-    def chosen_by(self, logs):
-        return -float(logs["loss"])
 
     def evaluate(self, model, data):
         truth, found = [], []

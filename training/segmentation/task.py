@@ -7,16 +7,16 @@ from PIL import Image
 import keraslight
 from training.data.batches import eval_batches
 from training.detection.views import RandomBoxViews, cut
+from training.located import LocatedTask
 from training.segmentation.source import IGNORED
 
 
-class Segmentation:
+class Segmentation(LocatedTask):
     """Pictures with the class of every pixel."""
 
     # of any size: it is enlarged
     no_label = np.full((1, 1), IGNORED, "uint8")
     headline = "mIoU"
-    chosen = "negative_loss"
 
     def train_batch(self, recipe, source, pictures, labels, size, draws):
         views, masks = RandomMaskViews(recipe, size, draws)(pictures, labels)
@@ -25,17 +25,8 @@ class Segmentation:
     def targets(self, recipe, source, labels, size):
         return np.stack([resized(mask, size) for mask in labels])
 
-    def trainable(self, model, recipe):
-        return model
-
-    def deployed(self, model):
-        return model
-
     def compile(self, model, recipe, **kwargs):
         model.compile(loss=PixelLoss(), **kwargs)
-
-    def chosen_by(self, logs):
-        return -float(logs["loss"])
 
     def evaluate(self, model, data):
         source, recipe = data.eval_source, data.recipe

@@ -6,7 +6,7 @@ import click
 
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
-from training.data.data import load_source, make_data
+from training.data.data import load_data
 from training.files import to_csv
 from training.qat import INT8, recipe_of
 from training.studies.detection.forms import model_of, rows_of
@@ -46,8 +46,7 @@ def command(runs, data_dir, output, picture_file):
     rows, prints, pictures = [], {}, []
     for folder in map(pathlib.Path, runs):
         recipe = recipe_of(folder, finished=False)
-        sources = [load_source(recipe, kind, data_dir, verbose=0) for kind in ("train", "eval")]
-        data = make_data(*sources, recipe, seed=0)
+        data = load_data(recipe, data_dir)
         prints[folder.name] = data.fingerprint()
         source = data.eval_source
         model, epochs = model_of(folder, data)

@@ -7,7 +7,7 @@ import click
 from keraslight.commands.options import COUNT
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
-from training.data.data import load_source, make_data
+from training.data.data import load_data
 from training.files import to_csv
 from training.recipe import load_recipe
 from training.studies.input_pipelines import rates
@@ -34,8 +34,7 @@ def command(data_dir, recipe, size, steps, rounds, output):
     two minutes on two cores.
     """
     recipe = load_recipe(recipe, ["minival=0"])
-    sources = [load_source(recipe, kind, data_dir, verbose=0) for kind in ("train", "eval")]
-    data = make_data(*sources, recipe, seed=0)
+    data = load_data(recipe, data_dir)
     load = os.getloadavg()[0]
     alone = rates.input_alone(data, size, steps)
     rows = rates.table(alone, rates.measure(data, size, steps, rounds))

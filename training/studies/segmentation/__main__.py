@@ -11,7 +11,7 @@ import keraslight
 from keraslight.commands.program import Command, run
 from keraslight.record import record, write_result
 from keraslight.tflite import TFLiteRunner
-from training.data.data import Data, load_source, make_data
+from training.data.data import Data, load_data
 from training.files import to_csv
 from training.qat import quantize, recipe_of
 from training.run_file import MODEL
@@ -39,8 +39,7 @@ def command(runs, data_dir, output):
     rows, prints = [], {}
     for folder in map(pathlib.Path, runs):
         recipe = recipe_of(folder)
-        sources = [load_source(recipe, kind, data_dir, verbose=0) for kind in ("train", "eval")]
-        data = make_data(*sources, recipe, seed=0)
+        data = load_data(recipe, data_dir)
         prints[folder.name] = data.fingerprint()
         model = keras.models.load_model(folder / MODEL)
         for row in rows_of(model, data):
