@@ -12,11 +12,14 @@ from keraslight.compat import operation_class
 ops = keras.ops
 
 
+def _mean_square(x, mean, axis, keepdims):
+    """Returns the mean of the squared differences from a mean."""
+    return ops.mean(ops.square(ops.subtract(x, mean)), axis=axis, keepdims=keepdims)
+
+
 def _variance(operation, x):
     mean = ops.mean(x, axis=operation.axis, keepdims=True)
-    return ops.mean(
-        ops.square(ops.subtract(x, mean)), axis=operation.axis, keepdims=operation.keepdims
-    )
+    return _mean_square(x, mean, operation.axis, operation.keepdims)
 
 
 def _standard_deviation(operation, x):
@@ -26,7 +29,7 @@ def _standard_deviation(operation, x):
 def _moments(operation, x):
     axes, keepdims = operation.axes, operation.keepdims
     mean = ops.mean(x, axis=axes, keepdims=True)
-    variance = ops.mean(ops.square(ops.subtract(x, mean)), axis=axes, keepdims=keepdims)
+    variance = _mean_square(x, mean, axes, keepdims)
     return mean if keepdims else ops.mean(x, axis=axes), variance
 
 
@@ -68,9 +71,9 @@ def _cumsum(operation, x):
 def _extract_patches(operation, images):
     """Moves pixels where patches lie side by side; else a filter finds each pixel of a patch."""
     height, width = operation.size
-    rows, columns = operation.compute_output_spec(images).shape[1:3]
     channels = images.shape[-1]
     if _side_by_side(operation, images):
+        rows, columns = images.shape[1] // height, images.shape[2] // width
         x = images[:, : rows * height, : columns * width]
         # the last axis holds the columns of a patch and their channels, which stay together
         x = ops.reshape(x, (-1, rows, height, columns, width * channels))

@@ -185,7 +185,7 @@ class Sums:
 
 @dataclass(frozen=True, eq=False)
 class FixedPointSums:
-    """Integer sums of a kernel that LiteRT runs itself, unless XNNPACK takes it.
+    """Integer sums of a product of two tensors, which LiteRT computes unless XNNPACK takes it.
 
     Attributes:
         sums: int32 or float32 tensor of integers.
@@ -198,7 +198,7 @@ class FixedPointSums:
     sums: object
     scales: tuple
     smooth: object
-    by_xnnpack: object = False
+    by_xnnpack: object
 
     def real(self):
         """Returns the real values, not rounded."""

@@ -2,7 +2,7 @@
 
 import keras
 
-from keraslight.compat import operation_class, producer
+from keraslight.compat import operation_classes, producer
 from keraslight.graph.layer_calls import Weight
 from keraslight.graph.weight_layers import LAYERS
 from keraslight.quantization.op import NamedCall, Op, refusal_of_data_format
@@ -17,7 +17,6 @@ from keraslight.quantization.ops.separable_conv2d import SeparableConv2DOp
 
 __all__ = ["ConstantKernelOp"]
 
-CLASSES = tuple(operation_class(name) for name in ("Conv", "DepthwiseConv", "SeparableConv"))
 OPS = (
     Conv1DOp,
     Conv2DOp,
@@ -32,7 +31,7 @@ OP_OF_LAYER = {op.classes[0]: op() for op in OPS}
 class ConstantKernelOp(Op):
     """Convolutions of `keras.ops` with constant kernels: the layer with these weights, frozen."""
 
-    classes = CLASSES
+    classes = operation_classes("Conv", "DepthwiseConv", "SeparableConv")
     fuses_activation = True
 
     def refusal(self, call):

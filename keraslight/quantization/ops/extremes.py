@@ -1,7 +1,5 @@
 """The larger and the smaller one of two numbers in int8."""
 
-import itertools
-
 import keras
 
 from keraslight.compat import operation_class
@@ -40,14 +38,11 @@ class ExtremeOp(Op):
 
     def rewrite(self, writer, call, *args):
         quantizer = writer.quantizer(call.outputs, call.name)
-
-        number = itertools.count()
-
-        def on_one_range(value):
-            return on_range_of(writer, quantizer, value, f"{call.name}_input{next(number)}")
-
-        args = keras.tree.map_structure(on_one_range, args)
-        values = keras.tree.flatten(args)
+        values = [
+            on_range_of(writer, quantizer, value, f"{call.name}_input{number}")
+            for number, value in enumerate(keras.tree.flatten(args))
+        ]
+        args = keras.tree.pack_sequence_as(args, values)
         if len(values) == 2:
             return writer.round_again(quantizer, writer.copy(call, *args))
         largest, *others = values
