@@ -1,9 +1,9 @@
 """The base class of functions of one number, which int8 computes with a table.
 
-TFLite has an operation for some of them. The runtime then makes the table itself, in float32 and
-with the mathematical functions of its machine: their last bits decide how a value is rounded that
-lies almost in the middle between two codes. About one table in 70 has such a value. The file then
-holds the table in place of the operation: so it has the same integers on every machine.
+TFLite has an operation for some of them. The runtime then makes the table itself, in float32, with
+the mathematical functions of its machine. A value may lie almost in the middle between two codes;
+then the last bits of these functions decide how it is rounded. The file holds the table in place of
+the operation where that happens, so that every machine computes the same integers.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,7 @@ from keraslight.quantization.written_op import Builtin, WrittenOp
 L = keras.layers
 ops = keras.ops
 
-# how far from the real value a runtime may be, relative to the value and to its argument; the
-# largest error found in 14,400 tables of LiteRT is a fourth of it
+# how far from the real value a runtime may be, relative to the value and to its argument
 ERROR_OF_FLOAT32 = 2.0**-22
 
 # what the layers of Keras compute that are functions of one number
